@@ -1,0 +1,2 @@
+//! hekte.
+fn main() {}

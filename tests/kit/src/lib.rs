@@ -1,0 +1,1 @@
+//! Chains, block files, naive answers, a real bitcoind and a byte-level client for tests.
