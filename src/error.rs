@@ -1,0 +1,77 @@
+//! Errors by what the operator does next, each with its exit code from sysexits.
+
+use std::process::ExitCode;
+
+/// Why hekte stops; the text says what is wrong, where, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line is off.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration is off: an unknown key, a value out of range, two that contradict.
+    #[error("{0}")]
+    Config(String),
+    /// A file or folder that should be there is not.
+    #[error("{0}")]
+    NoInput(String),
+    /// A file that hekte may not read or write.
+    #[error("{0}")]
+    NoPermission(String),
+    /// bitcoind cannot be reached, or cannot do what is needed (pruned, wrong network).
+    #[error("{0}")]
+    Unavailable(String),
+    /// Stored data that does not fit: damaged, foreign, of another version.
+    #[error("{0}")]
+    Data(String),
+    /// Reading or writing failed: disk full, I/O error.
+    #[error("{0}")]
+    Io(String),
+    /// Not now, but soon: try again.
+    #[error("{0}")]
+    TryAgain(String),
+    /// A promise of our own code was broken.
+    #[error("internal error: {0}; please report it")]
+    Software(String),
+}
+
+/// The result of whatever can stop hekte.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The exit code of sysexits.h that tells a script the same.
+    pub fn code(&self) -> u8 {
+        match self {
+            Error::Usage(_) => 64,
+            Error::Data(_) => 65,
+            Error::NoInput(_) => 66,
+            Error::Unavailable(_) => 69,
+            Error::Software(_) => 70,
+            Error::Io(_) => 74,
+            Error::TryAgain(_) => 75,
+            Error::NoPermission(_) => 77,
+            Error::Config(_) => 78,
+        }
+    }
+
+    /// The same error with where it happened in front.
+    pub fn at(self, place: impl std::fmt::Display) -> Error {
+        use Error::*;
+        match self {
+            Usage(text) => Usage(format!("{place}: {text}")),
+            Config(text) => Config(format!("{place}: {text}")),
+            NoInput(text) => NoInput(format!("{place}: {text}")),
+            NoPermission(text) => NoPermission(format!("{place}: {text}")),
+            Unavailable(text) => Unavailable(format!("{place}: {text}")),
+            Data(text) => Data(format!("{place}: {text}")),
+            Io(text) => Io(format!("{place}: {text}")),
+            TryAgain(text) => TryAgain(format!("{place}: {text}")),
+            Software(text) => Software(format!("{place}: {text}")),
+        }
+    }
+}
+
+impl From<&Error> for ExitCode {
+    fn from(error: &Error) -> ExitCode {
+        ExitCode::from(error.code())
+    }
+}

@@ -1,0 +1,124 @@
+//! The newtypes that cross module borders: heights, transaction numbers, script hashes, prefixes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+/// Height of a block; genesis is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Height(pub u32);
+
+impl Height {
+    /// The next height; saturates at `u32::MAX`, which no chain reaches.
+    pub fn next(self) -> Height {
+        Height(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Height {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Number of a transaction in chain order; the genesis coinbase is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TxNum(pub u32);
+
+impl fmt::Display for TxNum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// First 40 bits of a script hash or txid (in internal byte order), as a number below 2^40.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix(pub u64);
+
+impl Prefix {
+    /// One more than the largest prefix.
+    pub const END: u64 = 1 << 40;
+
+    /// The prefix of 32 bytes in internal order.
+    pub fn of(hash: &[u8; 32]) -> Prefix {
+        let [a, b, c, d, e, ..] = *hash;
+        Prefix(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+    }
+}
+
+/// SHA-256 of a scriptPubKey in internal byte order; shown byte-reversed (protocol basics, "Script
+/// hashes").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScriptHash(pub [u8; 32]);
+
+impl ScriptHash {
+    /// Hash of a scriptPubKey.
+    pub fn of(script: &[u8]) -> ScriptHash {
+        ScriptHash(Sha256::digest(script).into())
+    }
+
+    /// The 40-bit prefix under which the index files it.
+    pub fn prefix(&self) -> Prefix {
+        Prefix::of(&self.0)
+    }
+}
+
+impl fmt::Display for ScriptHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.iter().rev() {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that is not 64 hexadecimal digits.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a hash of 64 hexadecimal digits")]
+pub struct NotAHash;
+
+impl FromStr for ScriptHash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(NotAHash);
+        }
+        let mut hash = [0u8; 32];
+        for (byte, pair) in hash.iter_mut().rev().zip(digits.chunks_exact(2)) {
+            let high = char::from(pair[0]).to_digit(16).ok_or(NotAHash)?;
+            let low = char::from(pair[1]).to_digit(16).ok_or(NotAHash)?;
+            *byte = (high * 16 + low) as u8;
+        }
+        Ok(ScriptHash(hash))
+    }
+}
+
+/// The 80 bytes of a block header as they stand in the chain.
+pub type HeaderBytes = [u8; 80];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn script_hash_of_the_genesis_address() {
+        // protocol basics: P2PKH of 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa
+        let script = [
+            &[0x76, 0xa9, 0x14][..],
+            &[
+                0x62, 0xe9, 0x07, 0xb1, 0x5c, 0xbf, 0x27, 0xd5, 0x42, 0x53, 0x99, 0xeb, 0xf6, 0xf0,
+                0xfb, 0x50, 0xeb, 0xb8, 0x8f, 0x18,
+            ],
+            &[0x88, 0xac],
+        ]
+        .concat();
+        let text = "8b01df4e368ea28f8dc0423bcf7a4923e3a12d307c875e47a0cfbf90b5c39161";
+        assert_eq!(ScriptHash::of(&script).to_string(), text);
+        assert_eq!(text.parse(), Ok(ScriptHash::of(&script)));
+        assert_eq!("8b01".parse::<ScriptHash>(), Err(NotAHash));
+        assert_eq!("é".repeat(32).parse::<ScriptHash>(), Err(NotAHash));
+    }
+}

@@ -1,0 +1,3 @@
+//! Answers to what wallets ask: histories, coins, transactions, proofs, headers.
+
+pub mod answers;
