@@ -1,0 +1,196 @@
+//! A `blocks` folder: which files it has, and positioned reads with the xor key undone.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::limits::OPEN_BLOCK_FILES_MAX;
+
+use super::xor::XorKey;
+
+/// Blocks or undo data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `blkNNNNN.dat`
+    Block,
+    /// `revNNNNN.dat`
+    Undo,
+}
+
+/// Number of a file: the N of `blkN.dat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileNum(pub u32);
+
+/// Where something begins: file and byte offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FilePos {
+    /// Which blk or rev file.
+    pub file: FileNum,
+    /// Offset of the first byte; files of 4 GiB and more are refused.
+    pub offset: u32,
+}
+
+/// A folder of block files, open for reading. Files may grow, shrink and be overwritten while we
+/// read: what is read must be checked by the reader.
+#[derive(Debug)]
+pub struct BlockDir {
+    path: PathBuf,
+    key: XorKey,
+    open: Mutex<HashMap<(Kind, FileNum), Arc<File>>>,
+}
+
+impl BlockDir {
+    /// Opens the folder and reads its key.
+    pub fn open(path: &Path) -> Result<BlockDir> {
+        fs::read_dir(path).map_err(|error| io_error(path, &error))?;
+        let key = XorKey::load(path)?;
+        Ok(BlockDir { path: path.into(), key, open: Mutex::default() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key in force.
+    pub fn key(&self) -> XorKey {
+        self.key
+    }
+
+    /// Name of a file.
+    pub fn file_path(&self, kind: Kind, file: FileNum) -> PathBuf {
+        let stem = if kind == Kind::Block { "blk" } else { "rev" };
+        self.path.join(format!("{stem}{:05}.dat", file.0))
+    }
+
+    /// The numbers of all blk files, ascending.
+    pub fn block_files(&self) -> Result<Vec<FileNum>> {
+        let list = fs::read_dir(&self.path).map_err(|error| io_error(&self.path, &error))?;
+        let mut numbers = Vec::new();
+        for entry in list {
+            let name = entry.map_err(|error| io_error(&self.path, &error))?.file_name();
+            let name = name.to_string_lossy();
+            let digits = name.strip_prefix("blk").and_then(|rest| rest.strip_suffix(".dat"));
+            if let Some(Ok(number)) = digits.filter(|d| d.len() >= 5).map(str::parse) {
+                numbers.push(FileNum(number));
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Length of a file in bytes, 0 if there is none.
+    pub fn len(&self, kind: Kind, file: FileNum) -> Result<u64> {
+        let path = self.file_path(kind, file);
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(meta.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(io_error(&path, &error)),
+        }
+    }
+
+    /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file. The key is undone
+    /// unless `raw`. A file that vanished (pruned) reads as empty.
+    pub fn read(
+        &self,
+        kind: Kind,
+        file: FileNum,
+        offset: u64,
+        buffer: &mut [u8],
+        raw: Raw,
+    ) -> Result<usize> {
+        let handle = match self.handle(kind, file) {
+            Ok(handle) => handle,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(io_error(&self.file_path(kind, file), &error)),
+        };
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match handle.read_at(&mut buffer[filled..], offset.saturating_add(filled as u64)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(io_error(&self.file_path(kind, file), &error)),
+            }
+        }
+        if raw == Raw::No {
+            self.key.apply(&mut buffer[..filled], offset);
+        }
+        Ok(filled)
+    }
+
+    /// Fills all of `buffer`; `false` if the file ends before.
+    pub fn read_exact(&self, kind: Kind, pos: FilePos, buffer: &mut [u8]) -> Result<bool> {
+        let filled = self.read(kind, pos.file, u64::from(pos.offset), buffer, Raw::No)?;
+        Ok(filled == buffer.len())
+    }
+
+    /// Forgets open files, so that ones that were replaced are seen.
+    pub fn close_files(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn handle(&self, kind: Kind, file: FileNum) -> io::Result<Arc<File>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = open.get(&(kind, file)) {
+            return Ok(handle.clone());
+        }
+        let handle = Arc::new(File::open(self.file_path(kind, file))?);
+        if open.len() >= OPEN_BLOCK_FILES_MAX
+            && let Some(&victim) = open.keys().next()
+        {
+            open.remove(&victim);
+        }
+        open.insert((kind, file), handle.clone());
+        Ok(handle)
+    }
+}
+
+/// Whether bytes are wanted as they stand on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// With the key undone.
+    No,
+    /// As stored: for telling preallocated zeros.
+    Yes,
+}
+
+/// An error that names the file, and for closed files the owner, the mode and the remedy.
+pub fn io_error(path: &Path, error: &io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::NoInput(format!("{}: there is no such file", path.display())),
+        ErrorKind::PermissionDenied => Error::NoPermission(closed_file(path)),
+        _ => Error::Io(format!("{}: {error}", path.display())),
+    }
+}
+
+fn closed_file(path: &Path) -> String {
+    // the first folder on the way that cannot be entered is what is closed, if there is one
+    let closed = path
+        .ancestors()
+        .filter(|place| fs::metadata(place).is_ok())
+        .find(|place| *place == path || fs::read_dir(place).is_err())
+        .unwrap_or(path);
+    let facts = match fs::metadata(closed) {
+        Ok(meta) => format!(
+            "owner {}:{}, mode {:04o}",
+            meta.uid(),
+            meta.gid(),
+            meta.mode() & 0o7777
+        ),
+        Err(_) => "inside a folder that is closed to us".into(),
+    };
+    let blocks = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    format!(
+        "{} may not be read by this user ({facts}; bitcoind makes its block files private). \
+         Either run hekte as bitcoind's user, or open the block files for good with: \
+         setfacl -R -m u:hekte:rX,d:u:hekte:rX {} (and setfacl -m u:hekte:x on closed folders \
+         above it)",
+        closed.display(),
+        blocks.display()
+    )
+}

@@ -1,0 +1,117 @@
+//! Undo records of one rev file, found by the checksum that ties each to the block before its own.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::hash::sha256d;
+use crate::limits::UNDO_BYTES_MAX;
+use crate::parse::bytes::Cursor;
+
+use super::dir::{BlockDir, FileNum, FilePos, Kind};
+use super::frames::{Frames, Magic};
+
+/// Bytes of the checksum behind each body: SHA256d(hash of the previous block ‖ body).
+const CHECKSUM_BYTES: usize = 32;
+
+/// Where a record stands and how many transactions it is for.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    offset: u32,
+    len: u32,
+    txs: u32,
+}
+
+/// The records of one rev file, in the order in which bitcoind connected the blocks.
+#[derive(Debug)]
+pub struct RevFile {
+    file: FileNum,
+    records: Vec<Record>,
+    /// Records of blocks with a coinbase only: their body is one zero byte, so the checksum names
+    /// the previous block.
+    empty: HashMap<[u8; CHECKSUM_BYTES], u32>,
+    /// The record behind the last one found: blocks are mostly asked for in order.
+    next: usize,
+}
+
+impl RevFile {
+    /// Lists the records of a file; one that is missing has none.
+    pub fn list(dir: &BlockDir, file: FileNum, magic: Magic) -> Result<RevFile> {
+        let mut records = Vec::new();
+        let mut empty = HashMap::new();
+        let trailer = CHECKSUM_BYTES as u32;
+        let mut frames =
+            Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
+        while let Some(frame) = frames.next_frame()? {
+            let at = u64::from(frame.offset);
+            let head = frames.peek(at, 9.min(frame.len as usize))?;
+            let txs = Cursor::new(head).compact_size("").unwrap_or(u64::MAX);
+            let Some(txs) = u32::try_from(txs).ok().filter(|txs| *txs <= frame.len) else {
+                frames.reject(frame);
+                continue;
+            };
+            if frame.len == 1 && txs == 0 {
+                let sum = frames.peek(at + 1, CHECKSUM_BYTES)?;
+                if let Ok(sum) = sum.try_into() {
+                    empty.insert(sum, frame.offset);
+                }
+                continue;
+            }
+            records.push(Record { offset: frame.offset, len: frame.len, txs });
+        }
+        Ok(RevFile { file, records, empty, next: 0 })
+    }
+
+    /// How many records there are.
+    pub fn count(&self) -> usize {
+        self.records.len() + self.empty.len()
+    }
+
+    /// Reads into `body` the undo data of a block that has `txs` transactions beside its coinbase
+    /// and stands on `previous`; `false` if no record fits.
+    pub fn find(
+        &mut self,
+        dir: &BlockDir,
+        previous: &[u8; 32],
+        txs: u32,
+        body: &mut Vec<u8>,
+    ) -> Result<bool> {
+        if txs == 0 {
+            body.clear();
+            body.push(0);
+            return Ok(self.empty.contains_key(&sha256d(&[previous, &[0]])));
+        }
+        let count = self.records.len();
+        for step in 0..count {
+            let i = (self.next + step) % count;
+            let record = self.records[i];
+            if record.txs == txs && self.read(dir, record, previous, body)? {
+                self.next = i + 1;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read(
+        &self,
+        dir: &BlockDir,
+        record: Record,
+        previous: &[u8; 32],
+        body: &mut Vec<u8>,
+    ) -> Result<bool> {
+        if record.len > UNDO_BYTES_MAX {
+            return Err(Error::Data(format!(
+                "{}: undo record of {} bytes at offset {}, over the {UNDO_BYTES_MAX} hekte reads",
+                dir.file_path(Kind::Undo, self.file).display(),
+                record.len,
+                record.offset
+            )));
+        }
+        body.resize(record.len as usize + CHECKSUM_BYTES, 0);
+        if !dir.read_exact(Kind::Undo, FilePos { file: self.file, offset: record.offset }, body)? {
+            return Ok(false);
+        }
+        let sum = body.split_off(record.len as usize);
+        Ok(sum == sha256d(&[previous, body]))
+    }
+}

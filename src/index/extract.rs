@@ -1,0 +1,169 @@
+//! One block with its undo data to rows: what each transaction touches, its length, the Merkle nodes.
+
+use crate::hash::{merkle_level_up, merkle_node};
+use crate::ids::{HeaderBytes, Prefix, ScriptHash};
+use crate::parse::bytes::{ParseError, compact_size_len};
+use crate::parse::tx::{BlockView, header};
+use crate::parse::undo::Undo;
+
+/// Transactions under one stored Merkle node, as a power of two.
+pub const NODE_LEVEL: u32 = 4;
+/// Transactions under one stored Merkle node.
+pub const NODE_TXS: usize = 1 << NODE_LEVEL;
+/// Bits of a transaction's position in a block or batch beside a prefix.
+pub const POS_BITS: u32 = 24;
+
+/// What the index keeps of one block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRows {
+    /// The header.
+    pub header: HeaderBytes,
+    /// Txids in order, internal byte order.
+    pub txids: Vec<[u8; 32]>,
+    /// Serialised length of each transaction.
+    pub lens: Vec<u32>,
+    /// Merkle node over each full group of [`NODE_TXS`] transactions.
+    pub nodes: Vec<[u8; 32]>,
+    /// Prefix of each script that a transaction funds or spends, above the transaction's position
+    /// in the block ([`POS_BITS`] bits); ascending by position, each pair once.
+    pub scripts: Vec<u64>,
+}
+
+/// Why a block cannot be indexed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// The block's bytes are not a block.
+    #[error("the block cannot be parsed: {0}")]
+    Block(ParseError),
+    /// The transactions are not those the header commits to.
+    #[error("the transactions do not hash to the Merkle root in the header")]
+    MerkleRoot,
+    /// Two neighbours in the Merkle tree are equal: a mutated block with the root of a true one
+    /// (CVE-2012-2459).
+    #[error("the block repeats transactions to imitate another block's Merkle root")]
+    Repeated,
+    /// The undo data cannot be parsed.
+    #[error("the undo data cannot be parsed: {0}")]
+    Undo(ParseError),
+    /// The undo data is for other transactions.
+    #[error("the undo data is not of this block: {0}")]
+    OtherUndo(&'static str),
+}
+
+/// Whether outputs with that script are left out: OP_RETURN can never be spent (Core script.h,
+/// IsUnspendable).
+pub fn is_unspendable(script: &[u8]) -> bool {
+    script.first() == Some(&0x6a)
+}
+
+/// Offset of the first transaction in a block of `txs`.
+pub fn first_tx_offset(txs: u32) -> u32 {
+    80 + compact_size_len(u64::from(txs)) as u32
+}
+
+/// Reads a block and its undo data. `undo` is `None` for genesis only: it spends nothing, and its
+/// coinbase is no output that could be spent, so it touches no script.
+pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
+    let mut view = BlockView::new(block).map_err(Misfit::Block)?;
+    let mut undo = undo.map(Undo::new).transpose().map_err(Misfit::Undo)?;
+    if undo.as_ref().is_some_and(|undo| undo.txs() + 1 != view.txs) {
+        return Err(Misfit::OtherUndo("number of transactions"));
+    }
+    let mut rows = BlockRows {
+        header: *view.header,
+        txids: Vec::with_capacity(view.txs),
+        lens: Vec::with_capacity(view.txs),
+        nodes: Vec::with_capacity(view.txs / NODE_TXS),
+        scripts: Vec::with_capacity(view.txs * 5),
+    };
+    for pos in 0..view.txs {
+        let tx = view.next_tx().map_err(Misfit::Block)?;
+        rows.txids.push(tx.txid());
+        // a block is below 4 MB, so lengths and positions fit
+        rows.lens.push(tx.bytes().len() as u32);
+        let Some(undo) = &mut undo else { continue };
+        let start = rows.scripts.len();
+        let mut touch = |script: &[u8]| {
+            let Prefix(prefix) = ScriptHash::of(script).prefix();
+            rows.scripts.push(prefix << POS_BITS | pos as u64);
+        };
+        for output in tx.outputs().filter(|output| !is_unspendable(output.script)) {
+            touch(output.script);
+        }
+        if pos > 0 {
+            if undo.coins().map_err(Misfit::Undo)? != tx.input_count() {
+                return Err(Misfit::OtherUndo("number of inputs"));
+            }
+            for _ in 0..tx.input_count() {
+                touch(undo.coin().map_err(Misfit::Undo)?.script.as_bytes());
+            }
+        }
+        sort_tail(&mut rows.scripts, start);
+    }
+    if view.left() > 0 || undo.is_some_and(|undo| undo.left() > 0) {
+        return Err(Misfit::OtherUndo("bytes are left over"));
+    }
+    rows.nodes = check_merkle(&rows.header, &rows.txids)?;
+    Ok(rows)
+}
+
+/// Whether block bytes hold together: they parse, and the Merkle root fits.
+pub fn check_block(block: &[u8]) -> Result<Vec<[u8; 32]>, Misfit> {
+    let mut view = BlockView::new(block).map_err(Misfit::Block)?;
+    let mut txids = Vec::with_capacity(view.txs);
+    for _ in 0..view.txs {
+        txids.push(view.next_tx().map_err(Misfit::Block)?.txid());
+    }
+    check_merkle(view.header, &txids)?;
+    Ok(txids)
+}
+
+fn sort_tail(scripts: &mut Vec<u64>, start: usize) {
+    scripts[start..].sort_unstable();
+    let mut kept = start;
+    for i in start..scripts.len() {
+        if kept == start || scripts[i] != scripts[kept - 1] {
+            scripts[kept] = scripts[i];
+            kept += 1;
+        }
+    }
+    scripts.truncate(kept);
+}
+
+/// Compares the Merkle root; gives the nodes over full groups of 16 transactions.
+fn check_merkle(header: &HeaderBytes, txids: &[[u8; 32]]) -> Result<Vec<[u8; 32]>, Misfit> {
+    let mut nodes = Vec::new();
+    let mut level = txids.to_vec();
+    for height in 0.. {
+        if level.len() <= 1 {
+            break;
+        }
+        if height == NODE_LEVEL {
+            nodes = level[..txids.len() / NODE_TXS].to_vec();
+        }
+        if level.chunks_exact(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Misfit::Repeated);
+        }
+        merkle_level_up(&mut level);
+    }
+    if level.first() != Some(&header::merkle_root(header)) {
+        return Err(Misfit::MerkleRoot);
+    }
+    if txids.len() == NODE_TXS {
+        nodes = level;
+    }
+    Ok(nodes)
+}
+
+/// The Merkle node over one full group of [`NODE_TXS`] txids.
+pub fn group_node(txids: &[[u8; 32]; NODE_TXS]) -> [u8; 32] {
+    let mut level = *txids;
+    let mut count = NODE_TXS;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            level[i] = merkle_node(&level[2 * i], &level[2 * i + 1]);
+        }
+    }
+    level[0]
+}

@@ -1,0 +1,8 @@
+//! What the index holds: postings of scripts and txids, transaction lengths, Merkle nodes, as rows.
+
+pub mod bits;
+pub mod chunk;
+pub mod extract;
+pub mod lens;
+pub mod merge;
+pub mod pages;

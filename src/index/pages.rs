@@ -1,0 +1,125 @@
+//! Rows that each hold a page full of equal-sized items, filed by item number.
+
+use crate::limits::CHUNK_BYTES_MAX;
+
+use super::chunk::seal_row;
+
+/// How many items of `size` bytes share a row.
+pub const fn items_per_row(size: usize) -> u64 {
+    ((CHUNK_BYTES_MAX - 4) / size) as u64
+}
+
+/// A row to be stored: its number, its sealed bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Key.
+    pub key: i64,
+    /// Bytes, checksum included.
+    pub bytes: Vec<u8>,
+}
+
+/// Collects items of `N` bytes into rows; the last, partial row is written again as it grows.
+#[derive(Clone, Debug)]
+pub struct PageWriter<const N: usize> {
+    /// Number of the next item.
+    next: u64,
+    /// Items of the row that `next` falls into, unsealed.
+    partial: Vec<u8>,
+    full: Vec<Row>,
+    dirty: bool,
+}
+
+impl<const N: usize> PageWriter<N> {
+    /// Number of the row that `next` falls into.
+    pub fn row_of(item: u64) -> i64 {
+        (item / items_per_row(N)) as i64
+    }
+
+    /// Starts before item `next`; `row` holds what is stored of its row (it may hold more).
+    pub fn resume(next: u64, row: &[u8]) -> Option<Self> {
+        let keep = (next % items_per_row(N)) as usize * N;
+        let partial = row.get(..keep)?.to_vec();
+        Some(PageWriter { next, partial, full: Vec::new(), dirty: false })
+    }
+
+    /// Number of the next item.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Appends an item.
+    pub fn push(&mut self, item: &[u8; N]) {
+        self.partial.extend(item);
+        self.next += 1;
+        self.dirty = true;
+        if self.next.is_multiple_of(items_per_row(N)) {
+            self.seal(self.next - 1);
+            self.partial.clear();
+            self.dirty = false;
+        }
+    }
+
+    /// Appends zero items until the next one is `item`.
+    pub fn skip_to(&mut self, item: u64) {
+        assert!(self.next <= item, "pages go forward");
+        while self.next < item {
+            self.push(&[0; N]);
+        }
+    }
+
+    /// The rows that changed since the last call, the partial one last.
+    pub fn take_rows(&mut self) -> Vec<Row> {
+        if self.dirty {
+            self.seal(self.next);
+            self.dirty = false;
+        }
+        std::mem::take(&mut self.full)
+    }
+
+    fn seal(&mut self, item: u64) {
+        let key = Self::row_of(item);
+        let mut bytes = self.partial.clone();
+        seal_row(key, &mut bytes);
+        self.full.push(Row { key, bytes });
+    }
+}
+
+/// The item of that number from its row.
+pub fn item_of<const N: usize>(row: &[u8], item: u64) -> Option<&[u8; N]> {
+    let start = (item % items_per_row(N)) as usize * N;
+    row.get(start..start + N)?.first_chunk()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::index::chunk::open_row;
+
+    #[test]
+    fn items_come_back_after_any_restart() {
+        let item = |n: u64| -> [u8; 84] { std::array::from_fn(|i| (n as usize * 7 + i) as u8) };
+        let mut stored = std::collections::BTreeMap::new();
+        let mut writer = PageWriter::<84>::resume(0, &[]).unwrap();
+        for n in 0..200u64 {
+            writer.push(&item(n));
+            if n % 37 == 0 {
+                for row in writer.take_rows() {
+                    assert!(row.bytes.len() <= CHUNK_BYTES_MAX);
+                    stored.insert(row.key, row.bytes);
+                }
+                let empty = Vec::new();
+                let key = PageWriter::<84>::row_of(n + 1);
+                let row = stored.get(&key).map_or(&empty[..], |row| open_row(key, row).unwrap());
+                writer = PageWriter::resume(n + 1, row).unwrap();
+            }
+        }
+        for row in writer.take_rows() {
+            stored.insert(row.key, row.bytes);
+        }
+        for n in 0..200u64 {
+            let key = PageWriter::<84>::row_of(n);
+            assert_eq!(item_of(open_row(key, &stored[&key]).unwrap(), n), Some(&item(n)));
+        }
+    }
+}

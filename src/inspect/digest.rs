@@ -1,0 +1,126 @@
+//! One hash over the logical content of an index: the same for the same chain, whatever the memory,
+//! the interruptions, the reorgs and the order in which blocks stood in the files.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+use crate::ids::{Height, Prefix, TxNum};
+use crate::index::extract::NODE_TXS;
+use crate::index::lens::lens_of;
+use crate::index::merge::Merge;
+use crate::index::pages::items_per_row;
+use crate::store::error::damaged;
+use crate::store::open::Db;
+use crate::store::tables::{ItemTable, RunKind};
+use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
+use crate::sync::rollback::stored_block;
+
+/// What a digest is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexDigest {
+    /// SHA-256 over headers, first txnums, lengths, Merkle nodes and all postings up to `height`.
+    pub hash: [u8; 32],
+    /// The last block that counts.
+    pub height: Height,
+    /// Transactions up to there.
+    pub txs: u32,
+}
+
+/// Digest up to `height`, or up to the last stored block.
+pub fn digest(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
+    // one read transaction, so that a running server may go on writing
+    let tx = db.conn.unchecked_transaction().map_err(|error| db.error(error))?;
+    let state = db.state()?;
+    let Some(last) = state.height() else {
+        return Err(Error::NoInput(format!("{}: holds no blocks yet", db.path.display())));
+    };
+    let height = height.unwrap_or(last);
+    if height > last {
+        return Err(Error::Usage(format!("the index ends at height {last}")));
+    }
+    let txs = if height == last { TxNum(state.txs) } else { stored_block(db, height.next())?.1 };
+    let mut hasher = Sha256::new();
+    hasher.update(b"hekte digest 1");
+    hash_blocks(db, height, &mut hasher)?;
+    hash_lens(db, txs, &mut hasher)?;
+    hash_nodes(db, height, txs, &mut hasher)?;
+    for kind in RunKind::ALL {
+        hash_postings(db, kind, txs, &mut hasher)?;
+    }
+    drop(tx);
+    Ok(IndexDigest { hash: hasher.finalize().into(), height, txs: txs.0 })
+}
+
+fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256) -> Result<()> {
+    let mut left = height.0 as usize + 1;
+    db.each_row(ItemTable::Blocks, |_, row| {
+        let items = left.min(row.len() / BLOCK_ITEM);
+        hasher.update(&row[..items * BLOCK_ITEM]);
+        left -= items;
+        Ok(())
+    })?;
+    whole(db, left, "blocks")
+}
+
+fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+    let mut left = txs.0 as usize;
+    db.each_row(ItemTable::Lens, |key, row| {
+        let lens = lens_of(row).ok_or_else(|| damaged(&db.path, format_args!("lens {key}")))?;
+        for len in lens.iter().take(left) {
+            hasher.update(len.to_le_bytes());
+        }
+        left -= left.min(lens.len());
+        Ok(())
+    })?;
+    whole(db, left, "lens")
+}
+
+/// Nodes are filed by txnum / 16, a slot between two blocks may be unused; a slot counts if it
+/// holds a node of a block up to `height`.
+fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+    let mut rows: Vec<u8> = Vec::new();
+    let mut row_key = -1;
+    let mut first = TxNum(0);
+    for h in 0..=height.0 {
+        let end = if h == height.0 { txs } else { stored_block(db, Height(h + 1))?.1 };
+        let count = (end.0 - first.0) as usize / NODE_TXS;
+        for j in 0..count {
+            let slot = u64::from(first.0) / NODE_TXS as u64 + j as u64;
+            let key = (slot / items_per_row(NODE_ITEM)) as i64;
+            if key != row_key {
+                rows = db.row(ItemTable::Nodes, key)?.unwrap_or_default();
+                row_key = key;
+            }
+            let at = (slot % items_per_row(NODE_ITEM)) as usize * NODE_ITEM;
+            match rows.get(at..at + NODE_ITEM) {
+                Some(node) => hasher.update(node),
+                None => return Err(damaged(&db.path, format_args!("nodes row {key}"))),
+            }
+        }
+        first = end;
+    }
+    Ok(())
+}
+
+fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+    let runs = db.runs()?;
+    let runs = runs.into_iter().filter(|run| run.kind == kind && run.complete);
+    let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0))).collect())?;
+    for posting in merged {
+        let posting = posting?;
+        if posting.txnum < txs {
+            let mut bytes = [0; 9];
+            bytes[..5].copy_from_slice(&posting.prefix.0.to_be_bytes()[3..]);
+            bytes[5..].copy_from_slice(&posting.txnum.0.to_be_bytes());
+            hasher.update(bytes);
+        }
+    }
+    Ok(())
+}
+
+fn whole(db: &Db, left: usize, table: &str) -> Result<()> {
+    if left == 0 {
+        return Ok(());
+    }
+    Err(damaged(&db.path, format_args!("table {table} ({left} items are missing, so it)")))
+}

@@ -1,0 +1,3 @@
+//! Looking at a stored index from outside: its digest, its soundness.
+
+pub mod digest;

@@ -1,0 +1,165 @@
+//! Opening a database: its settings per phase, its identity, its version. Open or refuse, never guess.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::chain::params::ChainParams;
+use crate::error::{Error, Result};
+
+use super::error::sql_error;
+
+/// "hekt": marks the file as ours (SQLite's application id).
+const APPLICATION_ID: i64 = 0x6865_6b74;
+/// Grows with every change of the tables or of the bytes in them.
+pub const FORMAT_VERSION: i64 = 1;
+/// Page cache of a connection.
+const CACHE_KIB: i64 = 2048;
+/// The write-ahead log is cut back to this after a checkpoint.
+const JOURNAL_LIMIT_BYTES: i64 = 64 << 20;
+
+/// How a database is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Large appends in few transactions, nobody reads: a rollback journal writes every byte once
+    /// where a write-ahead log would write it twice.
+    Bulk,
+    /// Small transactions beside readers: write-ahead log. A power cut may take the last commits
+    /// (the blocks are read again), never tear one.
+    Live,
+    /// Reading only.
+    Read,
+}
+
+/// A connection and the path for its error messages.
+#[derive(Debug)]
+pub struct Db {
+    /// The connection.
+    pub conn: Connection,
+    /// The file.
+    pub path: PathBuf,
+}
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+impl Db {
+    /// Opens a database of ours, or makes one. `params` must be those it was made for.
+    pub fn open(path: &Path, params: &ChainParams, mode: Mode) -> Result<Db> {
+        if let (Some(folder), true) = (path.parent(), mode != Mode::Read) {
+            fs::create_dir_all(folder).map_err(|error| {
+                Error::NoPermission(format!(
+                    "{}: the data folder cannot be made ({error}); make it and give it to \
+                     hekte's user, or choose another with --data-dir",
+                    folder.display()
+                ))
+            })?;
+        }
+        let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags |= match mode {
+            Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            _ => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        if mode == Mode::Read && !path.exists() {
+            return Err(Error::NoInput(format!(
+                "{}: there is no index yet; `hekte` builds it",
+                path.display()
+            )));
+        }
+        let conn = Connection::open_with_flags(path, flags).map_err(|e| sql_error(path, &e))?;
+        let db = Db { conn, path: path.into() };
+        db.settings(mode).map_err(|error| sql_error(path, &error))?;
+        db.identify(params, mode)?;
+        Ok(db)
+    }
+
+    /// An SQLite error with this database's path.
+    pub fn error(&self, error: rusqlite::Error) -> Error {
+        sql_error(&self.path, &error)
+    }
+
+    /// Changes from building to serving or back; no other connection may be open.
+    pub fn switch(&self, mode: Mode) -> Result<()> {
+        self.settings(mode).map_err(|error| self.error(error))
+    }
+
+    fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
+        let conn = &self.conn;
+        conn.busy_timeout(std::time::Duration::from_secs(5))?;
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        conn.pragma_update(None, "mmap_size", 0)?;
+        conn.pragma_update(None, "foreign_keys", false)?;
+        conn.set_prepared_statement_cache_capacity(64);
+        match mode {
+            Mode::Bulk => {
+                conn.pragma_update(None, "journal_mode", "TRUNCATE")?;
+                conn.pragma_update(None, "synchronous", "FULL")?;
+            }
+            Mode::Live => {
+                conn.pragma_update(None, "journal_mode", "WAL")?;
+                conn.pragma_update(None, "synchronous", "NORMAL")?;
+                conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)?;
+            }
+            Mode::Read => {}
+        }
+        Ok(())
+    }
+
+    fn identify(&self, params: &ChainParams, mode: Mode) -> Result<()> {
+        let id = self.pragma("application_id")?;
+        let tables: i64 = self
+            .conn
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(|error| self.error(error))?;
+        if id == 0 && tables == 0 && mode != Mode::Read {
+            return self.create(params);
+        }
+        let path = self.path.display();
+        if id != APPLICATION_ID {
+            return Err(Error::Data(format!(
+                "{path}: not an index of hekte; choose another --data-dir or move the file away"
+            )));
+        }
+        let version = self.pragma("user_version")?;
+        if version != FORMAT_VERSION {
+            return Err(Error::Data(format!(
+                "{path}: made by another version of hekte (format {version}, this one reads \
+                 {FORMAT_VERSION}); use that version, or start with --rebuild to make it anew"
+            )));
+        }
+        let (genesis, magic): (Vec<u8>, Vec<u8>) = self
+            .conn
+            .query_row("SELECT genesis, magic FROM network", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .map_err(|error| self.error(error))?;
+        if genesis != params.genesis || magic != params.magic {
+            return Err(Error::Config(format!(
+                "{path}: an index of another network than {}; set --network or --data-dir",
+                params.network
+            )));
+        }
+        Ok(())
+    }
+
+    fn create(&self, params: &ChainParams) -> Result<()> {
+        let make = || -> rusqlite::Result<()> {
+            let tx = self.conn.unchecked_transaction()?;
+            tx.execute_batch(SCHEMA)?;
+            tx.execute(
+                "INSERT INTO network(id, genesis, magic) VALUES (0, ?1, ?2)",
+                (&params.genesis[..], &params.magic[..]),
+            )?;
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+            tx.pragma_update(None, "user_version", FORMAT_VERSION)?;
+            tx.commit()
+        };
+        make().map_err(|error| self.error(error))
+    }
+
+    fn pragma(&self, name: &str) -> Result<i64> {
+        self.conn
+            .pragma_query_value(None, name, |row| row.get(0))
+            .map_err(|error| self.error(error))
+    }
+}

@@ -1,0 +1,325 @@
+//! Reading the tables: state, runs, rows of items; checksums checked at every row.
+
+use rusqlite::{OptionalExtension, Row};
+
+use crate::error::Result;
+use crate::ids::{Height, Prefix, TxNum};
+use crate::index::chunk::{ChunkDecoder, ChunkKey, DamagedChunk, Posting, TxRange, open_row};
+
+use super::error::damaged;
+use super::open::Db;
+
+/// What the index is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Batches go to the bulk database.
+    Building,
+    /// The bulk database's runs are merged into the main one.
+    Merging,
+    /// All runs are in the main database.
+    Ready,
+}
+
+/// How far the index is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// What it is busy with.
+    pub phase: Phase,
+    /// Number of blocks indexed.
+    pub blocks: u32,
+    /// Number of transactions in them.
+    pub txs: u32,
+    /// Hash of the last block, internal byte order; zeros if there is none.
+    pub tip: [u8; 32],
+    /// Grows with every change that a reader must not mix with what came before.
+    pub generation: i64,
+}
+
+impl State {
+    /// Height of the last block indexed.
+    pub fn height(&self) -> Option<Height> {
+        self.blocks.checked_sub(1).map(Height)
+    }
+}
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunKind {
+    /// Script hashes.
+    Script = 0,
+    /// Txids.
+    Txid = 1,
+}
+
+impl RunKind {
+    /// Both.
+    pub const ALL: [RunKind; 2] = [RunKind::Script, RunKind::Txid];
+}
+
+/// One run: sorted postings of one kind over a range of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunInfo {
+    /// Number, part of its table's name.
+    pub id: i64,
+    /// What it is about.
+    pub kind: RunKind,
+    /// Transactions that count; higher ones in it were disconnected.
+    pub range: TxRange,
+    /// Whether it is filled and in force.
+    pub complete: bool,
+    /// Where a merge that fills it goes on.
+    pub resume: u64,
+    /// Postings written.
+    pub postings: u64,
+    /// Bytes of its chunks.
+    pub bytes: u64,
+}
+
+/// Tables of equal-sized items; see [`crate::index::pages`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemTable {
+    /// Header and first txnum.
+    Blocks,
+    /// Merkle nodes.
+    Nodes,
+    /// File and offset of blocks.
+    Positions,
+    /// Transaction lengths, filed by first txnum.
+    Lens,
+}
+
+impl ItemTable {
+    /// All.
+    pub const ALL: [ItemTable; 4] =
+        [ItemTable::Blocks, ItemTable::Nodes, ItemTable::Positions, ItemTable::Lens];
+
+    /// Its name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            ItemTable::Blocks => "blocks",
+            ItemTable::Nodes => "nodes",
+            ItemTable::Positions => "positions",
+            ItemTable::Lens => "lens",
+        }
+    }
+}
+
+impl Db {
+    /// The state row.
+    pub fn state(&self) -> Result<State> {
+        let read = |row: &Row<'_>| -> rusqlite::Result<_> {
+            let phase: i64 = row.get(0)?;
+            let tip: Vec<u8> = row.get(3)?;
+            Ok((phase, row.get(1)?, row.get(2)?, tip, row.get(4)?))
+        };
+        let sql = "SELECT phase, blocks, txs, tip, generation FROM state";
+        let (phase, blocks, txs, tip, generation) = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_row([], read))
+            .map_err(|error| self.error(error))?;
+        let phase = match phase {
+            0 => Phase::Building,
+            1 => Phase::Merging,
+            2 => Phase::Ready,
+            _ => return Err(damaged(&self.path, "table state")),
+        };
+        let tip = match (blocks, tip.try_into()) {
+            (0, _) => [0; 32],
+            (_, Ok(tip)) => tip,
+            _ => return Err(damaged(&self.path, "table state")),
+        };
+        Ok(State { phase, blocks, txs, tip, generation })
+    }
+
+    /// All runs, by kind and first txnum.
+    pub fn runs(&self) -> Result<Vec<RunInfo>> {
+        let sql = "SELECT id, kind, first, \"end\", complete, resume, postings, bytes \
+                   FROM runs ORDER BY kind, first, id";
+        let read = |row: &Row<'_>| -> rusqlite::Result<RunInfo> {
+            let kind: i64 = row.get(1)?;
+            Ok(RunInfo {
+                id: row.get(0)?,
+                kind: if kind == 0 { RunKind::Script } else { RunKind::Txid },
+                range: TxRange { first: TxNum(row.get(2)?), end: TxNum(row.get(3)?) },
+                complete: row.get(4)?,
+                resume: row.get(5)?,
+                postings: row.get(6)?,
+                bytes: row.get(7)?,
+            })
+        };
+        let collect = || -> rusqlite::Result<Vec<RunInfo>> {
+            self.conn.prepare_cached(sql)?.query_map([], read)?.collect()
+        };
+        collect().map_err(|error| self.error(error))
+    }
+
+    /// The row of that key without its checksum.
+    pub fn row(&self, table: ItemTable, key: i64) -> Result<Option<Vec<u8>>> {
+        let sql = format!("SELECT data FROM {} WHERE key = ?1", table.name());
+        let read = |row: &Row<'_>| -> rusqlite::Result<Vec<u8>> { row.get(0) };
+        let row = self
+            .conn
+            .prepare_cached(&sql)
+            .and_then(|mut query| query.query_row([key], read).optional())
+            .map_err(|error| self.error(error))?;
+        row.map(|row| self.opened(table, key, row)).transpose()
+    }
+
+    /// The last row whose key is at most `key`, with its key.
+    pub fn row_at_or_before(&self, table: ItemTable, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
+        let sql = format!(
+            "SELECT key, data FROM {} WHERE key <= ?1 ORDER BY key DESC LIMIT 1",
+            table.name()
+        );
+        let found = self
+            .conn
+            .prepare_cached(&sql)
+            .and_then(|mut query| {
+                query.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .map_err(|error| self.error(error))?;
+        found.map(|(key, row)| Ok((key, self.opened(table, key, row)?))).transpose()
+    }
+
+    /// Calls `visit` with every row of a table in order.
+    pub fn each_row(
+        &self,
+        table: ItemTable,
+        mut visit: impl FnMut(i64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let sql = format!("SELECT key, data FROM {} ORDER BY key", table.name());
+        let error = |error| self.error(error);
+        let mut query = self.conn.prepare(&sql).map_err(error)?;
+        let mut rows = query.query([]).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            let key: i64 = row.get(0).map_err(error)?;
+            let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
+            let opened = open_row(key, data)
+                .ok_or_else(|| damaged(&self.path, format_args!("{} row {key}", table.name())))?;
+            visit(key, opened)?;
+        }
+        Ok(())
+    }
+
+    /// Adds to `txnums` every transaction of a run that is filed under `prefix`.
+    pub fn find(&self, run: &RunInfo, prefix: Prefix, txnums: &mut Vec<TxNum>) -> Result<()> {
+        let sql = format!(
+            "SELECT key, data FROM run_{0} WHERE key < ?2 AND key >= \
+             coalesce((SELECT max(key) FROM run_{0} WHERE key < ?1), 0) ORDER BY key",
+            run.id
+        );
+        let error = |error| self.error(error);
+        let from = ChunkKey::first_of(prefix).0;
+        let to = ChunkKey::first_of(Prefix(prefix.0 + 1)).0;
+        let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
+        let mut rows = query.query([from, to]).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            let key = ChunkKey(row.get(0).map_err(error)?);
+            let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
+            let decoder = ChunkDecoder::new(key, data, run.range.first)
+                .map_err(|e| self.damaged_chunk(run, key, e))?;
+            for posting in decoder {
+                let posting = posting.map_err(|e| self.damaged_chunk(run, key, e))?;
+                if posting.prefix > prefix {
+                    break;
+                }
+                if posting.prefix == prefix && run.range.contains(posting.txnum) {
+                    txnums.push(posting.txnum);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Streams the postings of a run that count, from `start` on.
+    pub fn stream(&self, run: RunInfo, start: Prefix) -> RunStream<'_> {
+        let key = ChunkKey::first_of(start).0;
+        RunStream { db: self, run, start, next_key: key, begun: false, postings: Vec::new(), at: 0 }
+    }
+
+    /// The error for a chunk that cannot be read.
+    pub fn damaged_chunk(&self, run: &RunInfo, key: ChunkKey, _: DamagedChunk) -> crate::error::Error {
+        damaged(&self.path, format_args!("run {} chunk {}", run.id, key.0))
+    }
+
+    fn opened(&self, table: ItemTable, key: i64, mut row: Vec<u8>) -> Result<Vec<u8>> {
+        match open_row(key, &row).map(<[u8]>::len) {
+            Some(len) => {
+                row.truncate(len);
+                Ok(row)
+            }
+            None => Err(damaged(&self.path, format_args!("{} row {key}", table.name()))),
+        }
+    }
+}
+
+/// Chunks that a stream reads at once: 64 KiB, so that a disk is not sought for every page.
+const STREAM_CHUNKS: i64 = 16;
+
+/// The postings of one run in order.
+pub struct RunStream<'a> {
+    db: &'a Db,
+    run: RunInfo,
+    start: Prefix,
+    next_key: i64,
+    begun: bool,
+    postings: Vec<Posting>,
+    at: usize,
+}
+
+impl RunStream<'_> {
+    /// Reads the next chunks; `false` at the end.
+    fn refill(&mut self) -> Result<bool> {
+        // the chunk before the first one that begins at `start` may end with postings of `start`
+        let from = if self.begun {
+            "?1"
+        } else {
+            "coalesce((SELECT max(key) FROM run_{} WHERE key < ?1), ?1)"
+        };
+        let sql = format!(
+            "SELECT key, data FROM run_{0} WHERE key >= {1} ORDER BY key LIMIT {STREAM_CHUNKS}",
+            self.run.id,
+            from.replace("{}", &self.run.id.to_string())
+        );
+        self.begun = true;
+        self.postings.clear();
+        self.at = 0;
+        let error = |error| self.db.error(error);
+        let mut query = self.db.conn.prepare_cached(&sql).map_err(error)?;
+        let mut rows = query.query([self.next_key]).map_err(error)?;
+        let mut any = false;
+        while let Some(row) = rows.next().map_err(error)? {
+            any = true;
+            let key = ChunkKey(row.get(0).map_err(error)?);
+            let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
+            let decoder = ChunkDecoder::new(key, data, self.run.range.first)
+                .map_err(|e| self.db.damaged_chunk(&self.run, key, e))?;
+            for posting in decoder {
+                let posting = posting.map_err(|e| self.db.damaged_chunk(&self.run, key, e))?;
+                if posting.prefix >= self.start && self.run.range.contains(posting.txnum) {
+                    self.postings.push(posting);
+                }
+            }
+            self.next_key = key.0 + 1;
+        }
+        Ok(any)
+    }
+}
+
+impl Iterator for RunStream<'_> {
+    type Item = Result<Posting>;
+
+    fn next(&mut self) -> Option<Result<Posting>> {
+        while self.at >= self.postings.len() {
+            match self.refill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let posting = self.postings[self.at];
+        self.at += 1;
+        Some(Ok(posting))
+    }
+}

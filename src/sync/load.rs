@@ -1,0 +1,186 @@
+//! One block from the files: the copy that holds together, with the undo data that belongs to it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
+use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
+use crate::blockfile::rev::RevFile;
+use crate::chain::params::ChainParams;
+use crate::error::Result;
+use crate::index::extract::{BlockRows, extract};
+use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX};
+use crate::parse::tx::{BlockView, header};
+
+/// A block ready to be indexed.
+#[derive(Clone, Debug)]
+pub struct LoadedBlock {
+    /// Where the copy that was used stands.
+    pub pos: FilePos,
+    /// What the index keeps of it.
+    pub rows: BlockRows,
+    /// Its length in bytes.
+    pub bytes: u32,
+}
+
+/// What came of looking for a block.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// Found, checked.
+    Block(Box<LoadedBlock>),
+    /// No copy can be used; why, for each.
+    Unusable(String),
+}
+
+/// Reads blocks of one network from a folder; shared by threads.
+#[derive(Debug)]
+pub struct BlockLoader {
+    dir: Arc<BlockDir>,
+    magic: Magic,
+    genesis: [u8; 32],
+    revs: Mutex<VecDeque<(FileNum, Arc<Mutex<RevFile>>)>>,
+}
+
+/// Buffers that a thread uses again for each block.
+#[derive(Debug, Default)]
+pub struct LoadBuffers {
+    block: Vec<u8>,
+    undo: Vec<u8>,
+}
+
+impl BlockLoader {
+    /// For blocks in `dir`.
+    pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
+        BlockLoader { dir, magic: params.magic, genesis: params.genesis, revs: Mutex::default() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Arc<BlockDir> {
+        &self.dir
+    }
+
+    /// Loads the block of that hash from the first of `copies` that is whole and has undo data.
+    pub fn load(
+        &self,
+        hash: &[u8; 32],
+        copies: impl Iterator<Item = FilePos>,
+        buffers: &mut LoadBuffers,
+    ) -> Result<Load> {
+        let mut faults = Vec::new();
+        for pos in copies {
+            match self.load_copy(hash, pos, buffers)? {
+                Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
+                Err(fault) => {
+                    let path = self.dir.file_path(Kind::Block, pos.file);
+                    faults.push(format!("{} offset {}: {fault}", path.display(), pos.offset));
+                }
+            }
+        }
+        if faults.is_empty() {
+            faults.push("it is in none of the block files".into());
+        }
+        Ok(Load::Unusable(faults.join("; ")))
+    }
+
+    /// Whether a block's undo data is there.
+    pub fn has_undo(
+        &self,
+        hash: &[u8; 32],
+        copies: impl Iterator<Item = FilePos>,
+        buffers: &mut LoadBuffers,
+    ) -> Result<bool> {
+        Ok(matches!(self.load(hash, copies, buffers)?, Load::Block(_)))
+    }
+
+    /// Reads the block at `pos` into `buffer`; a text says why it is not the one of that hash.
+    pub fn read_block(
+        &self,
+        hash: &[u8; 32],
+        pos: FilePos,
+        buffer: &mut Vec<u8>,
+    ) -> Result<std::result::Result<(), String>> {
+        let Some(start) = pos.offset.checked_sub(FRAME_HEADER_BYTES) else {
+            return Ok(Err("not a position of a block".into()));
+        };
+        let mut head = [0; FRAME_HEADER_BYTES as usize];
+        let frame = FilePos { offset: start, ..pos };
+        if !self.dir.read_exact(Kind::Block, frame, &mut head)? || head[..4] != self.magic {
+            return Ok(Err("there is no block record any more".into()));
+        }
+        let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&len) {
+            return Ok(Err(format!("the record has an impossible length of {len} bytes")));
+        }
+        buffer.resize(len as usize, 0);
+        if !self.dir.read_exact(Kind::Block, pos, buffer)? {
+            return Ok(Err(format!("the record of {len} bytes is cut by the end of the file")));
+        }
+        match buffer.first_chunk::<80>() {
+            Some(found) if header::hash(found) == *hash => Ok(Ok(())),
+            _ => Ok(Err("another block stands there now".into())),
+        }
+    }
+
+    fn load_copy(
+        &self,
+        hash: &[u8; 32],
+        pos: FilePos,
+        buffers: &mut LoadBuffers,
+    ) -> Result<std::result::Result<LoadedBlock, String>> {
+        if let Err(fault) = self.read_block(hash, pos, &mut buffers.block)? {
+            return Ok(Err(fault));
+        }
+        let view = match BlockView::new(&buffers.block) {
+            Ok(view) => view,
+            Err(error) => return Ok(Err(format!("the block cannot be parsed: {error}"))),
+        };
+        let (previous, txs) = (header::previous(view.header), view.txs as u32);
+        let undo = if *hash == self.genesis {
+            None
+        } else if self.find_undo(pos.file, &previous, txs - 1, &mut buffers.undo)? {
+            Some(&buffers.undo[..])
+        } else {
+            let path = self.dir.file_path(Kind::Undo, pos.file);
+            return Ok(Err(format!("no undo data for it in {}", path.display())));
+        };
+        let bytes = buffers.block.len() as u32;
+        Ok(extract(&buffers.block, undo)
+            .map(|rows| LoadedBlock { pos, rows, bytes })
+            .map_err(|misfit| misfit.to_string()))
+    }
+
+    fn find_undo(
+        &self,
+        file: FileNum,
+        previous: &[u8; 32],
+        txs: u32,
+        body: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let (listed, fresh) = self.rev_file(file)?;
+        let mut rev = listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if rev.find(&self.dir, previous, txs, body)? {
+            return Ok(true);
+        }
+        if fresh {
+            return Ok(false);
+        }
+        // bitcoind may have written it since the file was listed
+        *rev = RevFile::list(&self.dir, file, self.magic)?;
+        rev.find(&self.dir, previous, txs, body)
+    }
+
+    /// The records of a rev file, and whether they were listed just now.
+    fn rev_file(&self, file: FileNum) -> Result<(Arc<Mutex<RevFile>>, bool)> {
+        let mut revs = self.revs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, rev)) = revs.iter().find(|(number, _)| *number == file) {
+            return Ok((rev.clone(), false));
+        }
+        let rev = Arc::new(Mutex::new(RevFile::list(&self.dir, file, self.magic)?));
+        if revs.len() >= REV_FILES_LISTED_MAX {
+            revs.pop_front();
+        }
+        revs.push_back((file, rev.clone()));
+        Ok((rev, true))
+    }
+}
+

@@ -1,0 +1,97 @@
+//! How far a build is, for the log, the terminal, the tip that is served meanwhile and systemd.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What a build is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for bitcoind.
+    Waiting,
+    /// Looking for blocks in the files.
+    Scanning,
+    /// Reading blocks.
+    Reading,
+    /// Merging runs.
+    Merging,
+    /// Done: following the tip.
+    Following,
+}
+
+impl Stage {
+    /// A word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Waiting => "waiting for bitcoind",
+            Stage::Scanning => "scanning block files",
+            Stage::Reading => "reading blocks",
+            Stage::Merging => "merging",
+            Stage::Following => "following the tip",
+        }
+    }
+}
+
+/// Shared counters; written by the sync thread, read by whoever reports.
+#[derive(Debug)]
+pub struct Progress {
+    stage: Mutex<(Stage, Instant)>,
+    /// Blocks indexed so far.
+    pub blocks: AtomicU32,
+    /// Blocks there will be.
+    pub target: AtomicU32,
+    /// Bytes of blocks read, and in all.
+    pub bytes: AtomicU64,
+    /// See `bytes`.
+    pub bytes_total: AtomicU64,
+    /// Parts of 1000 of the merge that are done.
+    pub merged: AtomicU32,
+    /// Someone wants hekte to stop.
+    pub stop: AtomicBool,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Progress {
+            stage: Mutex::new((Stage::Waiting, Instant::now())),
+            blocks: AtomicU32::new(0),
+            target: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(0),
+            merged: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Progress {
+    /// Enters a stage.
+    pub fn enter(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+    }
+
+    /// The present stage and since when.
+    pub fn stage(&self) -> (Stage, Instant) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether to stop.
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// How much of the present stage is done, 0.0 to 1.0.
+    pub fn fraction(&self) -> f64 {
+        let part = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
+        match self.stage().0 {
+            Stage::Reading => part(
+                self.bytes.load(Ordering::Relaxed),
+                self.bytes_total.load(Ordering::Relaxed),
+            ),
+            Stage::Merging => part(u64::from(self.merged.load(Ordering::Relaxed)), 1000),
+            Stage::Following => 1.0,
+            Stage::Waiting | Stage::Scanning => 0.0,
+        }
+    }
+}
