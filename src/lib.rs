@@ -12,5 +12,6 @@ pub mod chain;
 pub mod store;
 pub mod sync;
 pub mod inspect;
+pub mod live;
 
 pub mod query;

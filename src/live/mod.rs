@@ -1,0 +1,6 @@
+//! What is served: one consistent moment of the chain in memory, over the runs on disk.
+
+pub mod header_tree;
+pub mod recent;
+pub mod shared;
+pub mod table;

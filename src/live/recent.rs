@@ -1,0 +1,88 @@
+//! A block that lives in memory only: the newest ones, before a run is written for many at once.
+
+use crate::blockfile::dir::FilePos;
+use crate::ids::{HeaderBytes, Prefix, TxNum};
+use crate::index::extract::{BlockRows, POS_BITS, first_tx_offset};
+use crate::sync::load::LoadedBlock;
+
+/// All that the index would hold of the block, sorted for look-ups.
+#[derive(Clone, Debug)]
+pub struct RecentBlock {
+    /// The header.
+    pub header: HeaderBytes,
+    /// Its hash, internal byte order.
+    pub hash: [u8; 32],
+    /// Where it stands.
+    pub pos: FilePos,
+    /// Number of its coinbase.
+    pub first: TxNum,
+    /// What [`crate::index::extract`] made of it; `scripts` sorted by prefix here.
+    rows: BlockRows,
+    /// Prefix above position, sorted.
+    txids: Vec<u64>,
+    /// Offset of each transaction in the block.
+    offsets: Vec<u32>,
+    /// Length of the block in bytes.
+    pub bytes: u32,
+}
+
+impl RecentBlock {
+    /// Takes a block as number `first` on.
+    pub fn new(block: LoadedBlock, hash: [u8; 32], first: TxNum) -> RecentBlock {
+        let LoadedBlock { pos, mut rows, bytes } = block;
+        rows.scripts.sort_unstable();
+        let packed = |(n, txid)| Prefix::of(txid).0 << POS_BITS | n;
+        let mut txids: Vec<u64> = (0..).zip(&rows.txids).map(packed).collect();
+        txids.sort_unstable();
+        let mut next = first_tx_offset(rows.lens.len() as u32);
+        let mut offset = |len: &u32| {
+            let at = next;
+            next += len;
+            at
+        };
+        let offsets = rows.lens.iter().map(&mut offset).collect();
+        RecentBlock { header: rows.header, hash, pos, first, rows, txids, offsets, bytes }
+    }
+
+    /// Number of transactions.
+    pub fn txs(&self) -> u32 {
+        self.rows.txids.len() as u32
+    }
+
+    /// The block as it came, to be written to a run.
+    pub fn to_loaded(&self) -> LoadedBlock {
+        LoadedBlock { pos: self.pos, rows: self.rows.clone(), bytes: self.bytes }
+    }
+
+    /// Offset in the block and length of a transaction.
+    pub fn locate(&self, txnum: TxNum) -> Option<(u32, u32)> {
+        let pos = txnum.0.checked_sub(self.first.0)? as usize;
+        Some((*self.offsets.get(pos)?, *self.rows.lens.get(pos)?))
+    }
+
+    /// The txids in order.
+    pub fn txids(&self) -> &[[u8; 32]] {
+        &self.rows.txids
+    }
+
+    /// Adds the transactions that touch scripts with that prefix.
+    pub fn find_script(&self, prefix: Prefix, txnums: &mut Vec<TxNum>) {
+        find(&self.rows.scripts, prefix, self.first, txnums);
+    }
+
+    /// Adds the transactions whose txid has that prefix.
+    pub fn find_txid(&self, prefix: Prefix, txnums: &mut Vec<TxNum>) {
+        find(&self.txids, prefix, self.first, txnums);
+    }
+
+    /// The prefixes of all scripts touched, ascending, with repetitions.
+    pub fn touched(&self) -> impl Iterator<Item = Prefix> {
+        self.rows.scripts.iter().map(|packed| Prefix(packed >> POS_BITS))
+    }
+}
+
+fn find(packed: &[u64], prefix: Prefix, first: TxNum, txnums: &mut Vec<TxNum>) {
+    let start = packed.partition_point(|p| p >> POS_BITS < prefix.0);
+    let found = packed[start..].iter().take_while(|p| *p >> POS_BITS == prefix.0);
+    txnums.extend(found.map(|p| TxNum(first.0 + (p & ((1 << POS_BITS) - 1)) as u32)));
+}

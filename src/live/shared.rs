@@ -1,0 +1,119 @@
+//! The moment that is served, swapped whole by the sync thread and borrowed by every question.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::store::tables::RunInfo;
+
+use super::recent::RecentBlock;
+use super::table::ChainTable;
+
+/// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The database's generation that this belongs to.
+    pub generation: i64,
+    /// Blocks in the database.
+    pub disk_blocks: u32,
+    /// Transactions in the database.
+    pub disk_txs: u32,
+    /// The runs in force.
+    pub runs: Arc<Vec<RunInfo>>,
+    /// Every block, those in memory included.
+    pub table: ChainTable,
+    /// The blocks behind `disk_blocks`, in order.
+    pub recent: Vec<Arc<RecentBlock>>,
+    /// Header of the last block.
+    pub tip_header: HeaderBytes,
+}
+
+impl Snapshot {
+    /// Height of the last block.
+    pub fn tip(&self) -> Option<Height> {
+        self.table.blocks().checked_sub(1).map(Height)
+    }
+
+    /// The block in memory at a height.
+    pub fn recent_at(&self, height: Height) -> Option<&Arc<RecentBlock>> {
+        self.recent.get(height.0.checked_sub(self.disk_blocks)? as usize)
+    }
+
+    /// Adds the transactions in memory that touch scripts with that prefix.
+    pub fn recent_scripts(&self, prefix: Prefix, txnums: &mut Vec<TxNum>) {
+        for block in &self.recent {
+            block.find_script(prefix, txnums);
+        }
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Snapshot {
+            generation: 0,
+            disk_blocks: 0,
+            disk_txs: 0,
+            runs: Arc::default(),
+            table: ChainTable::default(),
+            recent: Vec::new(),
+            tip_header: [0; 80],
+        }
+    }
+}
+
+/// How headers are answered while the index is being built.
+pub trait HeaderSource: Send + Sync {
+    /// Height up to which blocks are indexed, with its header.
+    fn tip(&self) -> Option<(Height, HeaderBytes)>;
+    /// The header at a height at or below it.
+    fn header(&self, height: Height) -> Option<HeaderBytes>;
+}
+
+/// What sync and query share.
+#[derive(Default)]
+pub struct Shared {
+    snapshot: RwLock<Arc<Snapshot>>,
+    serving: AtomicBool,
+    building: Mutex<Option<Arc<dyn HeaderSource>>>,
+    rescan: AtomicBool,
+}
+
+impl Shared {
+    /// The present moment.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The next moment; from now on every question is answered.
+    pub fn publish(&self, snapshot: Snapshot) {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        self.serving.store(true, Ordering::Release);
+        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether every question is answered.
+    pub fn serving(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// Stops serving anything but headers, which come from `source`.
+    pub fn build_with(&self, source: Arc<dyn HeaderSource>) {
+        self.serving.store(false, Ordering::Release);
+        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    /// Where headers come from during a build.
+    pub fn header_source(&self) -> Option<Arc<dyn HeaderSource>> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A question met a wrong position: asks the sync thread to look through the files again.
+    pub fn ask_for_rescan(&self) {
+        self.rescan.store(true, Ordering::Release);
+    }
+
+    /// Whether a rescan was asked for since the last call.
+    pub fn take_rescan(&self) -> bool {
+        self.rescan.swap(false, Ordering::AcqRel)
+    }
+}

@@ -1,0 +1,171 @@
+//! Every block of the served chain in 16 bytes: first txnum, position, and a tag that tells a wrong one.
+
+use std::sync::Arc;
+
+use crate::blockfile::dir::{FileNum, FilePos};
+use crate::hash::sha256d;
+use crate::ids::{HeaderBytes, Height, TxNum};
+
+/// Blocks that share one allocation, copied only when one of them changes.
+const PART_BLOCKS: usize = 4096;
+
+/// What is held of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockInfo {
+    /// Number of its coinbase.
+    pub first: TxNum,
+    /// Where its header stands. A cache: check with `tag` what is read there.
+    pub pos: FilePos,
+    /// The beginning of its hash.
+    pub tag: HeaderTag,
+}
+
+/// The first four bytes of a block hash (internal order): enough to notice that another block
+/// stands at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderTag([u8; 4]);
+
+impl HeaderTag {
+    /// Of a header.
+    pub fn of(header: &HeaderBytes) -> HeaderTag {
+        HeaderTag::of_hash(&sha256d(&[header]))
+    }
+
+    /// Of a hash in internal order.
+    pub fn of_hash(hash: &[u8; 32]) -> HeaderTag {
+        let [a, b, c, d, ..] = *hash;
+        HeaderTag([a, b, c, d])
+    }
+}
+
+/// The served chain. Clones share memory.
+#[derive(Clone, Debug, Default)]
+pub struct ChainTable {
+    parts: Vec<Arc<Vec<BlockInfo>>>,
+    blocks: u32,
+    txs: u32,
+}
+
+impl ChainTable {
+    /// Number of blocks.
+    pub fn blocks(&self) -> u32 {
+        self.blocks
+    }
+
+    /// Number of transactions.
+    pub fn txs(&self) -> u32 {
+        self.txs
+    }
+
+    /// A block of the chain.
+    pub fn get(&self, height: Height) -> Option<BlockInfo> {
+        let at = height.0 as usize;
+        self.parts.get(at / PART_BLOCKS)?.get(at % PART_BLOCKS).copied()
+    }
+
+    /// Number of the first transaction behind a block.
+    pub fn end_of(&self, height: Height) -> TxNum {
+        self.get(height.next()).map_or(TxNum(self.txs), |info| info.first)
+    }
+
+    /// Transactions of a block of the chain.
+    pub fn txs_of(&self, height: Height) -> u32 {
+        let first = self.get(height).map_or(self.txs, |info| info.first.0);
+        self.end_of(height).0 - first
+    }
+
+    /// The block that holds a transaction.
+    pub fn height_of(&self, txnum: TxNum) -> Option<Height> {
+        if txnum.0 >= self.txs {
+            return None;
+        }
+        let starts = |part: &Arc<Vec<BlockInfo>>| part.first().is_some_and(|b| b.first <= txnum);
+        let part = self.parts.partition_point(starts).checked_sub(1)?;
+        let within = self.parts[part].partition_point(|info| info.first <= txnum).checked_sub(1)?;
+        Some(Height((part * PART_BLOCKS + within) as u32))
+    }
+
+    /// Appends a block of `txs` transactions; its first txnum is the table's present end.
+    pub fn push(&mut self, pos: FilePos, tag: HeaderTag, txs: u32) {
+        if self.blocks as usize == self.parts.len() * PART_BLOCKS {
+            self.parts.push(Arc::default());
+        }
+        if let Some(last) = self.parts.last_mut() {
+            Arc::make_mut(last).push(BlockInfo { first: TxNum(self.txs), pos, tag });
+        }
+        self.blocks += 1;
+        self.txs += txs;
+    }
+
+    /// Keeps the first `blocks`.
+    pub fn truncate(&mut self, blocks: u32) {
+        if blocks >= self.blocks {
+            return;
+        }
+        self.txs = self.get(Height(blocks)).map_or(self.txs, |info| info.first.0);
+        self.blocks = blocks;
+        self.parts.truncate((blocks as usize).div_ceil(PART_BLOCKS));
+        let rest = blocks as usize % PART_BLOCKS;
+        if let (Some(last), true) = (self.parts.last_mut(), rest > 0) {
+            Arc::make_mut(last).truncate(rest);
+        }
+    }
+
+    /// Corrects the position of a block; whether it was another.
+    pub fn set_pos(&mut self, height: Height, pos: FilePos) -> bool {
+        let at = height.0 as usize;
+        let Some(part) = self.parts.get_mut(at / PART_BLOCKS) else {
+            return false;
+        };
+        match part.get(at % PART_BLOCKS) {
+            Some(info) if info.pos != pos => {
+                Arc::make_mut(part)[at % PART_BLOCKS].pos = pos;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A position from its stored form.
+pub fn position_from(item: &[u8; 8]) -> FilePos {
+    let [a, b, c, d, e, f, g, h] = *item;
+    FilePos {
+        file: FileNum(u32::from_le_bytes([a, b, c, d])),
+        offset: u32::from_le_bytes([e, f, g, h]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_blocks_by_transaction_and_cuts() {
+        let mut table = ChainTable::default();
+        let pos = |n| FilePos { file: FileNum(n), offset: n * 3 };
+        for n in 0..10_000u32 {
+            table.push(pos(n), HeaderTag([0; 4]), n % 7 + 1);
+        }
+        let before = table.clone();
+        for n in (0..10_000).step_by(97) {
+            let height = Height(n);
+            let info = table.get(height).unwrap_or_else(|| panic!("{n}"));
+            assert_eq!(info.pos, pos(n));
+            assert_eq!(table.height_of(info.first), Some(height));
+            let last = TxNum(table.end_of(height).0 - 1);
+            assert_eq!(table.height_of(last), Some(height));
+            assert_eq!(table.txs_of(height), n % 7 + 1);
+        }
+        assert_eq!(table.height_of(TxNum(table.txs())), None);
+        assert!(table.set_pos(Height(5000), pos(1)) && !table.set_pos(Height(5000), pos(1)));
+        for cut in [9000, 8192, 4097, 4096, 0] {
+            table.truncate(cut);
+            let txs = before.get(Height(cut)).map_or(0, |info| info.first.0);
+            assert_eq!((table.blocks(), table.txs()), (cut, txs));
+            assert_eq!(table.get(Height(cut)), None);
+        }
+        table.push(pos(1), HeaderTag([0; 4]), 1);
+        assert_eq!((table.txs(), before.blocks()), (1, 10_000));
+    }
+}
