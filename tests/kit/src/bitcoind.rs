@@ -107,11 +107,11 @@ impl Bitcoind {
         let end = Instant::now() + PATIENCE;
         loop {
             // cookie and port come up before the chain is loaded: then the call says -28
-            if self.rpc.cookie().exists() {
-                if let Ok(answer) = self.rpc.try_call("getblockchaininfo", json!([])) {
-                    assert_eq!(answer["chain"], "regtest", "some other node has this port");
-                    return;
-                }
+            let ready = self.rpc.cookie().exists();
+            let answer = ready.then(|| self.rpc.try_call("getblockchaininfo", json!([])));
+            if let Some(Ok(answer)) = answer {
+                assert_eq!(answer["chain"], "regtest", "some other node has this port");
+                return;
             }
             let child = self.child.as_mut().expect("just started");
             if let Some(status) = child.try_wait().expect("a child") {

@@ -60,10 +60,8 @@ pub fn assemble(parts: Parts) -> Block {
 
 fn coinbase(height: u32, extra: u64, output: Vec<TxOut>, commit: bool) -> Transaction {
     // BIP34: the height comes first, as the smallest push
-    let script_sig = Builder::new()
-        .push_int(i64::from(height))
-        .push_slice(extra.to_be_bytes())
-        .into_script();
+    let script_sig =
+        Builder::new().push_int(i64::from(height)).push_slice(extra.to_be_bytes()).into_script();
     let witness = if commit { Witness::from_slice(&[[0u8; 32]]) } else { Witness::new() };
     Transaction {
         version: transaction::Version::TWO,

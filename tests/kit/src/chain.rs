@@ -111,7 +111,8 @@ pub fn describe(blocks: impl IntoIterator<Item = Block>) -> Vec<GenBlock> {
         for tx in &block.txdata {
             let coinbase = tx.is_coinbase();
             if !coinbase {
-                let mut lookup = |outpoint: &OutPoint| coins.remove(outpoint).expect("blocks form a chain");
+                let mut lookup =
+                    |outpoint: &OutPoint| coins.remove(outpoint).expect("blocks form a chain");
                 spent.push(tx.input.iter().map(|i| lookup(&i.previous_output)).collect());
             }
             if height > 0 {

@@ -182,7 +182,7 @@ impl Maker {
             prev,
             height,
             time,
-            extra: self.rng.next(),
+            extra: self.rng.word(),
             reward: pays.iter().map(|pay| pay.output(&mut self.ring)).collect(),
             txs: draft.txs,
             always_commit: self.rng.chance(3, 4),

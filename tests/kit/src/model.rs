@@ -112,8 +112,7 @@ impl Model {
             let script = ScriptHash::of(&output.script_pubkey);
             let outpoint = OutPoint { txid: item.txid, vout };
             let value = output.value.to_sat();
-            let coin =
-                Unspent { height: item.height, pos: item.pos, vout, txid: item.txid, value };
+            let coin = Unspent { height: item.height, pos: item.pos, vout, txid: item.txid, value };
             let account = self.accounts.entry(script).or_default();
             account.unspent.insert(outpoint, coin); // a BIP30 twin takes its elder's place
             account.note(item);

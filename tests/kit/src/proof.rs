@@ -34,7 +34,8 @@ pub fn branch(leaves: &[[u8; 32]], mut index: usize) -> Vec<[u8; 32]> {
 /// The root that a branch leads to.
 pub fn climb(leaf: [u8; 32], branch: &[[u8; 32]], mut index: usize) -> [u8; 32] {
     branch.iter().fold(leaf, |node, sibling| {
-        let text = if index % 2 == 0 { [node, *sibling] } else { [*sibling, node] }.concat();
+        let text =
+            if index.is_multiple_of(2) { [node, *sibling] } else { [*sibling, node] }.concat();
         index /= 2;
         sha256d::Hash::hash(&text).to_byte_array()
     })

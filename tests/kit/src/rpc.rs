@@ -46,8 +46,8 @@ impl Rpc {
     pub fn try_call(&self, method: &str, params: Value) -> Result<Value, String> {
         let body = json!({"jsonrpc": "1.0", "id": 0, "method": method, "params": params});
         let reply = self.post(&body.to_string()).map_err(|e| format!("{method}: {e}"))?;
-        let mut reply: Value = serde_json::from_str(&reply)
-            .map_err(|e| format!("{method}: {e} in {:.200}", reply))?;
+        let mut reply: Value =
+            serde_json::from_str(&reply).map_err(|e| format!("{method}: {e} in {:.200}", reply))?;
         match reply["error"].take() {
             Value::Null => Ok(reply["result"].take()),
             error => Err(format!("{method}: {error}")),
@@ -96,6 +96,12 @@ impl Rpc {
         }
         Ok(body.to_string())
     }
+}
+
+/// An amount that the node gives in bitcoin, in satoshi.
+pub fn satoshi(value: &Value) -> u64 {
+    // doubles hold every possible amount exactly enough: 21e14 < 2^53
+    (value.as_f64().expect("a number") * 1e8).round() as u64
 }
 
 /// RFC 4648, for the Authorization header.

@@ -134,7 +134,7 @@ fn open_script(salt: u64) -> ScriptBuf {
 
 fn open_bare(salt: u64) -> ScriptBuf {
     let mut script = Builder::new();
-    if salt % 16 == 0 {
+    if salt.is_multiple_of(16) {
         script = script.push_slice(push(vec![0xab; 200])).push_opcode(op::OP_DROP);
     }
     let salt = salt.to_be_bytes();

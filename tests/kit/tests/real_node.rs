@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use bitcoin::ScriptBuf;
 use bitcoin::hashes::{Hash, sha256d};
-use bitcoin::{Amount, ScriptBuf};
 use hekte_testkit::bitcoind::{self, Bitcoind};
 use hekte_testkit::chain::{Chain, ChainSpec, generate};
 use hekte_testkit::files::{BlockDir, FileOptions, REGTEST_MAGIC, xor};
 use hekte_testkit::model::{Model, ScriptHash};
+use hekte_testkit::rpc::satoshi;
 use hekte_testkit::scratch::Scratch;
 use hekte_testkit::undo;
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn mixed() -> Chain {
     generate(&ChainSpec {
@@ -125,11 +126,6 @@ fn check_scripts(node: &Bitcoind, chain: &Chain, model: &Model) {
             assert_eq!(satoshi(&coin["amount"]), ours.value);
         }
     }
-}
-
-fn satoshi(value: &Value) -> u64 {
-    let text = value.to_string();
-    Amount::from_str_in(&text, bitcoin::Denomination::Bitcoin).expect("an amount").to_sat()
 }
 
 /// The rev files that the node wrote hold the same records in the same order as ours.
