@@ -59,7 +59,8 @@ pub struct Bitcoind {
 
 impl Bitcoind {
     /// Starts a node with an empty chain and waits until it answers. It listens for no peers and
-    /// has no wallet, unless `args` say otherwise (`-disablewallet=0`, `-blocksxor=0`, ...).
+    /// has no wallet, unless `args` say otherwise (`-disablewallet=0`, `-blocksxor=0`, ...). It
+    /// never believes that it is in its first sync, unless given `-maxtipage=86400`.
     pub fn start(args: &[&str]) -> Self {
         let scratch = Scratch::new("bitcoind");
         Self::start_in(scratch, args)
@@ -97,6 +98,7 @@ impl Bitcoind {
         }
         command.args(["-rpcallowip=127.0.0.1", "-printtoconsole=0", "-dbcache=64"]);
         command.args(["-checkmempool=0", "-checkblockindex=0"]); // regtest's own checks are slow
+        command.arg("-maxtipage=1000000000"); // old block times must not look like a first sync
         command.args(args); // the last word wins in bitcoind
         command.stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
         self.child = Some(command.spawn().expect("bitcoind starts"));

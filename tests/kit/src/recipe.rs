@@ -34,7 +34,7 @@ pub(crate) fn block_size(spec: &ChainSpec, rng: &mut Rng) -> u64 {
 pub(crate) fn fill(maker: &mut Maker, draft: &mut Draft, wanted: u64) {
     while (draft.txs.len() as u64) < wanted && !draft.is_full() && !maker.wallet.is_empty() {
         let (inputs, outputs) = counts(maker);
-        let coins = take(maker, inputs);
+        let coins = take(maker, inputs, outputs);
         let pays = payments(maker, &coins, outputs);
         maker.add_tx(draft, coins, pays);
     }
@@ -54,15 +54,17 @@ fn counts(maker: &mut Maker) -> (u64, u64) {
         n if n < 150 => (1, 1),
         n if n < 500 => (1, 2),
         n if n < 800 => (2, 2),
-        n if n < 900 => (rng.range(3, 9), 2),
+        n if n < 900 => (rng.range(3, 6), 2),
         _ => (rng.range(1, 3), rng.range(3, 7)),
     }
 }
 
 /// Takes coins at random; in some cases the newest, so that chains within one block arise.
-fn take(maker: &mut Maker, wanted: u64) -> Vec<Coin> {
+fn take(maker: &mut Maker, wanted: u64, outputs: u64) -> Vec<Coin> {
     let mut coins = Vec::new();
-    if maker.rng.chance(1, 8) {
+    if outputs >= 100 {
+        coins.extend(maker.wallet.take_rich(&mut maker.rng)); // most coins are too small by then
+    } else if maker.rng.chance(1, 8) {
         coins.extend(maker.wallet.take_newest());
     }
     while (coins.len() as u64) < wanted && !maker.wallet.is_empty() {

@@ -82,6 +82,13 @@ impl Wallet {
         self.take_at(index)
     }
 
+    /// Takes the largest of 16 random coins.
+    pub fn take_rich(&mut self, rng: &mut Rng) -> Option<Coin> {
+        let some = (0..16).map(|_| rng.below(self.ready.len() as u64) as usize);
+        let best = some.max_by_key(|index| self.ready.get(*index).map(|coin| coin.value))?;
+        self.take_at(best)
+    }
+
     /// Takes the coin that was added last.
     pub fn take_newest(&mut self) -> Option<Coin> {
         self.take_at(self.ready.len().wrapping_sub(1))
