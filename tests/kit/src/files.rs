@@ -174,7 +174,8 @@ impl BlockDir {
         }
     }
 
-    /// Goes back to file 0 offset 0 of the rev files only, as `-reindex` does.
+    /// Moves the write position of every rev file to 0, as `-reindex` does: calls of
+    /// [`BlockDir::write_undo`] then run over old records, whose rest stays.
     pub fn restart_undo(&mut self) {
         for (name, end) in &mut self.ends {
             if name.starts_with("rev") {
