@@ -1,0 +1,218 @@
+//! Runs a real bitcoind on regtest, on loopback only, in a folder of its own.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use bitcoin::{Block, BlockHash};
+use serde_json::{Value, json};
+
+use crate::rpc::Rpc;
+use crate::scratch::Scratch;
+
+/// How long a node may take to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bitcoind to test with, as `tests/get-bitcoind.sh` finds it; asked once per process.
+pub fn locate() -> Result<PathBuf, String> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../get-bitcoind.sh");
+            let output = Command::new(&script).output();
+            let output = output.map_err(|e| format!("{}: {e}", script.display()))?;
+            if !output.status.success() {
+                return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+            }
+            let path = String::from_utf8_lossy(&output.stdout);
+            Ok(PathBuf::from(path.trim()))
+        })
+        .clone()
+}
+
+/// True if there is a bitcoind. Without one: panics, unless `HEKTE_ALLOW_SKIP=1`, and then says
+/// loudly that the test was skipped.
+pub fn available(test: &str) -> bool {
+    match locate() {
+        Ok(_) => true,
+        Err(problem) if std::env::var("HEKTE_ALLOW_SKIP").as_deref() == Ok("1") => {
+            eprintln!("\n*** SKIPPED {test}: no bitcoind ***\n{problem}");
+            false
+        }
+        Err(problem) => {
+            panic!("{test} needs a bitcoind (HEKTE_ALLOW_SKIP=1 to go on without): {problem}")
+        }
+    }
+}
+
+/// A regtest node; killed on drop.
+pub struct Bitcoind {
+    child: Option<Child>,
+    scratch: Scratch,
+    rpc_port: u16,
+    pub rpc: Rpc,
+}
+
+impl Bitcoind {
+    /// Starts a node with an empty chain and waits until it answers. It listens for no peers and
+    /// has no wallet, unless `args` say otherwise (`-disablewallet=0`, `-blocksxor=0`, ...). It
+    /// never believes that it is in its first sync, unless given `-maxtipage=86400`.
+    pub fn start(args: &[&str]) -> Self {
+        let scratch = Scratch::new("bitcoind");
+        Self::start_in(scratch, args)
+    }
+
+    /// The same on a folder that was prepared, say with block files in `regtest/blocks`.
+    pub fn start_in(scratch: Scratch, args: &[&str]) -> Self {
+        let rpc_port = free_port();
+        let cookie = scratch.join("regtest/.cookie");
+        let rpc = Rpc::new(&format!("http://127.0.0.1:{rpc_port}"), cookie);
+        let mut node = Self { child: None, scratch, rpc_port, rpc };
+        node.run(args);
+        node
+    }
+
+    /// Stops, then starts again on the same folder and port with other arguments.
+    pub fn restart(&mut self, args: &[&str]) {
+        self.stop();
+        self.run(args);
+    }
+
+    /// Starts a stopped or killed node again.
+    pub fn run(&mut self, args: &[&str]) {
+        assert!(self.child.is_none(), "bitcoind runs already");
+        let _ = fs::remove_file(self.rpc.cookie()); // a killed node leaves its old one
+        let log = File::create(self.scratch.join("bitcoind.out")).expect("scratch is writable");
+        let mut command = Command::new(locate().expect("a bitcoind"));
+        command.arg("-regtest").arg(format!("-datadir={}", self.scratch.path().display()));
+        command.arg(format!("-rpcport={}", self.rpc_port));
+        for arg in ["-server=1", "-listen=0", "-connect=0", "-dnsseed=0", "-disablewallet=1"] {
+            command.arg(arg);
+        }
+        for arg in ["-fallbackfee=0.0001", "-acceptnonstdtxn=1", "-rpcbind=127.0.0.1"] {
+            command.arg(arg);
+        }
+        command.args(["-rpcallowip=127.0.0.1", "-printtoconsole=0", "-dbcache=64"]);
+        command.args(["-checkmempool=0", "-checkblockindex=0"]); // regtest's own checks are slow
+        command.arg("-maxtipage=1000000000"); // old block times must not look like a first sync
+        command.args(args); // the last word wins in bitcoind
+        command.stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
+        self.child = Some(command.spawn().expect("bitcoind starts"));
+        self.wait_ready();
+    }
+
+    fn wait_ready(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            // cookie and port come up before the chain is loaded: then the call says -28
+            let ready = self.rpc.cookie().exists();
+            let answer = ready.then(|| self.rpc.try_call("getblockchaininfo", json!([])));
+            if let Some(Ok(answer)) = answer {
+                assert_eq!(answer["chain"], "regtest", "some other node has this port");
+                return;
+            }
+            let child = self.child.as_mut().expect("just started");
+            if let Some(status) = child.try_wait().expect("a child") {
+                panic!("bitcoind ended with {status}: {}", self.output());
+            }
+            assert!(Instant::now() < end, "bitcoind does not answer: {}", self.output());
+            sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// Stops it the orderly way, which writes everything to disk.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        self.rpc.call("stop", json!([]));
+        let end = Instant::now() + PATIENCE;
+        while child.try_wait().expect("a child").is_none() {
+            if Instant::now() > end {
+                let _ = child.kill();
+                panic!("bitcoind does not stop: {}", self.output());
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Kills it (SIGKILL): what was not flushed is lost.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// The folder given as `-datadir`.
+    pub fn datadir(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Where blk, rev and xor.dat are.
+    pub fn blocks_dir(&self) -> PathBuf {
+        self.scratch.join("regtest/blocks")
+    }
+
+    /// The node's last words: its output and the end of debug.log.
+    pub fn output(&self) -> String {
+        let read = |name| fs::read(self.scratch.join(name)).unwrap_or_default();
+        let log = read("regtest/debug.log");
+        let tail = &log[log.len().saturating_sub(2000)..];
+        let out = String::from_utf8_lossy(&read("bitcoind.out")).into_owned();
+        out + &String::from_utf8_lossy(tail)
+    }
+
+    /// Hands over a block; panics if the node calls it invalid. True if it was connected at once.
+    pub fn submit(&self, block: &Block) -> bool {
+        let answer = self.rpc.submit_block(block).unwrap_or_else(|e| panic!("{e}"));
+        let known = matches!(answer.as_str(), "" | "inconclusive" | "duplicate");
+        assert!(known, "block {} was refused: {answer}", block.block_hash());
+        answer.is_empty()
+    }
+
+    pub fn height(&self) -> u32 {
+        self.rpc.height()
+    }
+
+    pub fn tip(&self) -> BlockHash {
+        let hash = self.rpc.call("getbestblockhash", json!([]));
+        hash.as_str().expect("a string").parse().expect("a hash")
+    }
+
+    /// Mines blocks that pay to an address; returns their hashes.
+    pub fn generate_to_address(&self, blocks: u32, address: &str) -> Vec<String> {
+        strings(self.rpc.call("generatetoaddress", json!([blocks, address])))
+    }
+
+    /// Mines blocks that pay to a descriptor such as `raw(51)` (anybody can spend).
+    pub fn generate_to_descriptor(&self, blocks: u32, descriptor: &str) -> Vec<String> {
+        strings(self.rpc.call("generatetodescriptor", json!([blocks, descriptor])))
+    }
+
+    /// Mines one block with exactly these transactions (raw hex, or ids from the mempool), paying
+    /// to an address or descriptor; returns its hash.
+    pub fn generate_block(&self, output: &str, txs: &[String]) -> String {
+        let answer = self.rpc.call("generateblock", json!([output, txs]));
+        answer["hash"].as_str().expect("a hash").to_string()
+    }
+}
+
+impl Drop for Bitcoind {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn strings(array: Value) -> Vec<String> {
+    let array = array.as_array().expect("an array").iter();
+    array.map(|item| item.as_str().expect("a string").to_string()).collect()
+}
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback exists");
+    listener.local_addr().expect("it is bound").port()
+}
