@@ -52,6 +52,27 @@ pub fn merkle_branch(mut level: Vec<[u8; 32]>, mut pos: usize) -> Vec<[u8; 32]> 
     branch
 }
 
+/// The branch of one leaf under a node `levels` above the leaves, and the node; a group of fewer
+/// than 2^levels leaves is filled up by the odd-node rule, as the last one of a larger tree is.
+pub fn merkle_lift(
+    mut level: Vec<[u8; 32]>,
+    mut pos: usize,
+    levels: u32,
+) -> (Vec<[u8; 32]>, [u8; 32]) {
+    let mut branch = Vec::with_capacity(levels as usize);
+    for _ in 0..levels {
+        let own = level.get(pos).copied().unwrap_or_default();
+        branch.push(*level.get(pos ^ 1).unwrap_or(&own));
+        if level.len() == 1 {
+            level[0] = merkle_node(&level[0], &level[0]);
+        } else {
+            merkle_level_up(&mut level);
+        }
+        pos /= 2;
+    }
+    (branch, level.first().copied().unwrap_or_default())
+}
+
 /// The root that a leaf and its branch lead to.
 pub fn fold_branch(leaf: [u8; 32], branch: &[[u8; 32]], mut pos: u32) -> [u8; 32] {
     let mut node = leaf;

@@ -25,3 +25,5 @@ pub const BLOCKS_PER_SPAN: u32 = 8;
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// Block hashes asked of bitcoind in one batch.
 pub const HASHES_PER_BATCH: u32 = 2000;
+/// Reading connections kept open between questions.
+pub const IDLE_READERS_MAX: usize = 8;

@@ -1,7 +1,7 @@
 //! Inner nodes of the Merkle tree over all header hashes, so that a `cp_height` proof costs a handful
 //! of hashes at any chain length (protocol basics, "Header proof").
 
-use crate::hash::{merkle_branch, merkle_level_up, merkle_node, merkle_root};
+use crate::hash::{merkle_branch, merkle_lift, merkle_node, merkle_root};
 use crate::ids::Height;
 
 /// Headers under the lowest cached node, as a power of two.
@@ -67,12 +67,15 @@ impl HeaderTree {
             let root = merkle_root(own.clone()).unwrap_or_default();
             return Ok((merkle_branch(own, height.0 as usize), root));
         }
-        let (mut branch, _) = lift(own, (height.0 - start) as usize);
+        let (mut branch, _) = merkle_lift(own, (height.0 - start) as usize, GROUP_LEVEL);
         // the rightmost node of each level when it is over fewer than all its headers
         let full = count / GROUP_HEADERS;
         let mut edge = match count % GROUP_HEADERS {
             0 => None,
-            rest => Some(lift(hashes(full * GROUP_HEADERS, full * GROUP_HEADERS + rest)?, 0).1),
+            rest => {
+                let tail = hashes(full * GROUP_HEADERS, full * GROUP_HEADERS + rest)?;
+                Some(merkle_lift(tail, 0, GROUP_LEVEL).1)
+            },
         };
         let (mut width, mut pos, mut complete) = (count.div_ceil(GROUP_HEADERS), group, full);
         let mut level = 0usize;
@@ -99,23 +102,6 @@ impl HeaderTree {
         let root = if complete == 0 { edge } else { top };
         Ok((branch, root.unwrap_or_default()))
     }
-}
-
-/// The branch of one leaf within a (perhaps partial) group and the group's node, both as if the
-/// group were padded by the odd-node rule up to 256.
-fn lift(mut level: Vec<[u8; 32]>, mut pos: usize) -> (Vec<[u8; 32]>, [u8; 32]) {
-    let mut branch = Vec::with_capacity(GROUP_LEVEL as usize);
-    for _ in 0..GROUP_LEVEL {
-        let own = level.get(pos).copied().unwrap_or_default();
-        branch.push(*level.get(pos ^ 1).unwrap_or(&own));
-        if level.len() == 1 {
-            level[0] = merkle_node(&level[0], &level[0]);
-        } else {
-            merkle_level_up(&mut level);
-        }
-        pos /= 2;
-    }
-    (branch, level.first().copied().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,3 +1,11 @@
 //! Answers to what wallets ask: histories, coins, transactions, proofs, headers.
 
 pub mod answers;
+pub mod engine;
+pub mod headers;
+pub mod history;
+pub mod merkle;
+pub mod summary;
+pub mod tx;
+pub mod verbose;
+pub mod view;

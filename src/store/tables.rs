@@ -202,18 +202,26 @@ impl Db {
         Ok(())
     }
 
-    /// Adds to `txnums` every transaction of a run that is filed under `prefix`.
-    pub fn find(&self, run: &RunInfo, prefix: Prefix, txnums: &mut Vec<TxNum>) -> Result<()> {
+    /// Adds to `txnums` every transaction of a run, from number `from` on, that is filed under
+    /// `prefix`; stops when there are more than `limit`.
+    pub fn find(
+        &self,
+        run: &RunInfo,
+        prefix: Prefix,
+        from: TxNum,
+        limit: usize,
+        txnums: &mut Vec<TxNum>,
+    ) -> Result<()> {
         let sql = format!(
             "SELECT key, data FROM run_{0} WHERE key < ?2 AND key >= \
              coalesce((SELECT max(key) FROM run_{0} WHERE key < ?1), 0) ORDER BY key",
             run.id
         );
         let error = |error| self.error(error);
-        let from = ChunkKey::first_of(prefix).0;
+        let start = ChunkKey::first_of(prefix).0;
         let to = ChunkKey::first_of(Prefix(prefix.0 + 1)).0;
         let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
-        let mut rows = query.query([from, to]).map_err(error)?;
+        let mut rows = query.query([start, to]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
@@ -224,9 +232,13 @@ impl Db {
                 if posting.prefix > prefix {
                     break;
                 }
-                if posting.prefix == prefix && run.range.contains(posting.txnum) {
+                let counts = posting.txnum >= from && run.range.contains(posting.txnum);
+                if posting.prefix == prefix && counts {
                     txnums.push(posting.txnum);
                 }
+            }
+            if txnums.len() > limit {
+                break;
             }
         }
         Ok(())
@@ -321,5 +333,17 @@ impl Iterator for RunStream<'_> {
         let posting = self.postings[self.at];
         self.at += 1;
         Some(Ok(posting))
+    }
+}
+
+impl Db {
+    /// Begins a read transaction; its moment is that of the first read.
+    pub fn begin_read(&self) -> Result<()> {
+        self.conn.execute_batch("BEGIN").map_err(|error| self.error(error))
+    }
+
+    /// Ends it.
+    pub fn end_read(&self) -> Result<()> {
+        self.conn.execute_batch("ROLLBACK").map_err(|error| self.error(error))
     }
 }

@@ -1,0 +1,118 @@
+//! The confirmed history of a script: every transaction filed under its prefix, read and judged.
+
+use std::time::Instant;
+
+use crate::ids::{ScriptHash, TxNum};
+use crate::index::extract::is_unspendable;
+use crate::store::tables::RunKind;
+
+use super::answers::{Answer, QueryError};
+use super::summary::{Entry, Summary, Unspent};
+use super::tx::TxReader;
+use super::view::View;
+
+/// What one question may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Transactions in one history.
+    pub postings: u32,
+    /// When the answer must be there.
+    pub deadline: Instant,
+    /// The time that was given, for the message.
+    pub seconds: u64,
+}
+
+impl Budget {
+    /// An error once the time is over.
+    pub fn check_time(&self) -> Answer<()> {
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        Err(QueryError::TooLong(format!(
+            "history too large: not read within {} seconds; ask again, or raise query_seconds on \
+             the server",
+            self.seconds
+        )))
+    }
+
+    fn check_count(&self, count: usize) -> Answer<()> {
+        if count <= self.postings as usize {
+            return Ok(());
+        }
+        Err(QueryError::TooLong(format!(
+            "history too large: more than the {} transactions this server answers; raise \
+             max_history on the server",
+            self.postings
+        )))
+    }
+}
+
+/// Brings `summary` up to the view's tip. What was read before a limit was met is kept, so that
+/// asking again goes on there.
+pub fn update(
+    view: &View<'_>,
+    script: &ScriptHash,
+    summary: &mut Summary,
+    budget: &Budget,
+) -> Answer<()> {
+    if !summary.holds(&view.snap) {
+        *summary = Summary::default();
+    }
+    if summary.through.0 == view.snap.table.txs() {
+        return Ok(());
+    }
+    let room = (budget.postings as usize).saturating_sub(summary.entries.len());
+    let txnums = view.find(RunKind::Script, script.prefix(), summary.through, room)?;
+    budget.check_count(summary.entries.len() + txnums.len())?;
+    let mut reader = TxReader::new(view);
+    for (i, &txnum) in txnums.iter().enumerate() {
+        if i % 64 == 63 {
+            budget.check_time()?;
+        }
+        judge(&mut reader, txnum, script, summary)?;
+    }
+    summary.reached(&view.snap);
+    Ok(())
+}
+
+/// Reads one transaction and enters it if it funds or spends the script. In txnum order every
+/// output is seen before what spends it, so a spend is known by the output in the same history.
+fn judge(
+    reader: &mut TxReader<'_>,
+    txnum: TxNum,
+    script: &ScriptHash,
+    summary: &mut Summary,
+) -> Answer<()> {
+    let place = reader.place(txnum)?;
+    let tx = reader.tx(&place)?;
+    let mut touched = false;
+    for input in tx.inputs() {
+        touched |= summary.coins.remove(&(*input.txid, input.vout)).is_some();
+    }
+    let mut txid = None;
+    for (vout, output) in (0u32..).zip(tx.outputs()) {
+        if is_unspendable(output.script) {
+            continue;
+        }
+        let pays = match &summary.script {
+            Some(known) => output.script == &known[..],
+            None => ScriptHash::of(output.script) == *script,
+        };
+        if pays {
+            if summary.script.is_none() {
+                summary.script = Some(output.script.to_vec());
+            }
+            let txid = *txid.get_or_insert_with(|| tx.txid());
+            let coin = Unspent { txnum, height: place.height, value: output.value };
+            // BIP 30: a second transaction of the same txid replaces the outputs of the first
+            summary.coins.insert((txid, vout), coin);
+            touched = true;
+        }
+    }
+    if touched {
+        let txid = txid.unwrap_or_else(|| tx.txid());
+        summary.push(Entry { txid, height: place.height });
+    }
+    summary.looked_at(txnum, place.height, place.block.tag);
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Proofs that a transaction is in its block, from the stored nodes and sixteen transactions read.
+
+use crate::hash::{fold_branch, merkle_branch, merkle_lift};
+use crate::ids::{Height, TxNum};
+use crate::index::extract::{NODE_LEVEL, NODE_TXS};
+use crate::index::pages::items_per_row;
+use crate::parse::bytes::Cursor;
+use crate::parse::tx::{TxView, header};
+use crate::store::tables::ItemTable;
+use crate::store::write::NODE_ITEM;
+
+use super::answers::{Answer, QueryError, TxProof};
+use super::tx::TxReader;
+use super::view::{View, internal};
+
+/// The transaction at `pos` of the block at `height`, proven against the block's header.
+pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
+    let height = view.checked_height(height)?;
+    let txs = view.snap.table.txs_of(height);
+    if pos >= txs {
+        return Err(QueryError::BadRequest(format!(
+            "no transaction at position {pos} in block {height}, which has {txs}"
+        )));
+    }
+    let (txid, branch) = match view.snap.recent_at(height) {
+        Some(recent) => {
+            let txids = recent.txids().to_vec();
+            (txids[pos as usize], merkle_branch(txids, pos as usize))
+        }
+        None => from_disk(view, height, pos, txs)?,
+    };
+    // whatever the files and the index hold: no proof leaves that does not fit the header
+    let root = header::merkle_root(&view.header(height)?);
+    if fold_branch(txid, &branch, pos) != root {
+        return Err(view.wrong_position(height, "its transactions do not fit its Merkle root"));
+    }
+    let txid = bitcoin::hashes::Hash::from_byte_array(txid);
+    Ok(TxProof { txid, height, pos, branch })
+}
+
+fn from_disk(
+    view: &View<'_>,
+    height: Height,
+    pos: u32,
+    txs: u32,
+) -> Answer<([u8; 32], Vec<[u8; 32]>)> {
+    let group_txs = NODE_TXS as u32;
+    let group = pos / group_txs;
+    let own = group_txids(view, height, group, txs)?;
+    let within = (pos % group_txs) as usize;
+    let txid = *own.get(within).ok_or_else(|| QueryError::Internal("short group".into()))?;
+    if txs <= group_txs {
+        return Ok((txid, merkle_branch(own, within)));
+    }
+    let (mut branch, _) = merkle_lift(own, within, NODE_LEVEL);
+    let mut nodes = stored_nodes(view, height, txs / group_txs)?;
+    if !txs.is_multiple_of(group_txs) {
+        let tail = group_txids(view, height, txs / group_txs, txs)?;
+        nodes.push(merkle_lift(tail, 0, NODE_LEVEL).1);
+    }
+    branch.extend(merkle_branch(nodes, group as usize));
+    Ok((txid, branch))
+}
+
+/// The txids of one group of up to 16 transactions, read from the block file.
+fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<Vec<[u8; 32]>> {
+    let group_txs = NODE_TXS as u32;
+    let first = view.snap.table.get(height).map_or(0, |block| block.first.0);
+    let start = group * group_txs;
+    let count = group_txs.min(txs - start);
+    let mut reader = TxReader::new(view);
+    let from = reader.place(TxNum(first + start))?;
+    let last = reader.place(TxNum(first + start + count - 1))?;
+    let bytes = reader.range(height, from.block, from.offset, last.offset + last.len - from.offset)?;
+    let mut cursor = Cursor::new(bytes);
+    let mut txids = Vec::with_capacity(count as usize);
+    for _ in 0..count {
+        match TxView::read(&mut cursor) {
+            Ok(tx) => txids.push(tx.txid()),
+            Err(_) => return Err(view.wrong_position(height, "its transactions do not parse")),
+        }
+    }
+    Ok(txids)
+}
+
+fn stored_nodes(view: &View<'_>, height: Height, count: u32) -> Answer<Vec<[u8; 32]>> {
+    let first = view.snap.table.get(height).map_or(0, |block| block.first.0);
+    let slot = u64::from(first) / NODE_TXS as u64;
+    let per_row = items_per_row(NODE_ITEM);
+    let mut nodes = Vec::with_capacity(count as usize + 1);
+    let (mut row, mut row_key) = (Vec::new(), -1);
+    for slot in slot..slot + u64::from(count) {
+        let key = (slot / per_row) as i64;
+        if key != row_key {
+            row = view.db()?.row(ItemTable::Nodes, key).map_err(internal)?.unwrap_or_default();
+            row_key = key;
+        }
+        match crate::index::pages::item_of::<NODE_ITEM>(&row, slot) {
+            Some(node) => nodes.push(*node),
+            None => return Err(QueryError::Internal(format!("nodes of block {height}"))),
+        }
+    }
+    Ok(nodes)
+}

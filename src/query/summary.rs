@@ -1,0 +1,189 @@
+//! What is remembered of a script between questions: entries, unspent outputs, the status so far.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use sha2::{Digest, Sha256};
+
+use crate::ids::{Height, ScriptHash, TxNum};
+use crate::live::shared::Snapshot;
+use crate::live::table::HeaderTag;
+
+/// Rough cost of the summary of an unused script in the cache, bytes.
+const BASE_BYTES: usize = 512;
+/// Bytes of an entry, and of a coin with its share of the table.
+const ENTRY_BYTES: usize = 36;
+const COIN_BYTES: usize = 72;
+
+/// A transaction in a confirmed history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Txid, internal byte order.
+    pub txid: [u8; 32],
+    /// Its block.
+    pub height: Height,
+}
+
+/// An output, by txid (internal byte order) and index.
+pub type OutRef = ([u8; 32], u32);
+
+/// An unspent output of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unspent {
+    /// The funding transaction: for the order.
+    pub txnum: TxNum,
+    /// Its block.
+    pub height: Height,
+    /// Satoshi.
+    pub value: u64,
+}
+
+/// The confirmed history of one script, extended as blocks come.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Transactions below this number have been looked at.
+    pub through: TxNum,
+    /// The last block looked into: if it is not on the chain any more, neither is this.
+    anchor: Option<(Height, HeaderTag)>,
+    /// The history in chain order.
+    pub entries: Vec<Entry>,
+    /// What is unspent.
+    pub coins: HashMap<OutRef, Unspent>,
+    /// SHA-256 over the history's text so far.
+    status: Sha256,
+    /// The scriptPubKey, once an output with it was seen.
+    pub script: Option<Vec<u8>>,
+}
+
+impl Summary {
+    /// Whether it is of a chain that `snap` goes on with.
+    pub fn holds(&self, snap: &Snapshot) -> bool {
+        self.anchor.is_none_or(|(height, tag)| {
+            snap.table.get(height).is_some_and(|block| block.tag == tag)
+                && self.through <= snap.table.end_of(height)
+        })
+    }
+
+    /// Says that everything up to `txnum`, in that block, has been looked at.
+    pub fn looked_at(&mut self, txnum: TxNum, height: Height, tag: HeaderTag) {
+        self.through = TxNum(txnum.0 + 1);
+        self.anchor = Some((height, tag));
+    }
+
+    /// Adds an entry behind the last.
+    pub fn push(&mut self, entry: Entry) {
+        self.status.update(status_text(&entry.txid, i64::from(entry.height.0)));
+        self.entries.push(entry);
+    }
+
+    /// Says that everything up to the tip of `snap` has been looked at.
+    pub fn reached(&mut self, snap: &Snapshot) {
+        self.through = TxNum(snap.table.txs());
+        let tip = snap.tip();
+        self.anchor = tip.and_then(|tip| Some((tip, snap.table.get(tip)?.tag)));
+    }
+
+    /// The status hash over the confirmed entries and then `more`; `None` of nothing.
+    pub fn status(&self, more: impl Iterator<Item = ([u8; 32], i64)>) -> Option<[u8; 32]> {
+        let mut hasher = self.status.clone();
+        let mut empty = self.entries.is_empty();
+        for (txid, height) in more {
+            hasher.update(status_text(&txid, height));
+            empty = false;
+        }
+        (!empty).then(|| hasher.finalize().into())
+    }
+
+    /// Sum of the unspent outputs, satoshi.
+    pub fn balance(&self) -> u64 {
+        self.coins.values().fold(0, |sum, coin| sum.saturating_add(coin.value))
+    }
+
+    /// The unspent outputs in chain order.
+    pub fn unspent(&self) -> Vec<(OutRef, Unspent)> {
+        let mut coins: Vec<_> = self.coins.iter().map(|(out, coin)| (*out, *coin)).collect();
+        coins.sort_unstable_by_key(|((_, vout), coin)| (coin.txnum, *vout));
+        coins
+    }
+
+    fn bytes(&self) -> usize {
+        BASE_BYTES
+            + self.entries.capacity() * ENTRY_BYTES
+            + self.coins.capacity() * COIN_BYTES
+            + self.script.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// `txid:height:` as the status hashes it (protocol basics, "Status").
+fn status_text(txid: &[u8; 32], height: i64) -> String {
+    let mut text = String::with_capacity(80);
+    for byte in txid.iter().rev() {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    text.push(':');
+    text.push_str(&height.to_string());
+    text.push(':');
+    text
+}
+
+/// Summaries of the scripts that were asked for last, within a budget of bytes.
+pub struct Summaries {
+    budget: usize,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    bytes: usize,
+    by_script: LruCache<ScriptHash, Slot>,
+}
+
+struct Slot {
+    summary: Arc<Mutex<Summary>>,
+    bytes: usize,
+}
+
+impl Summaries {
+    /// Holds up to about `budget` bytes.
+    pub fn new(budget: usize) -> Summaries {
+        let held = Held { bytes: 0, by_script: LruCache::unbounded() };
+        Summaries { budget, held: Mutex::new(held) }
+    }
+
+    /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: others
+    /// who ask for the same script then wait instead of reading the same transactions.
+    pub fn get(&self, script: &ScriptHash) -> Arc<Mutex<Summary>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = held.by_script.get(script) {
+            return slot.summary.clone();
+        }
+        let summary = Arc::<Mutex<Summary>>::default();
+        let slot = Slot { summary: summary.clone(), bytes: BASE_BYTES };
+        held.by_script.put(*script, slot);
+        held.bytes += BASE_BYTES;
+        summary
+    }
+
+    /// Counts a summary anew after it changed, and drops the least recently used beyond the
+    /// budget.
+    pub fn weigh(&self, script: &ScriptHash, summary: &Summary) {
+        let bytes = summary.bytes();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = &mut *held;
+        if let Some(slot) = held.by_script.peek_mut(script) {
+            held.bytes = held.bytes + bytes - slot.bytes;
+            slot.bytes = bytes;
+        }
+        while held.bytes > self.budget {
+            let Some((_, slot)) = held.by_script.pop_lru() else { break };
+            held.bytes -= slot.bytes;
+        }
+    }
+
+    /// Bytes held, about.
+    pub fn bytes(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+}

@@ -1,0 +1,150 @@
+//! A transaction by its number: position in the block file, read, checked.
+
+use crate::blockfile::dir::{FilePos, Kind};
+use crate::blockfile::frames::FRAME_HEADER_BYTES;
+use crate::ids::{Height, Prefix, TxNum};
+use crate::index::lens::LensCursor;
+use crate::live::table::{BlockInfo, HeaderTag};
+use crate::parse::bytes::Cursor;
+use crate::parse::tx::TxView;
+use crate::store::tables::{ItemTable, RunKind};
+
+use super::answers::{Answer, QueryError};
+use super::view::{View, internal};
+
+/// Magic, length and header.
+const HEAD_BYTES: usize = FRAME_HEADER_BYTES as usize + 80;
+
+/// Reads transactions of one view; cheap for ascending numbers, since it remembers where it is.
+pub struct TxReader<'a> {
+    view: &'a View<'a>,
+    lens: Option<LensCursor>,
+    /// The block whose frame and header were checked last, with its record's length.
+    checked: Option<(Height, u32)>,
+    buffer: Vec<u8>,
+}
+
+/// Where a transaction stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxPlace {
+    /// Its block.
+    pub height: Height,
+    /// What is held of the block.
+    pub block: BlockInfo,
+    /// Offset in the block, bytes.
+    pub offset: u32,
+    /// Length, bytes.
+    pub len: u32,
+}
+
+impl<'a> TxReader<'a> {
+    /// A reader of that moment.
+    pub fn new(view: &'a View<'a>) -> Self {
+        TxReader { view, lens: None, checked: None, buffer: Vec::new() }
+    }
+
+    /// Where a transaction should stand.
+    pub fn place(&mut self, txnum: TxNum) -> Answer<TxPlace> {
+        let snap = &self.view.snap;
+        let gone = || QueryError::Internal(format!("transaction {txnum} has no place"));
+        let height = snap.table.height_of(txnum).ok_or_else(gone)?;
+        let block = snap.table.get(height).ok_or_else(gone)?;
+        if let Some(recent) = snap.recent_at(height) {
+            let (offset, len) = recent.locate(txnum).ok_or_else(gone)?;
+            return Ok(TxPlace { height, block, offset, len });
+        }
+        let txs = snap.table.txs_of(height);
+        let known = self.lens.as_mut().and_then(|lens| lens.locate(txnum, block.first, txs));
+        let (offset, len) = match known {
+            Some(place) => place,
+            None => {
+                let key = i64::from(txnum.0);
+                let row = self.view.db()?.row_at_or_before(ItemTable::Lens, key);
+                let (key, row) = row.map_err(internal)?.ok_or_else(gone)?;
+                let first = TxNum(u32::try_from(key).map_err(|_| gone())?);
+                let lens = self.lens.insert(LensCursor::new(first, row).ok_or_else(gone)?);
+                lens.locate(txnum, block.first, txs).ok_or_else(gone)?
+            }
+        };
+        Ok(TxPlace { height, block, offset, len })
+    }
+
+    /// The bytes of a transaction, from a block that was checked to stand there.
+    pub fn bytes(&mut self, place: &TxPlace) -> Answer<&[u8]> {
+        self.range(place.height, place.block, place.offset, place.len)
+    }
+
+    /// Part of a block. The record's magic and header are checked, the part's end against the
+    /// record's; the content is for the caller to check.
+    pub fn range(
+        &mut self,
+        height: Height,
+        block: BlockInfo,
+        offset: u32,
+        len: u32,
+    ) -> Answer<&[u8]> {
+        let record_len = match self.checked {
+            Some((checked, record_len)) if checked == height => record_len,
+            _ => self.check_header(height, block)?,
+        };
+        let end = offset.checked_add(len).filter(|end| *end <= record_len);
+        let start = block.pos.offset.checked_add(offset);
+        let (Some(_), Some(start)) = (end, start) else {
+            return Err(self.view.wrong_position(height, "its record is too short"));
+        };
+        self.buffer.resize(len as usize, 0);
+        let pos = FilePos { offset: start, ..block.pos };
+        let read = self.view.dir().read_exact(Kind::Block, pos, &mut self.buffer);
+        if !read.map_err(internal)? {
+            return Err(self.view.wrong_position(height, "its file has become shorter"));
+        }
+        Ok(&self.buffer)
+    }
+
+    /// Parses a transaction at its place.
+    pub fn tx(&mut self, place: &TxPlace) -> Answer<TxView<'_>> {
+        let (view, height) = (self.view, place.height);
+        let bytes = self.bytes(place)?;
+        let mut cursor = Cursor::new(bytes);
+        match TxView::read(&mut cursor) {
+            Ok(tx) if cursor.left() == 0 => Ok(tx),
+            _ => Err(view.wrong_position(height, "its transactions do not stand there")),
+        }
+    }
+
+    fn check_header(&mut self, height: Height, block: BlockInfo) -> Answer<u32> {
+        let view = self.view;
+        let mut head = [0; HEAD_BYTES];
+        let start = block.pos.offset.checked_sub(FRAME_HEADER_BYTES);
+        let Some(offset) = start else {
+            return Err(view.wrong_position(height, "its position is not one"));
+        };
+        let pos = FilePos { offset, ..block.pos };
+        let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(internal)?;
+        let (magic, rest) = head.split_at(4);
+        let (len, header) = rest.split_at(4);
+        let (Ok(len), Ok(header)) = (len.try_into(), header.try_into()) else {
+            return Err(QueryError::Internal("a frame's parts".into()));
+        };
+        if !whole || magic != view.magic() || HeaderTag::of(header) != block.tag {
+            return Err(view.wrong_position(height, "another record stands there"));
+        }
+        let len = u32::from_le_bytes(len);
+        self.checked = Some((height, len));
+        Ok(len)
+    }
+
+    /// All transactions with that txid (internal byte order): one, or two of the same txid in
+    /// different blocks (BIP 30). Ascending.
+    pub fn find(&mut self, txid: &[u8; 32]) -> Answer<Vec<(TxNum, TxPlace)>> {
+        let candidates = self.view.find(RunKind::Txid, Prefix::of(txid), TxNum(0), usize::MAX)?;
+        let mut found = Vec::new();
+        for txnum in candidates {
+            let place = self.place(txnum)?;
+            if self.tx(&place)?.txid() == *txid {
+                found.push((txnum, place));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,205 @@
+//! One consistent moment: a read transaction in the database and the snapshot that belongs to it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use log::error;
+
+use crate::blockfile::dir::BlockDir;
+use crate::blockfile::frames::Magic;
+use crate::chain::params::ChainParams;
+use crate::error::Error;
+use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::index::pages::{items_per_row, item_of};
+use crate::live::shared::{Shared, Snapshot};
+use crate::limits::IDLE_READERS_MAX;
+use crate::store::open::{Db, Mode};
+use crate::store::tables::{ItemTable, RunKind};
+use crate::store::write::BLOCK_ITEM;
+
+use super::answers::{Answer, QueryError};
+
+/// How often a view is tried when the writer moves on between its two halves.
+const VIEW_TRIES: u32 = 200;
+
+/// Where views come from: connections that are used again, and the shared snapshot.
+pub struct Views {
+    path: PathBuf,
+    params: ChainParams,
+    dir: Arc<BlockDir>,
+    shared: Arc<Shared>,
+    idle: Mutex<Vec<Db>>,
+}
+
+/// One moment. All questions to it are answered from the same blocks.
+pub struct View<'a> {
+    /// What is in memory.
+    pub snap: Arc<Snapshot>,
+    views: &'a Views,
+    /// `None` only while it is dropped.
+    db: Option<Db>,
+}
+
+impl Views {
+    /// Views of the database at `path`, with transactions in `dir`.
+    pub fn new(path: PathBuf, params: ChainParams, dir: Arc<BlockDir>, shared: Arc<Shared>) -> Self {
+        Views { path, params, dir, shared, idle: Mutex::default() }
+    }
+
+    /// The network.
+    pub fn params(&self) -> &ChainParams {
+        &self.params
+    }
+
+    /// What sync shares.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Opens a view of the present moment.
+    pub fn open(&self) -> Answer<View<'_>> {
+        if !self.shared.serving() {
+            return Err(QueryError::Building);
+        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => Db::open(&self.path, &self.params, Mode::Read).map_err(internal)?,
+        };
+        for _ in 0..VIEW_TRIES {
+            let snap = self.shared.snapshot();
+            db.begin_read().map_err(internal)?;
+            let state = db.state().map_err(internal)?;
+            if state.generation == snap.generation {
+                return Ok(View { snap, views: self, db: Some(db) });
+            }
+            // committed, not yet published: a matter of microseconds
+            db.end_read().map_err(internal)?;
+            thread::sleep(Duration::from_millis(1));
+        }
+        Err(QueryError::Internal("the index is changing too fast; try again".into()))
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        if let Some(db) = self.db.take()
+            && db.end_read().is_ok()
+        {
+            let mut idle = self.views.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_READERS_MAX {
+                idle.push(db);
+            }
+        }
+    }
+}
+
+/// Logs what went wrong inside; the client learns only that something did.
+pub fn internal(error: Error) -> QueryError {
+    error!("{error}");
+    QueryError::Internal("the index cannot be read; see the server's log".into())
+}
+
+impl View<'_> {
+    /// The database, within the read transaction.
+    pub fn db(&self) -> Answer<&Db> {
+        self.db.as_ref().ok_or_else(|| QueryError::Internal("view is closed".into()))
+    }
+
+    /// The block files.
+    pub fn dir(&self) -> &BlockDir {
+        &self.views.dir
+    }
+
+    /// The network's magic.
+    pub fn magic(&self) -> Magic {
+        self.views.params.magic
+    }
+
+    /// Notes that a position was wrong, which the sync thread mends; the answer until then.
+    pub fn wrong_position(&self, height: Height, why: &str) -> QueryError {
+        error!("block {height} is not where it was ({why}); looking through the block files again");
+        self.views.shared.ask_for_rescan();
+        QueryError::Internal(format!(
+            "block {height} has moved in bitcoind's files and is being looked for; try again"
+        ))
+    }
+
+    /// The last height.
+    pub fn tip(&self) -> Height {
+        self.snap.tip().unwrap_or_default()
+    }
+
+    /// The height, checked against the tip.
+    pub fn checked_height(&self, height: Height) -> Answer<Height> {
+        if height <= self.tip() {
+            return Ok(height);
+        }
+        Err(QueryError::BadRequest(format!(
+            "height {height} is above the tip, which is at {}",
+            self.tip()
+        )))
+    }
+
+    /// The header at a height of the chain.
+    pub fn header(&self, height: Height) -> Answer<HeaderBytes> {
+        self.headers(height, 1)?
+            .pop()
+            .ok_or_else(|| QueryError::Internal("header above the tip".into()))
+    }
+
+    /// Up to `count` headers from `start`, fewer at the tip.
+    pub fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
+        let end = start.0.saturating_add(count).min(self.snap.table.blocks());
+        let mut headers = Vec::with_capacity(end.saturating_sub(start.0) as usize);
+        let mut row = Vec::new();
+        let mut row_key = -1;
+        for height in start.0..end {
+            if let Some(block) = self.snap.recent_at(Height(height)) {
+                headers.push(block.header);
+                continue;
+            }
+            let key = (u64::from(height) / items_per_row(BLOCK_ITEM)) as i64;
+            if key != row_key {
+                row = self.db()?.row(ItemTable::Blocks, key).map_err(internal)?.unwrap_or_default();
+                row_key = key;
+            }
+            let item = item_of::<BLOCK_ITEM>(&row, u64::from(height));
+            match item.and_then(|item| item.first_chunk()) {
+                Some(header) => headers.push(*header),
+                None => return Err(QueryError::Internal(format!("header {height} is missing"))),
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Transactions from number `from` on that are filed under `prefix`, ascending; if there are
+    /// more than `limit`, more than `limit` of them.
+    pub fn find(
+        &self,
+        kind: RunKind,
+        prefix: Prefix,
+        from: TxNum,
+        limit: usize,
+    ) -> Answer<Vec<TxNum>> {
+        let mut txnums = Vec::new();
+        for run in self.snap.runs.iter().filter(|run| run.kind == kind && run.range.end > from) {
+            self.db()?.find(run, prefix, from, limit, &mut txnums).map_err(internal)?;
+            if txnums.len() > limit {
+                return Ok(txnums);
+            }
+        }
+        let start = txnums.len();
+        for block in &self.snap.recent {
+            match kind {
+                RunKind::Script => block.find_script(prefix, &mut txnums),
+                RunKind::Txid => block.find_txid(prefix, &mut txnums),
+            }
+        }
+        let below = txnums[start..].partition_point(|txnum| *txnum < from);
+        txnums.drain(start..start + below);
+        Ok(txnums)
+    }
+}
