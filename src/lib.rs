@@ -1,6 +1,8 @@
 //! hekte: the tour, in the order in which the data moves.
 
-pub mod ids;
 pub mod error;
+pub mod ids;
 
 pub mod query;
+
+pub mod host;
