@@ -5,4 +5,6 @@ pub mod ids;
 
 pub mod query;
 
+pub mod cli;
+pub mod config;
 pub mod host;
