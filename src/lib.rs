@@ -8,3 +8,4 @@ pub mod query;
 pub mod cli;
 pub mod config;
 pub mod host;
+pub mod node;
