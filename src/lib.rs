@@ -5,6 +5,7 @@ pub mod ids;
 
 pub mod query;
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod host;
