@@ -139,7 +139,7 @@ fn a_cookie_that_stays_wrong_is_reported_once() {
     assert_eq!(asked.lock().unwrap().len(), 1);
     fs::remove_file(&file).unwrap();
     let error = rpc.call("a", vec![]).unwrap_err();
-    assert!(matches!(&error, RpcError::Auth(text) if text.contains("no cookie file")), "{error}");
+    assert!(matches!(&error, RpcError::Away(text) if text.contains("no cookie file")), "{error}");
 }
 
 #[test]

@@ -64,7 +64,12 @@ fn bitcoin_dir(config: &Config, report: &mut Report) {
             );
             report.error("bitcoin dir", &Error::NoInput(text));
         }
-        Err(error) => report.error("bitcoin dir", &access::explain(dir, &error)),
+        // only the cookie and the blocks count, and each says itself how to be opened: more of
+        // this folder, with its wallets, should stay closed
+        Err(_) => report.warning(
+            "bitcoin dir",
+            format!("{} is closed to us ({})", dir.display(), access::owner_and_mode(dir)),
+        ),
     }
 }
 

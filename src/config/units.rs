@@ -46,7 +46,7 @@ pub fn hex(text: &str) -> Parsed<Vec<u8>> {
     Vec::from_hex(text.trim()).map_err(|error| format!("`{text}` is not hex: {error}"))
 }
 
-/// A path; a leading ~ is the home folder.
+/// A path, made absolute, so that messages name it in full; a leading ~ is the home folder.
 pub fn path(text: &str) -> Parsed<PathBuf> {
     if text.is_empty() {
         return Err("is empty -> give a path".into());
@@ -54,7 +54,7 @@ pub fn path(text: &str) -> Parsed<PathBuf> {
     let below_home = text.strip_prefix("~/").or(if text == "~" { Some("") } else { None });
     match below_home {
         Some(rest) => Ok(home()?.join(rest)),
-        None => Ok(PathBuf::from(text)),
+        None => std::path::absolute(text).map_err(|error| format!("`{text}`: {error}")),
     }
 }
 

@@ -64,9 +64,18 @@ pub fn writable(folder: &Path) -> Result<()> {
     )))
 }
 
-/// "owner:group, mode 0600" of a file, following links; what is unknown becomes a question mark.
+/// "owner:group, mode 0600" of a file, following links; of the nearest folder above that we can
+/// see, where it is hidden or absent.
 pub fn owner_and_mode(path: &Path) -> String {
-    let Ok(facts) = fs::metadata(path) else { return "owner unknown".into() };
+    let Ok(facts) = fs::metadata(path) else {
+        return match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            Some(parent) if fs::metadata(parent).is_ok() => {
+                format!("in {}, {}", parent.display(), owner_and_mode(parent))
+            }
+            Some(parent) => owner_and_mode(parent),
+            None => "owner unknown".into(),
+        };
+    };
     let group = Group::from_gid(Gid::from_raw(facts.gid())).ok().flatten();
     let group = group.map_or_else(|| facts.gid().to_string(), |group| group.name);
     format!("{}:{group}, mode {:04o}", user_name(facts.uid()), facts.mode() & 0o7777)

@@ -14,21 +14,20 @@ pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
         RpcAuth::User { user, password } => format!("{user}:{password}"),
         RpcAuth::Cookie(path) => {
             let shown = path.display();
-            let text = fs::read_to_string(path).map_err(|error| {
-                RpcError::Auth(match error.kind() {
-                    io::ErrorKind::NotFound => format!(
-                        "there is no cookie file {shown} -> set rpc_cookie or bitcoin_dir, or \
-                         rpc_user if bitcoind has a password"
-                    ),
-                    io::ErrorKind::PermissionDenied => format!(
-                        "cannot read the cookie file {shown} ({}), and we are {} -> run as \
-                         bitcoind's user, or set rpccookieperms=group in bitcoin.conf and \
-                         join its group",
-                        access::owner_and_mode(path),
-                        access::our_user()
-                    ),
-                    _ => format!("cannot read the cookie file {shown}: {error}"),
-                })
+            let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+                // it is gone while bitcoind stops, and comes a moment after its port
+                io::ErrorKind::NotFound => RpcError::Away(format!(
+                    "there is no cookie file {shown} -> set rpc_cookie or bitcoin_dir, or \
+                     rpc_user if bitcoind has a password"
+                )),
+                io::ErrorKind::PermissionDenied => RpcError::Auth(format!(
+                    "cannot read the cookie file {shown} ({}), and we are {} -> run as \
+                     bitcoind's user, or set rpccookieperms=group in bitcoin.conf and join its \
+                     group",
+                    access::owner_and_mode(path),
+                    access::our_user()
+                )),
+                _ => RpcError::Auth(format!("cannot read the cookie file {shown}: {error}")),
             })?;
             text.trim_end().to_string()
         }
