@@ -66,8 +66,8 @@ fn later_layers_win() {
     assert_eq!(config.listen.len(), 2);
     assert!(config.offline());
     let explained = config.explain().join("\n");
-    assert!(explained.contains("max_clients: from flag --max-clients"), "{explained}");
-    assert!(explained.contains("banner: from environment variable HEKTE_BANNER"), "{explained}");
+    assert!(explained.contains("max_clients = 9 (flag --max-clients)"), "{explained}");
+    assert!(explained.contains("(environment variable HEKTE_BANNER)"), "{explained}");
     assert!(explained.contains("line 3"), "{explained}");
 
     let config = load("--listen 127.0.0.1:5 --listen 0.0.0.0:5", &[], Some(&file)).unwrap();

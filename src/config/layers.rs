@@ -113,6 +113,11 @@ impl Layers {
         self.given.get(name).map_or(&Source::Default, |(_, source)| source)
     }
 
+    /// The setting as it was given; empty if nobody set it.
+    pub fn raw(&self, name: &str) -> &[String] {
+        self.given.get(name).map_or(&[], |(values, _)| values.as_slice())
+    }
+
     /// The setting, parsed; `None` if nobody set it. Of a repeated flag the last counts.
     pub fn get<T>(
         &self,

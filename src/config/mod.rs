@@ -71,7 +71,7 @@ pub struct Config {
     /// Time in front of log lines.
     pub log_timestamps: bool,
     /// What [`Config::explain`] shows of each setting that somebody set.
-    sources: Vec<(&'static str, String)>,
+    sources: Vec<String>,
 }
 
 impl Config {
@@ -154,7 +154,11 @@ impl Config {
             },
             format!("memory {}, listen {:?}", units::show_size(self.memory_bytes), self.listen),
         ];
-        lines.extend(self.sources.iter().map(|(name, source)| format!("{name}: from {source}")));
+        lines.push(format!(
+            "at most {} clients, {} subscriptions each, {} entries per history, {:?} per question",
+            self.max_clients, self.max_subscriptions, self.max_history, self.query_time
+        ));
+        lines.extend(self.sources.iter().cloned());
         lines
     }
 }

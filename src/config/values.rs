@@ -164,10 +164,11 @@ pub fn log_timestamps(layers: &Layers) -> Result<bool> {
     Ok(set.flatten().unwrap_or(!host_log::under_journald()))
 }
 
-/// Each setting that somebody set, and where.
-pub fn sources(layers: &Layers) -> Vec<(&'static str, String)> {
+/// Each setting that somebody set, as "name = value (where)"; none of them holds a secret.
+pub fn sources(layers: &Layers) -> Vec<String> {
     let set = NAMES.iter().filter(|name| layers.source(name).rank() > 0);
-    set.map(|name| (*name, layers.source(name).to_string())).collect()
+    set.map(|name| format!("{name} = {} ({})", layers.raw(name).join(", "), layers.source(name)))
+        .collect()
 }
 
 #[cfg(test)]
