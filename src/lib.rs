@@ -1,17 +1,41 @@
-//! hekte: the tour, in the order in which the data moves.
+//! hekte: the tour, in the order in which the data moves; each module imports only those above it.
 
+// ground: names, numbers, errors, the machine
 pub mod error;
 pub mod hash;
 pub mod ids;
 pub mod limits;
 
-pub mod blockfile;
+pub mod host;
+
+pub mod config;
+
+// bitcoind's files and bitcoind's word
 pub mod parse;
+
+pub mod blockfile;
+
+pub mod node;
+
+// what the index holds, and where
 pub mod index;
+
 pub mod chain;
+
 pub mod store;
-pub mod sync;
-pub mod inspect;
+
+// the moment that is served
 pub mod live;
 
+// the write half
+pub mod sync;
+
+// the read half
 pub mod query;
+
+// from outside
+pub mod inspect;
+
+pub mod check;
+
+pub mod cli;

@@ -24,7 +24,8 @@ fn first_light() {
         ("regtest_206", bitcoin::Network::Regtest, 1_000_000),
     ] {
         let params = ChainParams::of(network);
-        let scratch = std::env::temp_dir().join(format!("hekte-{name}-{postings}-{}", std::process::id()));
+        let scratch =
+            std::env::temp_dir().join(format!("hekte-{name}-{postings}-{}", std::process::id()));
         let blocks = Arc::new(BlockDir::open(&dir.join(name).join("blocks")).unwrap());
         let loader = BlockLoader::new(blocks, &params);
         let t = std::time::Instant::now();
@@ -32,8 +33,15 @@ fn first_light() {
         let plan = Plan::by_files(tree, &loader, &params).unwrap();
         println!("{name} plan {} {:?}", plan.chain.len(), t.elapsed());
         let progress = Progress::default();
-        let build = Build { folder: &scratch, params: &params, loader: &loader, plan: &plan,
-            batch_postings: postings, threads: 2, progress: &progress };
+        let build = Build {
+            folder: &scratch,
+            params: &params,
+            loader: &loader,
+            plan: &plan,
+            batch_postings: postings,
+            threads: 2,
+            progress: &progress,
+        };
         let outcome = build.run().unwrap();
         println!("{outcome:?} {:?}", t.elapsed());
         assert!(matches!(outcome, Outcome::Complete(_)));

@@ -176,12 +176,9 @@ fn closed_file(path: &Path) -> String {
         .find(|place| *place == path || fs::read_dir(place).is_err())
         .unwrap_or(path);
     let facts = match fs::metadata(closed) {
-        Ok(meta) => format!(
-            "owner {}:{}, mode {:04o}",
-            meta.uid(),
-            meta.gid(),
-            meta.mode() & 0o7777
-        ),
+        Ok(meta) => {
+            format!("owner {}:{}, mode {:04o}", meta.uid(), meta.gid(), meta.mode() & 0o7777)
+        }
         Err(_) => "inside a folder that is closed to us".into(),
     };
     let blocks = if path.is_dir() { path } else { path.parent().unwrap_or(path) };

@@ -39,8 +39,7 @@ impl RevFile {
         let mut records = Vec::new();
         let mut empty = HashMap::new();
         let trailer = CHECKSUM_BYTES as u32;
-        let mut frames =
-            Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
+        let mut frames = Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
         while let Some(frame) = frames.next_frame()? {
             let at = u64::from(frame.offset);
             let head = frames.peek(at, 9.min(frame.len as usize))?;

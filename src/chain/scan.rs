@@ -33,8 +33,7 @@ pub fn scan_file(
     let mut found = FileScan::default();
     while let Some(frame) = frames.next_frame()? {
         let pos = FilePos { file, offset: frame.offset };
-        let header: Option<HeaderBytes> =
-            frames.peek(u64::from(frame.offset), 80)?.try_into().ok();
+        let header: Option<HeaderBytes> = frames.peek(u64::from(frame.offset), 80)?.try_into().ok();
         match header {
             Some(header) if frame.in_line || holds_together(dir, file, frame)? => {
                 tree.add(&header, pos);
@@ -57,10 +56,6 @@ pub fn scan_file(
 
 fn holds_together(dir: &BlockDir, file: FileNum, frame: Frame) -> Result<bool> {
     let mut bytes = vec![0; frame.len as usize];
-    let whole = dir.read_exact(
-        Kind::Block,
-        FilePos { file, offset: frame.offset },
-        &mut bytes,
-    )?;
+    let whole = dir.read_exact(Kind::Block, FilePos { file, offset: frame.offset }, &mut bytes)?;
     Ok(whole && check_block(&bytes).is_ok())
 }

@@ -106,7 +106,8 @@ impl BlockTree {
             let mut sum = if at == root { Some(0) } else { work[at.0 as usize] };
             work[root.0 as usize] = Some(0);
             for id in path.drain(..).rev() {
-                sum = sum.map(|sum: u128| sum.saturating_add(work_of(self.nodes[id.0 as usize].bits)));
+                sum = sum
+                    .map(|sum: u128| sum.saturating_add(work_of(self.nodes[id.0 as usize].bits)));
                 work[id.0 as usize] = sum;
             }
         }

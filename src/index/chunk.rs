@@ -354,8 +354,7 @@ mod tests {
         let hot = (1000..90_000).map(|n| Posting { prefix: Prefix(77), txnum: TxNum(n * 50) });
         let few = [76, 78].map(|p| Posting { prefix: Prefix(p), txnum: TxNum(1001) });
         let postings: Vec<Posting> = [few[0]].into_iter().chain(hot).chain([few[1]]).collect();
-        let chunks =
-            round_trip(&postings, TxRange { first: TxNum(1000), end: TxNum(5_000_000) });
+        let chunks = round_trip(&postings, TxRange { first: TxNum(1000), end: TxNum(5_000_000) });
         let bytes: usize = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
         assert!(chunks.len() > 10 && bytes < postings.len() * 9 / 8, "{bytes} bytes");
         let filled = chunks.iter().rev().skip(1).all(|chunk| chunk.bytes.len() > 3900);

@@ -1,5 +1,6 @@
 //! One block with its undo data to rows: what each transaction touches, its length, the Merkle nodes.
 
+use crate::blockfile::dir::FilePos;
 use crate::hash::{merkle_level_up, merkle_node};
 use crate::ids::{HeaderBytes, Prefix, ScriptHash};
 use crate::parse::bytes::{ParseError, compact_size_len};
@@ -27,6 +28,17 @@ pub struct BlockRows {
     /// Prefix of each script that a transaction funds or spends, above the transaction's position
     /// in the block ([`POS_BITS`] bits); ascending by position, each pair once.
     pub scripts: Vec<u64>,
+}
+
+/// A block ready to be indexed, and where it came from.
+#[derive(Clone, Debug)]
+pub struct LoadedBlock {
+    /// Where the copy that was used stands.
+    pub pos: FilePos,
+    /// What the index keeps of it.
+    pub rows: BlockRows,
+    /// Its length in bytes.
+    pub bytes: u32,
 }
 
 /// Why a block cannot be indexed.

@@ -10,10 +10,10 @@ use crate::index::lens::lens_of;
 use crate::index::merge::Merge;
 use crate::index::pages::items_per_row;
 use crate::store::error::damaged;
+use crate::store::items::stored_block;
 use crate::store::open::Db;
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
-use crate::sync::rollback::stored_block;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

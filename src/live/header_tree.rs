@@ -75,7 +75,7 @@ impl HeaderTree {
             rest => {
                 let tail = hashes(full * GROUP_HEADERS, full * GROUP_HEADERS + rest)?;
                 Some(merkle_lift(tail, 0, GROUP_LEVEL).1)
-            },
+            }
         };
         let (mut width, mut pos, mut complete) = (count.div_ceil(GROUP_HEADERS), group, full);
         let mut level = 0usize;

@@ -2,8 +2,7 @@
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{HeaderBytes, Prefix, TxNum};
-use crate::index::extract::{BlockRows, POS_BITS, first_tx_offset};
-use crate::sync::load::LoadedBlock;
+use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS, first_tx_offset};
 
 /// All that the index would hold of the block, sorted for look-ups.
 #[derive(Clone, Debug)]

@@ -95,9 +95,14 @@ mod tests {
     fn amounts_of_core() {
         // compress_tests.cpp
         let coin = 100_000_000u64;
-        for (value, compressed) in
-            [(0, 0), (1, 1), (1_000_000, 7), (coin, 9), (50 * coin, 0x32), (21_000_000 * coin, 0x1406f40)]
-        {
+        for (value, compressed) in [
+            (0, 0),
+            (1, 1),
+            (1_000_000, 7),
+            (coin, 9),
+            (50 * coin, 0x32),
+            (21_000_000 * coin, 0x1406f40),
+        ] {
             assert_eq!(amount(compressed), Some(value));
         }
         assert_eq!(amount(u64::MAX), None);

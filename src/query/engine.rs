@@ -159,11 +159,12 @@ impl Answers for Engine {
 
     fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
         self.with_summary(script, |_, summary| {
-            let coin = |((txid, vout), coin): (super::summary::OutRef, super::summary::Unspent)| Coin {
-                outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
-                height: Some(coin.height),
-                value: coin.value,
-            };
+            let coin =
+                |((txid, vout), coin): (super::summary::OutRef, super::summary::Unspent)| Coin {
+                    outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
+                    height: Some(coin.height),
+                    value: coin.value,
+                };
             Ok(summary.unspent().into_iter().map(coin).collect())
         })
     }
@@ -220,10 +221,8 @@ impl Answers for Engine {
             Some(output) => output.script.to_vec(),
             None => return Ok(OutpointStatus::default()),
         };
-        let mut status = OutpointStatus {
-            funder: Some(Confirmation::Block(place.height)),
-            spender: None,
-        };
+        let mut status =
+            OutpointStatus { funder: Some(Confirmation::Block(place.height)), spender: None };
         if is_unspendable(&script) {
             return Ok(status);
         }

@@ -28,9 +28,7 @@ impl HeaderProofs {
     pub fn prove(&self, view: &View<'_>, height: Height, cp: Height) -> Answer<HeaderProof> {
         let cp = view.checked_height(cp)?;
         if height > cp {
-            return Err(QueryError::BadRequest(format!(
-                "height {height} is above cp_height {cp}"
-            )));
+            return Err(QueryError::BadRequest(format!("height {height} is above cp_height {cp}")));
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.fit(view, cp)?;

@@ -71,7 +71,8 @@ fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<
     let mut reader = TxReader::new(view);
     let from = reader.place(TxNum(first + start))?;
     let last = reader.place(TxNum(first + start + count - 1))?;
-    let bytes = reader.range(height, from.block, from.offset, last.offset + last.len - from.offset)?;
+    let bytes =
+        reader.range(height, from.block, from.offset, last.offset + last.len - from.offset)?;
     let mut cursor = Cursor::new(bytes);
     let mut txids = Vec::with_capacity(count as usize);
     for _ in 0..count {

@@ -12,9 +12,9 @@ use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::Error;
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
-use crate::index::pages::{items_per_row, item_of};
-use crate::live::shared::{Shared, Snapshot};
+use crate::index::pages::{item_of, items_per_row};
 use crate::limits::IDLE_READERS_MAX;
+use crate::live::shared::{Shared, Snapshot};
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::BLOCK_ITEM;
@@ -44,7 +44,12 @@ pub struct View<'a> {
 
 impl Views {
     /// Views of the database at `path`, with transactions in `dir`.
-    pub fn new(path: PathBuf, params: ChainParams, dir: Arc<BlockDir>, shared: Arc<Shared>) -> Self {
+    pub fn new(
+        path: PathBuf,
+        params: ChainParams,
+        dir: Arc<BlockDir>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Views { path, params, dir, shared, idle: Mutex::default() }
     }
 

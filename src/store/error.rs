@@ -18,9 +18,9 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
             "{path}: the disk is full. Nothing is lost: free some space and start again, and \
              hekte goes on where it stopped"
         )),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::TryAgain(format!(
-            "{path}: in use by another process; is hekte running already?"
-        )),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::TryAgain(format!("{path}: in use by another process; is hekte running already?"))
+        }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             Error::NoPermission(format!(
                 "{path}: cannot be opened for writing ({error}); look at owner and mode of the \

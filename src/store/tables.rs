@@ -251,7 +251,12 @@ impl Db {
     }
 
     /// The error for a chunk that cannot be read.
-    pub fn damaged_chunk(&self, run: &RunInfo, key: ChunkKey, _: DamagedChunk) -> crate::error::Error {
+    pub fn damaged_chunk(
+        &self,
+        run: &RunInfo,
+        key: ChunkKey,
+        _: DamagedChunk,
+    ) -> crate::error::Error {
         damaged(&self.path, format_args!("run {} chunk {}", run.id, key.0))
     }
 

@@ -35,7 +35,8 @@ impl Db {
     /// Writers that go on behind the last block of `state`.
     pub fn row_writers(&self, state: &State) -> Result<RowWriters> {
         let next_block = u64::from(state.blocks);
-        let broken = |table: ItemTable| damaged(&self.path, format_args!("the end of {}", table.name()));
+        let broken =
+            |table: ItemTable| damaged(&self.path, format_args!("the end of {}", table.name()));
         let lens = match self.row_at_or_before(ItemTable::Lens, i64::from(state.txs) - 1)? {
             Some((key, row)) => {
                 let first = u32::try_from(key).map_err(|_| broken(ItemTable::Lens))?;

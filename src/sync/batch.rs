@@ -4,13 +4,11 @@ use crate::blockfile::dir::FilePos;
 use crate::error::{Error, Result};
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
-use crate::index::extract::POS_BITS;
+use crate::index::extract::{LoadedBlock, POS_BITS};
 use crate::parse::tx::header;
 use crate::store::run::RunWriter;
 use crate::store::tables::{RunInfo, RunKind, State};
 use crate::store::write::{BLOCK_ITEM, Change, POSITION_ITEM, RowWriters};
-
-use super::load::LoadedBlock;
 
 /// Transactions that a batch can number.
 pub const BATCH_TXS_MAX: u32 = 1 << POS_BITS;
@@ -79,9 +77,7 @@ impl Batch {
         let range = self.range();
         self.scripts.sort_unstable();
         self.txids.sort_unstable();
-        for (kind, postings) in
-            [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)]
-        {
+        for (kind, postings) in [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)] {
             let id = change.create_run(kind, range)?;
             let run = empty_run(id, kind, range);
             let mut writer = RunWriter::new(change, run, postings.len() as u64);

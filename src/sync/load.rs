@@ -8,20 +8,9 @@ use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
 use crate::chain::params::ChainParams;
 use crate::error::Result;
-use crate::index::extract::{BlockRows, extract};
+use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX};
 use crate::parse::tx::{BlockView, header};
-
-/// A block ready to be indexed.
-#[derive(Clone, Debug)]
-pub struct LoadedBlock {
-    /// Where the copy that was used stands.
-    pub pos: FilePos,
-    /// What the index keeps of it.
-    pub rows: BlockRows,
-    /// Its length in bytes.
-    pub bytes: u32,
-}
 
 /// What came of looking for a block.
 #[derive(Clone, Debug)]
@@ -183,4 +172,3 @@ impl BlockLoader {
         Ok((rev, true))
     }
 }
-

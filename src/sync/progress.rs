@@ -85,10 +85,9 @@ impl Progress {
     pub fn fraction(&self) -> f64 {
         let part = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
         match self.stage().0 {
-            Stage::Reading => part(
-                self.bytes.load(Ordering::Relaxed),
-                self.bytes_total.load(Ordering::Relaxed),
-            ),
+            Stage::Reading => {
+                part(self.bytes.load(Ordering::Relaxed), self.bytes_total.load(Ordering::Relaxed))
+            }
             Stage::Merging => part(u64::from(self.merged.load(Ordering::Relaxed)), 1000),
             Stage::Following => 1.0,
             Stage::Waiting | Stage::Scanning => 0.0,

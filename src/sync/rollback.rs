@@ -4,23 +4,10 @@ use log::warn;
 
 use crate::error::Result;
 use crate::ids::{Height, TxNum};
-use crate::index::pages::{PageWriter, item_of};
 use crate::parse::tx::header;
-use crate::store::error::damaged;
+use crate::store::items::stored_block;
 use crate::store::open::Db;
-use crate::store::tables::{ItemTable, State};
-use crate::store::write::BLOCK_ITEM;
-
-/// Header (80 bytes) and first txnum of a stored block.
-pub fn stored_block(db: &Db, height: Height) -> Result<([u8; 80], TxNum)> {
-    let item = u64::from(height.0);
-    let row = db.row(ItemTable::Blocks, PageWriter::<BLOCK_ITEM>::row_of(item))?;
-    let found = row.as_deref().and_then(|row| item_of::<BLOCK_ITEM>(row, item));
-    match found.and_then(|item| item.split_first_chunk::<80>()) {
-        Some((header, &[a, b, c, d])) => Ok((*header, TxNum(u32::from_le_bytes([a, b, c, d])))),
-        _ => Err(damaged(&db.path, format_args!("the stored header of block {height}"))),
-    }
-}
+use crate::store::tables::State;
 
 /// How many of the first `blocks` stored blocks are on the chain that `hash_at` tells. Chains that
 /// agree at a height agree below it, so this takes few questions however deep the fork.
@@ -64,8 +51,7 @@ pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
             (first_gone.0, header::hash(&kept))
         }
     };
-    let state =
-        State { blocks: keep, txs, tip, generation: before.generation + 1, ..before };
+    let state = State { blocks: keep, txs, tip, generation: before.generation + 1, ..before };
     let change = db.change()?;
     change.cut_runs(TxNum(txs))?;
     change.cut_rows(&state)?;

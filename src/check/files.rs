@@ -1,0 +1,122 @@
+//! Findings about bitcoind's files: are they there, complete, ours to read.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::report::Report;
+use crate::config::{Config, layout, units};
+use crate::error::{Error, Result};
+use crate::host::access;
+use crate::host::disk::{self, Storage};
+
+/// Length of the key in xor.dat.
+const KEY_BYTES: usize = 8;
+
+/// Looks at the folders and files; the sum of blk and rev files in bytes, if they can be listed.
+pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64> {
+    bitcoin_dir(config, report);
+    let dir = &config.blocks_dir;
+    if let Err(error) = layout::verify(dir, config.network, magic) {
+        report.error("blocks", &error);
+        return block_files(dir).ok().map(|files| files.bytes);
+    }
+    let files = match block_files(dir) {
+        Ok(files) => files,
+        Err(error) => {
+            report.error("blocks", &access::explain(dir, &error));
+            return None;
+        }
+    };
+    let kind = match disk::storage(dir) {
+        Storage::Rotating => " on a rotating disk",
+        Storage::SolidState => " on an SSD",
+        Storage::Card => " on an SD card or eMMC",
+        Storage::Unknown => "",
+    };
+    let size = units::show_size(files.bytes);
+    let shown = dir.display();
+    report.ok("blocks", format!("{shown}: {} files, {size}{kind}", files.count));
+    let newest = [files.newest_blk.as_deref(), files.newest_rev.as_deref()];
+    let mut newest = newest.into_iter().flatten().map(|name| access::readable(&dir.join(name)));
+    match newest.find_map(Result::err) {
+        Some(error) => report.error("newest files", &error),
+        None => {
+            let name = files.newest_blk.as_deref().unwrap_or_default();
+            report.ok("newest files", format!("{name} and its undo data can be read"));
+        }
+    }
+    match key(&dir.join("xor.dat")) {
+        Ok(text) => report.ok("xor key", text),
+        Err(error) => report.error("xor key", &error),
+    }
+    Some(files.bytes)
+}
+
+fn bitcoin_dir(config: &Config, report: &mut Report) {
+    let dir = &config.network_dir;
+    match fs::metadata(dir) {
+        Ok(_) => report.ok("bitcoin dir", dir.display().to_string()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = format!(
+                "{} does not exist -> set bitcoin_dir to bitcoind's data folder",
+                dir.display()
+            );
+            report.error("bitcoin dir", &Error::NoInput(text));
+        }
+        // only the cookie and the blocks count, and each says itself how to be opened: more of
+        // this folder, with its wallets, should stay closed
+        Err(_) => report.warning(
+            "bitcoin dir",
+            format!("{} is closed to us ({})", dir.display(), access::owner_and_mode(dir)),
+        ),
+    }
+}
+
+/// What the blocks folder holds.
+#[derive(Default)]
+struct BlockFiles {
+    count: u32,
+    bytes: u64,
+    newest_blk: Option<String>,
+    newest_rev: Option<String>,
+}
+
+fn block_files(dir: &Path) -> io::Result<BlockFiles> {
+    let mut files = BlockFiles::default();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let newest = match name.get(..3) {
+            Some("blk") if name.ends_with(".dat") => &mut files.newest_blk,
+            Some("rev") if name.ends_with(".dat") => &mut files.newest_rev,
+            _ => continue,
+        };
+        // five digits or more: longer names are newer
+        let newer = |known: &String| (known.len(), known.as_str()) < (name.len(), name.as_str());
+        if newest.as_ref().is_none_or(newer) {
+            *newest = Some(name);
+        }
+        files.count += 1;
+        files.bytes += entry.metadata().map_or(0, |facts| facts.len());
+    }
+    Ok(files)
+}
+
+/// The state of the key, without the key.
+fn key(file: &Path) -> Result<String> {
+    match fs::read(file) {
+        Ok(key) if key.len() != KEY_BYTES => Err(Error::Data(format!(
+            "{} has {} bytes instead of {KEY_BYTES} -> bitcoind does not start with it either; \
+             restore it, or make bitcoind download the chain again",
+            file.display(),
+            key.len()
+        ))),
+        Ok(key) if key.iter().all(|byte| *byte == 0) => Ok("all zero, files are plain".into()),
+        Ok(_) => Ok("in use".into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok("none, files are plain (made before Bitcoin Core 28)".into())
+        }
+        Err(error) => Err(access::explain(file, &error)),
+    }
+}

@@ -1,0 +1,241 @@
+//! Findings about this machine: our folder, its free space, memory, clock, ports.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::report::Report;
+use crate::config::network::Network;
+use crate::config::{Config, units};
+use crate::error::Error;
+use crate::host::disk::{self, Storage};
+use crate::host::{access, memory};
+
+/// Size of a finished index in per cent of the blk and rev files: 36 to 40 GB on 802 GB of mainnet
+/// (projected), less on chains of larger transactions.
+const INDEX_PERCENT: u64 = 4;
+
+/// While runs are merged, old and new are both there, and a journal: 2.2 times the final size.
+const PEAK_TENTHS: u64 = 22;
+
+/// 1 January 2024: a clock before that has not been set since the board came up.
+const OLDEST_SANE_TIME: u64 = 1_704_067_200;
+
+/// How far ahead of us a block may be: consensus allows two hours.
+const BLOCK_AHEAD_SECONDS: u64 = 2 * 3600;
+
+/// Looks at the machine. `block_bytes` is the size of the blk and rev files, `newest_block_time`
+/// the Unix time of the newest block, both if known.
+pub fn look(
+    config: &Config,
+    block_bytes: Option<u64>,
+    newest_block_time: Option<u64>,
+    report: &mut Report,
+) {
+    data_dir(config, report);
+    if let Some(bytes) = block_bytes {
+        space(config, bytes, report);
+    }
+    memory_budget(config, memory::ram_bytes(), memory::cgroup_limit_bytes(), report);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    clock(config.network, now, newest_block_time, report);
+    for address in &config.listen {
+        port(*address, &config.server_name, report);
+    }
+}
+
+fn data_dir(config: &Config, report: &mut Report) {
+    let dir = &config.data_dir;
+    match access::writable(dir) {
+        Ok(()) if disk::storage(nearest(dir)) == Storage::Card => report
+            .ok("data dir", format!("{} can be written, on an SD card or eMMC", dir.display())),
+        Ok(()) => report.ok("data dir", format!("{} can be written", dir.display())),
+        Err(error) => report.error("data dir", &error),
+    }
+}
+
+/// The folder itself or, until it is made, the one it will be made in.
+fn nearest(dir: &Path) -> &Path {
+    dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"))
+}
+
+fn space(config: &Config, block_bytes: u64, report: &mut Report) {
+    let dir = nearest(&config.data_dir);
+    let free = match disk::free_bytes(dir) {
+        Ok(free) => free,
+        Err(error) => return report.error("disk space", &error),
+    };
+    let stored = folder_bytes(&config.index_dir());
+    let index = block_bytes / 100 * INDEX_PERCENT;
+    let needed = needed_bytes(index, stored);
+    let text = format!(
+        "{} free in {}, {} more needed for an index of about {}",
+        units::show_size(free),
+        dir.display(),
+        units::show_size(needed),
+        units::show_size(index),
+    );
+    if free < needed {
+        let text = format!("{text} -> free some space, or set data_dir to a larger disk");
+        report.error("disk space", &Error::Io(text));
+    } else {
+        report.ok("disk space", text);
+    }
+}
+
+/// An index that is nearly complete only grows; any other is yet to go through its peak.
+fn needed_bytes(index: u64, stored: u64) -> u64 {
+    if stored >= index / 10 * 9 && stored > 0 {
+        index / 10
+    } else {
+        (index / 10 * PEAK_TENTHS).saturating_sub(stored)
+    }
+}
+
+/// The index folder is flat, so its files are all there is.
+fn folder_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|facts| facts.len()).sum()
+}
+
+fn memory_budget(config: &Config, ram: Option<u64>, limit: Option<u64>, report: &mut Report) {
+    let budget = config.memory_bytes;
+    let shown = units::show_size;
+    let mut text = format!("budget {}", shown(budget));
+    if let Some(ram) = ram {
+        text += &format!(", RAM {}", shown(ram));
+    }
+    if let Some(limit) = limit {
+        text += &format!(", limit for this process {}", shown(limit));
+    }
+    if limit.is_some_and(|limit| budget > limit) {
+        let text = format!("{text} -> the kernel would kill hekte: set memory below the limit");
+        report.error("memory", &Error::Config(text));
+    } else if ram.is_some_and(|ram| budget > ram / 2) {
+        report.warning("memory", format!("{text} -> bitcoind needs room too: lower memory"));
+    } else {
+        report.ok("memory", text);
+    }
+}
+
+fn clock(network: Network, now: u64, newest_block: Option<u64>, report: &mut Report) {
+    let newest_block = newest_block.filter(|_| network != Network::Regtest);
+    if now < OLDEST_SANE_TIME {
+        let text = "the clock says it is before 2024 -> wait for time synchronisation, or set it \
+                    with timedatectl";
+        return report.error("clock", &Error::TryAgain(text.into()));
+    }
+    match newest_block {
+        Some(block) if block > now + BLOCK_AHEAD_SECONDS => {
+            let hours = (block - now) / 3600;
+            let text = format!(
+                "the clock is {hours} h behind the newest block -> set it; timedatectl shows \
+                 whether it is synchronised"
+            );
+            report.error("clock", &Error::TryAgain(text));
+        }
+        Some(_) => report.ok("clock", "agrees with the newest block"),
+        None => report.ok("clock", "plausible"),
+    }
+}
+
+fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
+    let error = match TcpListener::bind(address) {
+        Ok(_) => return report.ok("port", format!("{address} is free")),
+        Err(error) => error,
+    };
+    let error = match error.kind() {
+        io::ErrorKind::AddrInUse if answers_as(address, our_name) => {
+            return report.ok("port", format!("{address} is served by hekte already"));
+        }
+        io::ErrorKind::AddrInUse => Error::Unavailable(format!(
+            "{address} is in use -> stop the other program (ss -ltnp shows it), or set listen"
+        )),
+        io::ErrorKind::PermissionDenied => Error::NoPermission(format!(
+            "{address} is not ours to use -> take a port of 1024 or above"
+        )),
+        io::ErrorKind::AddrNotAvailable => Error::Config(format!(
+            "{address} is no address of this machine -> set listen, 0.0.0.0 for all"
+        )),
+        _ => Error::Io(format!("cannot listen on {address}: {error}")),
+    };
+    report.error("port", &error);
+}
+
+/// True if an Electrum server of our name answers there.
+fn answers_as(mut address: SocketAddr, our_name: &str) -> bool {
+    const QUESTION: &[u8] =
+        b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server.version\",\"params\":[\"hekte check\",\"1.4\"]}\n";
+    let patience = Duration::from_secs(2);
+    if address.ip().is_unspecified() {
+        let here: std::net::IpAddr =
+            if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
+        address.set_ip(here);
+    }
+    let ask = || -> io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.write_all(QUESTION)?;
+        let mut line = String::new();
+        BufReader::new(stream.take(4096)).read_line(&mut line)?;
+        Ok(line)
+    };
+    ask().is_ok_and(|line| line.contains(our_name))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn code_of(look: impl FnOnce(&mut Report)) -> u8 {
+        let mut report = Report::default();
+        look(&mut report);
+        assert_eq!(report.findings.len(), 1, "{report}");
+        report.code()
+    }
+
+    #[test]
+    fn clocks() {
+        let now = 1_800_000_000;
+        let check = |network, now, block, code| {
+            assert_eq!(code_of(|report| clock(network, now, block, report)), code);
+        };
+        check(Network::Bitcoin, now, Some(now - 600), 0);
+        check(Network::Bitcoin, now, Some(now + 7000), 0);
+        check(Network::Bitcoin, now, Some(now + 8000), 75);
+        check(Network::Regtest, now, Some(now + 8000), 0);
+        check(Network::Bitcoin, 86_400, None, 75);
+    }
+
+    #[test]
+    fn space_for_the_peak_and_for_growth() {
+        assert_eq!(needed_bytes(1000, 0), 2200);
+        assert_eq!(needed_bytes(1000, 500), 1700);
+        assert_eq!(needed_bytes(1000, 950), 100);
+        assert_eq!(needed_bytes(0, 0), 0);
+    }
+
+    #[test]
+    fn a_port_in_use_by_others_and_by_us() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = other.local_addr().unwrap();
+        let answer = std::thread::spawn(move || {
+            for reply in
+                ["{\"result\":[\"ElectrumX 1.16\",\"1.4\"]}\n", "{\"result\":[\"hekte/1\"]}\n"]
+            {
+                let (mut stream, _) = other.accept().unwrap();
+                stream.write_all(reply.as_bytes()).unwrap();
+                let _ = BufReader::new(&stream).read_line(&mut String::new());
+            }
+            other
+        });
+        assert_eq!(code_of(|report| port(address, "hekte/1", report)), 69);
+        assert_eq!(code_of(|report| port(address, "hekte/1", report)), 0);
+        drop(answer.join().unwrap());
+        assert_eq!(code_of(|report| port("192.0.2.1:1".parse().unwrap(), "x", report)), 78);
+    }
+}

@@ -1,0 +1,59 @@
+//! Findings about bitcoind: is it there, does it know us, is it the right one, how far is it.
+
+use std::time::Duration;
+
+use super::report::Report;
+use crate::config::{Config, DuringIbd};
+use crate::host::disk::{self, Storage};
+use crate::node::fits::{self, NodeFacts};
+use crate::node::rpc::Rpc;
+
+/// An operator is waiting for the answer, so this is shorter than in service.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Asks bitcoind; `None` if offline or if it cannot be used, which the report then says.
+pub fn look(config: &Config, report: &mut Report) -> Option<NodeFacts> {
+    let Some(node) = &config.node else {
+        report.ok("rpc", "offline: bitcoind is not asked, stored undo data is trusted");
+        return None;
+    };
+    let rpc = Rpc::new(node).with_timeout(TIMEOUT);
+    let facts = match fits::check(&rpc, config) {
+        Ok(facts) => facts,
+        Err(error) => {
+            report.error("rpc", &error);
+            return None;
+        }
+    };
+    let version = facts.network.as_ref().map_or("", |network| network.subversion.as_str());
+    report.ok("rpc", format!("{} answers on {} {version}", node.url, config.network));
+    progress(config, &rpc, &facts, report);
+    Some(facts)
+}
+
+fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, report: &mut Report) {
+    let info = &facts.info;
+    let (at, of) = (info.blocks, info.headers.max(info.blocks));
+    match rpc.background_height(info) {
+        Ok(Some(height)) => report.warning(
+            "chain",
+            format!(
+                "bitcoind works from a snapshot and has checked blocks up to {height} of {at} -> \
+                 hekte indexes along and serves once all are checked"
+            ),
+        ),
+        Ok(None) if info.initial_block_download => {
+            let rotating = disk::storage(&config.blocks_dir) == Storage::Rotating;
+            let plan = match config.index_during_ibd {
+                DuringIbd::Always => "hekte indexes along",
+                DuringIbd::Auto if !rotating => "hekte indexes along",
+                DuringIbd::Auto => "on this rotating disk hekte waits until it is done",
+                DuringIbd::Never => "hekte waits until it is done",
+            };
+            let text = format!("bitcoind is in its first download, at block {at} of {of}");
+            report.warning("chain", format!("{text} -> {plan}"));
+        }
+        Ok(None) => report.ok("chain", format!("bitcoind is at block {at} of {of}")),
+        Err(error) => report.warning("chain", error.to_string()),
+    }
+}

@@ -1,0 +1,164 @@
+//! The one immutable configuration, made from defaults, file, environment and flags.
+
+mod layers;
+pub mod layout;
+pub mod network;
+pub mod node;
+pub mod settings;
+pub mod units;
+mod values;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use self::layers::Layers;
+use self::layout::Layout;
+use self::network::Network;
+use self::node::NodeConfig;
+use self::settings::Flags;
+use crate::error::Result;
+
+pub use self::layers::DEFAULT_FILE;
+pub use self::values::DuringIbd;
+
+/// All settings, valid and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which chain.
+    pub network: Network,
+    /// The bytes in front of each block in the block files.
+    pub magic: [u8; 4],
+    /// True if the magic of a custom signet was set; if not, bitcoind may still know of one.
+    pub magic_was_set: bool,
+    /// bitcoind's folder of this network: the cookie is there.
+    pub network_dir: PathBuf,
+    /// Where the blk, rev and xor files are, or will be.
+    pub blocks_dir: PathBuf,
+    /// Our own files; the index has a folder of its own in it, see [`Config::index_dir`].
+    pub data_dir: PathBuf,
+    /// bitcoind's RPC; `None` is offline.
+    pub node: Option<NodeConfig>,
+    /// Where to serve the Electrum protocol; never empty. Port 0 takes any free one.
+    pub listen: Vec<SocketAddr>,
+    /// Budget for the whole process in bytes.
+    pub memory_bytes: u64,
+    /// Build the index and exit.
+    pub sync_only: bool,
+    /// Throw the index away first.
+    pub rebuild: bool,
+    /// Whether to index during bitcoind's first download.
+    pub index_during_ibd: DuringIbd,
+    /// Most entries that an answered history may have.
+    pub max_history: u32,
+    /// Longest time for one question.
+    pub query_time: Duration,
+    /// Most clients at once.
+    pub max_clients: u32,
+    /// Most subscriptions of one client.
+    pub max_subscriptions: u32,
+    /// What `server.banner` answers.
+    pub banner: String,
+    /// What `server.donation_address` answers; empty for none.
+    pub donation_address: String,
+    /// What `server.version` answers.
+    pub server_name: String,
+    /// The least important lines to log.
+    pub log_level: LevelFilter,
+    /// Time in front of log lines.
+    pub log_timestamps: bool,
+    /// What [`Config::explain`] shows of each setting that somebody set.
+    sources: Vec<String>,
+}
+
+impl Config {
+    /// Reads all layers and checks the outcome as a whole.
+    ///
+    /// `file` is what `--config` named. Errors: `Usage` about flags,
+    /// `Config` about the rest; they name the layer and what to do.
+    pub fn load(
+        flags: &Flags,
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Config> {
+        let layers = Layers::collect(flags, file, environment)?;
+        let network = layers.get("network", Network::parse)?.unwrap_or(Network::Bitcoin);
+        let magic = values::signet_magic(&layers, network)?;
+        let Layout { network_dir, blocks_dir } = values::folders(&layers, network)?;
+        let offline = layers.get("offline", units::yes_no)?.unwrap_or(false);
+        let text = |text: &str| Ok(text.to_string());
+        let number = |name, default| -> Result<u32> {
+            Ok(layers.get(name, units::count(100_000_000))?.unwrap_or(default))
+        };
+        Ok(Config {
+            network,
+            magic: magic.unwrap_or(network.magic()),
+            magic_was_set: magic.is_some(),
+            node: node::resolve(&layers, offline, network, &network_dir)?,
+            network_dir,
+            blocks_dir,
+            data_dir: values::data_dir(&layers)?,
+            listen: values::listen(&layers, network)?,
+            memory_bytes: values::memory_budget(&layers)?,
+            sync_only: layers.get("sync_only", units::yes_no)?.unwrap_or(false),
+            rebuild: layers.get("rebuild", units::yes_no)?.unwrap_or(false),
+            index_during_ibd: layers
+                .get("index_during_ibd", values::during_ibd)?
+                .unwrap_or(DuringIbd::Auto),
+            max_history: number("max_history", 100_000)?,
+            query_time: layers
+                .get("query_time", values::query_time)?
+                .unwrap_or(Duration::from_secs(20)),
+            max_clients: number("max_clients", 200)?,
+            max_subscriptions: number("max_subscriptions", 20_000)?,
+            banner: layers.get("banner", text)?.unwrap_or_else(|| "Welcome to hekte".into()),
+            donation_address: layers.get("donation_address", text)?.unwrap_or_default(),
+            server_name: layers.get("server_name", text)?.unwrap_or_else(values::default_name),
+            log_level: layers.get("log_level", values::log_level)?.unwrap_or(LevelFilter::Info),
+            log_timestamps: values::log_timestamps(&layers)?,
+            sources: values::sources(&layers),
+        })
+    }
+
+    /// True without bitcoind: files only.
+    pub fn offline(&self) -> bool {
+        self.node.is_none()
+    }
+
+    /// The folder of this network's index, which holds nothing else: deleting it rebuilds.
+    pub fn index_dir(&self) -> PathBuf {
+        self.data_dir.join(self.network.name()).join("index")
+    }
+
+    /// Ok if the block files are there, complete from the first on, ours to read and of this
+    /// network; see [`layout::verify`].
+    pub fn verify_blocks(&self) -> Result<()> {
+        layout::verify(&self.blocks_dir, self.network, self.magic)
+    }
+
+    /// Lines for the debug log: what is in force, and where the set ones came from. No secrets.
+    pub fn explain(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!("network {}, magic {:02x?}", self.network, self.magic),
+            format!(
+                "blocks in {}, index in {}",
+                self.blocks_dir.display(),
+                self.index_dir().display()
+            ),
+            match &self.node {
+                Some(node) => format!("bitcoind at {} as {:?}", node.url, node.auth),
+                None => "offline".into(),
+            },
+            format!("memory {}, listen {:?}", units::show_size(self.memory_bytes), self.listen),
+        ];
+        lines.push(format!(
+            "at most {} clients, {} subscriptions each, {} entries per history, {:?} per question",
+            self.max_clients, self.max_subscriptions, self.max_history, self.query_time
+        ));
+        lines.extend(self.sources.iter().cloned());
+        lines
+    }
+}

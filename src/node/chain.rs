@@ -1,0 +1,242 @@
+//! What bitcoind says about its chain: state, hashes by height, single blocks, a new tip.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bitcoin::BlockHash;
+use bitcoin::hex::FromHex;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::error::RpcError;
+use super::rpc::Rpc;
+use crate::ids::{HeaderBytes, Height};
+
+/// Calls per request when asking for hashes; the answer is some 200 KB.
+const HASHES_PER_BATCH: u32 = 2000;
+
+/// How often to ask for the tip where the long poll is refused.
+const POLL_EVERY: Duration = Duration::from_secs(2);
+
+/// bitcoind's error for a height it does not have, or a hash it does not know.
+const NOT_FOUND_CODES: [i64; 2] = [-8, -5];
+
+/// `getblockchaininfo`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct BlockchainInfo {
+    /// bitcoind's name of the network: main, test, testnet4, signet, regtest.
+    pub chain: String,
+    /// Height of its best valid chain.
+    pub blocks: u32,
+    /// Height of its best header chain; may be below `blocks` for a moment after start.
+    pub headers: u32,
+    /// Hash of the block at `blocks`.
+    #[serde(rename = "bestblockhash", deserialize_with = "from_text")]
+    pub best_block_hash: BlockHash,
+    /// Unix time in the header of the block at `blocks`; from Core 23 on.
+    pub time: Option<u64>,
+    /// True during the first download, and after long pauses until caught up.
+    #[serde(rename = "initialblockdownload")]
+    pub initial_block_download: bool,
+    /// From 0 to 1; an estimate.
+    #[serde(rename = "verificationprogress")]
+    pub verification_progress: f64,
+    /// True if it deletes old blocks.
+    pub pruned: bool,
+    /// Bytes of its blk and rev files.
+    pub size_on_disk: u64,
+    /// The challenge of a signet in hex; from Core 28 on.
+    pub signet_challenge: Option<String>,
+    /// Validation of the blocks below an assumeutxo snapshot, while it runs; from Core 31 on.
+    #[serde(rename = "backgroundvalidation")]
+    background_validation: Option<Background>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+struct Background {
+    blocks: u32,
+}
+
+/// What `getnetworkinfo` says about the program.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct NetworkInfo {
+    /// 290300 is 29.3.
+    pub version: u64,
+    /// Such as "/Satoshi:29.3.0/Knots:20260508/".
+    pub subversion: String,
+}
+
+/// A block by height.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeTip {
+    /// Its height.
+    pub height: Height,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+impl Rpc {
+    /// The state of the chain.
+    pub fn blockchain_info(&self) -> Result<BlockchainInfo, RpcError> {
+        self.call_as("getblockchaininfo", vec![])
+    }
+
+    /// The program and its version.
+    pub fn network_info(&self) -> Result<NetworkInfo, RpcError> {
+        self.call_as("getnetworkinfo", vec![])
+    }
+
+    /// Up to which height blocks have been checked, and so have undo data, while bitcoind works
+    /// from an assumeutxo snapshot; `None` without one.
+    pub fn background_height(&self, info: &BlockchainInfo) -> Result<Option<Height>, RpcError> {
+        if let Some(background) = &info.background_validation {
+            return Ok(Some(Height(background.blocks)));
+        }
+        // Core 26 to 30 say it only here, and not all whitelists have the method
+        let states = match self.call("getchainstates", vec![]) {
+            Err(error) if error.is_refused_method() => return Ok(None),
+            states => states?,
+        };
+        let states = states["chainstates"].as_array().cloned().unwrap_or_default();
+        let background = states.iter().find(|state| state.get("snapshot_blockhash").is_none());
+        let blocks = background.and_then(|state| u32::try_from(state["blocks"].as_u64()?).ok());
+        Ok(blocks.filter(|_| states.len() > 1).map(Height))
+    }
+
+    /// The hash of the block at a height; `None` above the tip.
+    pub fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, RpcError> {
+        found(self.call("getblockhash", vec![json!(height.0)]))?
+            .map(|hash| self.parse("getblockhash", hash))
+            .transpose()
+    }
+
+    /// The hashes from `from` to `to`, both included; shorter where the chain ends earlier.
+    ///
+    /// A reorganisation between two requests can mix two chains: whoever uses them must see that
+    /// each block's header names the hash before it.
+    pub fn block_hashes(&self, from: Height, to: Height) -> Result<Vec<BlockHash>, RpcError> {
+        let mut hashes = Vec::new();
+        let mut next = from.0;
+        while next <= to.0 {
+            let last = to.0.min(next.saturating_add(HASHES_PER_BATCH - 1));
+            let calls: Vec<(&str, Vec<Value>)> =
+                (next..=last).map(|height| ("getblockhash", vec![json!(height)])).collect();
+            for answer in self.batch(&calls)? {
+                match found(answer)? {
+                    Some(hash) => hashes.push(self.parse("getblockhash", hash)?),
+                    None => return Ok(hashes),
+                }
+            }
+            match last.checked_add(1) {
+                Some(following) => next = following,
+                None => break,
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// A block as bytes; `None` if the node does not know or no longer has it.
+    pub fn block(&self, hash: &BlockHash) -> Result<Option<Vec<u8>>, RpcError> {
+        let params = vec![json!(hash.to_string()), json!(0)];
+        // -1 is "Block not available", pruned or not yet downloaded
+        match self.call_as::<String>("getblock", params) {
+            Err(RpcError::Method { code: -1, .. }) => Ok(None),
+            answer => found(answer)?.map(|hex| self.bytes("getblock", &hex)).transpose(),
+        }
+    }
+
+    /// The header of a block; `None` if the node does not know it.
+    pub fn block_header(&self, hash: &BlockHash) -> Result<Option<HeaderBytes>, RpcError> {
+        let params = vec![json!(hash.to_string()), json!(false)];
+        let Some(hex) = found(self.call_as::<String>("getblockheader", params))? else {
+            return Ok(None);
+        };
+        let bytes = self.bytes("getblockheader", &hex)?;
+        let header = bytes.try_into().map_err(|_| self.misfit("getblockheader"))?;
+        Ok(Some(header))
+    }
+
+    fn parse<T: FromStr>(&self, method: &str, value: Value) -> Result<T, RpcError> {
+        let parsed = value.as_str().and_then(|text| text.parse().ok());
+        parsed.ok_or_else(|| self.misfit(method))
+    }
+
+    fn bytes(&self, method: &str, hex: &str) -> Result<Vec<u8>, RpcError> {
+        Vec::from_hex(hex).map_err(|_| self.misfit(method))
+    }
+
+    fn misfit(&self, method: &str) -> RpcError {
+        RpcError::Protocol(format!("bitcoind answers {method} with something else than it should"))
+    }
+}
+
+/// Waits for new blocks over a connection of its own.
+pub struct TipWait {
+    rpc: Rpc,
+    long_poll_refused: AtomicBool,
+}
+
+impl TipWait {
+    /// `longest` is the longest wait that will be asked for.
+    pub fn new(rpc: &Rpc, longest: Duration) -> TipWait {
+        // a busy node answers later than asked
+        let rpc = rpc.with_timeout(longest + Duration::from_secs(30));
+        TipWait { rpc, long_poll_refused: AtomicBool::new(false) }
+    }
+
+    /// The tip as soon as it is at `height` or above, or as it is after `timeout`.
+    ///
+    /// Asking for a height that may be there already leaves no gap between two waits. Where the
+    /// node refuses the method, the tip is asked for every two seconds instead.
+    pub fn wait_for_height(&self, height: Height, timeout: Duration) -> Result<NodeTip, RpcError> {
+        if !self.long_poll_refused.load(Ordering::Relaxed) {
+            // 0 would be "for ever" to bitcoind
+            let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+            let params = vec![json!(height.0), json!(millis)];
+            match self.rpc.call_as::<Waited>("waitforblockheight", params) {
+                Ok(tip) => return Ok(NodeTip { height: Height(tip.height), hash: tip.hash }),
+                Err(error) if error.is_refused_method() => {
+                    log::info!("bitcoind refuses waitforblockheight; asking for the tip instead");
+                    self.long_poll_refused.store(true, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let end = Instant::now() + timeout;
+        loop {
+            let info = self.rpc.blockchain_info()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if info.blocks >= height.0 || left.is_zero() {
+                return Ok(NodeTip { height: Height(info.blocks), hash: info.best_block_hash });
+            }
+            std::thread::sleep(left.min(POLL_EVERY));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Waited {
+    height: u32,
+    #[serde(deserialize_with = "from_text")]
+    hash: BlockHash,
+}
+
+/// An answer, where "there is none" is an answer too.
+fn found<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(RpcError::Method { code, .. }) if NOT_FOUND_CODES.contains(&code) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,59 @@
+//! Why bitcoind gives no result, by what comes next: wait, mend the login, mend the setting.
+
+use super::calls::NodeError;
+use crate::error::Error;
+
+/// Why a call has no result. The texts name address or file and what to do.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RpcError {
+    /// No connection, or no answer in time: bitcoind is down, restarting or overloaded.
+    #[error("{0}")]
+    Away(String),
+    /// Our cookie or password is missing, closed to us or not accepted.
+    #[error("{0}")]
+    Auth(String),
+    /// bitcoind is up and still loading (its code -28): ask again soon.
+    #[error("bitcoind is starting: {0}")]
+    WarmingUp(String),
+    /// bitcoind answered this method with an error.
+    #[error("bitcoind answers {method} with: {message} (code {code})")]
+    Method { method: String, code: i64, message: String },
+    /// bitcoind does not let us use this method, or does not talk to this address.
+    #[error("{0}")]
+    Forbidden(String),
+    /// What came is no answer of a bitcoind, or too long.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl RpcError {
+    /// True if the same call may work later without anybody doing anything.
+    pub fn passes(&self) -> bool {
+        matches!(self, RpcError::Away(_) | RpcError::WarmingUp(_))
+    }
+
+    /// True if the node has no such method or keeps it from us.
+    pub fn is_refused_method(&self) -> bool {
+        matches!(self, RpcError::Forbidden(_) | RpcError::Method { code: -32601, .. })
+    }
+}
+
+impl From<RpcError> for Error {
+    fn from(error: RpcError) -> Error {
+        match error {
+            RpcError::WarmingUp(_) => Error::TryAgain(error.to_string()),
+            RpcError::Auth(text) => Error::NoPermission(text),
+            other => Error::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<RpcError> for NodeError {
+    fn from(error: RpcError) -> NodeError {
+        match error {
+            RpcError::Method { code, message, .. } => NodeError::Refused { code, message },
+            RpcError::Forbidden(message) => NodeError::Refused { code: -32601, message },
+            other => NodeError::Away(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The node beside us.
+
+mod auth;
+pub mod calls;
+pub mod chain;
+pub mod error;
+pub mod fits;
+mod http;
+pub mod rpc;

@@ -1,0 +1,254 @@
+//! JSON-RPC calls to bitcoind over one connection, with the cookie read anew when it changes.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::auth;
+use super::calls::{NodeCalls, NodeError};
+use super::error::RpcError;
+use super::http::{Connection, HttpError, Reply};
+use crate::config::node::NodeConfig;
+
+/// How long bitcoind may be silent; it answers slowly while it flushes to an SD card.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest reply taken: a mempool of 300 000 transactions is 20 MB, a block in hex 8 MB.
+pub const DEFAULT_MAX_REPLY_BYTES: u64 = 64 << 20;
+
+/// bitcoind's RPC: calls wait for each other, so whoever may wait long takes a clone, which has a
+/// connection of its own.
+#[derive(Debug)]
+pub struct Rpc {
+    node: NodeConfig,
+    timeout: Duration,
+    max_reply_bytes: u64,
+    open: Mutex<Option<Session>>,
+}
+
+/// A connection and what we said on it about who we are.
+#[derive(Debug)]
+struct Session {
+    connection: Connection,
+    authorization: String,
+    used: bool,
+}
+
+impl Clone for Rpc {
+    fn clone(&self) -> Rpc {
+        Rpc { node: self.node.clone(), open: Mutex::new(None), ..*self }
+    }
+}
+
+impl NodeCalls for Rpc {
+    fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, NodeError> {
+        Ok(Rpc::call(self, method, params)?)
+    }
+}
+
+/// The frame of one answer.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    id: Option<Value>,
+    result: Option<T>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: i64,
+    message: String,
+}
+
+impl Refusal {
+    fn of(self, method: &str) -> RpcError {
+        match self.code {
+            -28 => RpcError::WarmingUp(self.message),
+            code => RpcError::Method { method: method.into(), code, message: self.message },
+        }
+    }
+}
+
+impl Rpc {
+    /// Connects at the first call, not here.
+    pub fn new(node: &NodeConfig) -> Rpc {
+        Rpc {
+            node: node.clone(),
+            timeout: DEFAULT_TIMEOUT,
+            max_reply_bytes: DEFAULT_MAX_REPLY_BYTES,
+            open: Mutex::new(None),
+        }
+    }
+
+    /// The same node over another connection, where an answer may take this long.
+    pub fn with_timeout(&self, timeout: Duration) -> Rpc {
+        Rpc { timeout, ..self.clone() }
+    }
+
+    /// The same node over another connection, with another cap on replies.
+    pub fn with_max_reply(&self, max_reply_bytes: u64) -> Rpc {
+        Rpc { max_reply_bytes, ..self.clone() }
+    }
+
+    /// Calls `method` with positional `params`; a result of null is [`Value::Null`].
+    pub fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, RpcError> {
+        Ok(self.call_as::<Option<Value>>(method, params)?.unwrap_or(Value::Null))
+    }
+
+    /// The same with the result read straight into `T`, without a tree of values in between.
+    pub fn call_as<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Vec<Value>,
+    ) -> Result<T, RpcError> {
+        let request = json!({"jsonrpc": "1.0", "id": 0, "method": method, "params": params});
+        let body = self.ask(method, &request)?;
+        let envelope: Envelope<T> = serde_json::from_slice(&body).map_err(|error| {
+            self.strange(method, format!("a result that does not fit: {error}"))
+        })?;
+        match (envelope.error, envelope.result) {
+            (Some(refusal), _) => Err(refusal.of(method)),
+            _ if envelope.id != Some(json!(0)) => {
+                Err(self.strange(method, "an answer to another call".into()))
+            }
+            (None, Some(result)) => Ok(result),
+            (None, None) => serde_json::from_value(Value::Null)
+                .map_err(|_| self.strange(method, "no result".into())),
+        }
+    }
+
+    /// Many calls in one request; the answers in the order of `calls`, each with its own outcome.
+    pub fn batch(
+        &self,
+        calls: &[(&str, Vec<Value>)],
+    ) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+        let Some((first, _)) = calls.first() else { return Ok(Vec::new()) };
+        let requests = calls.iter().enumerate().map(|(id, (method, params))| {
+            json!({"jsonrpc": "1.0", "id": id, "method": method, "params": params})
+        });
+        let body = self.ask(first, &Value::Array(requests.collect()))?;
+        let replies: Vec<Envelope<Value>> = match serde_json::from_slice(&body) {
+            Ok(replies) => replies,
+            // one error for all, as while warming up
+            Err(error) => match serde_json::from_slice::<Envelope<Value>>(&body) {
+                Ok(Envelope { error: Some(refusal), .. }) => return Err(refusal.of(first)),
+                _ => return Err(self.strange(first, format!("a batch that does not fit: {error}"))),
+            },
+        };
+        let mut answers: Vec<Option<Result<Value, RpcError>>> = vec![None; calls.len()];
+        for reply in replies {
+            let id = reply.id.and_then(|id| usize::try_from(id.as_u64()?).ok());
+            let Some((id, slot)) = id.and_then(|id| Some((id, answers.get_mut(id)?))) else {
+                return Err(self.strange(first, "an answer to a call not made".into()));
+            };
+            *slot = Some(match reply.error {
+                Some(refusal) => Err(refusal.of(calls[id].0)),
+                None => Ok(reply.result.unwrap_or(Value::Null)),
+            });
+        }
+        let answers: Option<Vec<_>> = answers.into_iter().collect();
+        answers.ok_or_else(|| self.strange(first, "fewer answers than calls".into()))
+    }
+
+    /// Sends one request, with the retries that need no thought: once more when an idle connection
+    /// turns out closed, once more when the cookie has changed.
+    fn ask(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
+        let request = request.to_string().into_bytes();
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused: Option<String> = None;
+        loop {
+            let mut session = match slot.take() {
+                Some(session) => session,
+                None => self.connect()?,
+            };
+            if refused.as_ref() == Some(&session.authorization) {
+                return Err(auth::not_accepted(&self.node));
+            }
+            let path = &self.node.url.path;
+            let posted = session.connection.post(
+                path,
+                &session.authorization,
+                &request,
+                self.max_reply_bytes,
+            );
+            match posted {
+                Err(HttpError::Closed) if session.used => {}
+                Err(error) => return Err(self.explain(method, error)),
+                Ok(reply) if reply.status == 401 => {
+                    if refused.is_some() {
+                        return Err(auth::not_accepted(&self.node));
+                    }
+                    refused = Some(session.authorization);
+                }
+                Ok(reply) => {
+                    if reply.reusable {
+                        *slot = Some(Session { used: true, ..session });
+                    }
+                    return self.judge(method, reply);
+                }
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Session, RpcError> {
+        let url = &self.node.url;
+        let connection = Connection::open(&url.host, url.port, self.timeout).map_err(|error| {
+            RpcError::Away(format!(
+                "cannot reach bitcoind at {url}: {error} -> is it running, with server=1, and is \
+                 rpc_url right?"
+            ))
+        })?;
+        Ok(Session { connection, authorization: auth::header(&self.node.auth)?, used: false })
+    }
+
+    /// A body worth parsing, or the error that the status stands for.
+    fn judge(&self, method: &str, reply: Reply) -> Result<Vec<u8>, RpcError> {
+        let url = &self.node.url;
+        match reply.status {
+            // errors of a method come as 400, 404 or 500 with a JSON body
+            200 | 400 | 404 | 500 => Ok(reply.body),
+            403 => Err(RpcError::Forbidden(format!(
+                "bitcoind at {url} forbids {method} -> see rpcwhitelist and rpcallowip in \
+                 bitcoin.conf"
+            ))),
+            503 => Err(RpcError::Away(format!(
+                "bitcoind at {url} has too many calls waiting -> raise rpcworkqueue in \
+                 bitcoin.conf if this stays"
+            ))),
+            status => Err(self.strange(method, format!("HTTP status {status}"))),
+        }
+    }
+
+    fn explain(&self, method: &str, error: HttpError) -> RpcError {
+        let url = &self.node.url;
+        match error {
+            HttpError::Closed => RpcError::Away(format!(
+                "bitcoind at {url} closed the connection without an answer to {method} -> is it \
+                 stopping?"
+            )),
+            HttpError::Io(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => RpcError::Away(format!(
+                    "bitcoind at {url} did not answer {method} within {} s",
+                    self.timeout.as_secs()
+                )),
+                _ => RpcError::Away(format!("lost bitcoind at {url} during {method}: {error}")),
+            },
+            HttpError::TooLong(bytes) => {
+                let cap = self.max_reply_bytes;
+                self.strange(method, format!("{bytes} bytes, more than our limit of {cap}"))
+            }
+            HttpError::Malformed(what) => self.strange(method, what),
+        }
+    }
+
+    fn strange(&self, method: &str, what: String) -> RpcError {
+        let url = &self.node.url;
+        RpcError::Protocol(format!(
+            "{url} answers {method} with {what} -> is there a bitcoind at that address?"
+        ))
+    }
+}
