@@ -27,3 +27,22 @@ pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 pub const HASHES_PER_BATCH: u32 = 2000;
 /// Reading connections kept open between questions.
 pub const IDLE_READERS_MAX: usize = 8;
+/// So many of the newest blocks live only in memory, where a reorg costs nothing.
+pub const RECENT_BLOCKS_KEPT: usize = 100;
+/// When so many blocks are in memory, all but the newest are written to a run: about once a day.
+pub const RECENT_BLOCKS_FLUSH: usize = RECENT_BLOCKS_KEPT + 144;
+/// So many runs of one size class are merged to one.
+pub const MERGE_FAN_IN: usize = 8;
+/// Runs above this size are never merged while serving.
+pub const MERGED_RUN_BYTES_MAX: u64 = 2 << 30;
+/// Blocks whose positions are checked at every start.
+pub const POSITIONS_CHECKED: u32 = 2000;
+/// A reorg deeper than this stops hekte: someone should look.
+pub const REORG_BLOCKS_MAX: u32 = 1000;
+/// bitcoind's tip may be so far below ours and still be followed down; further, we hold ours.
+pub const FOLLOW_DOWN_BLOCKS_MAX: u32 = 100;
+/// Further behind than this, blocks are indexed in batches instead of one by one.
+pub const CATCH_UP_BLOCKS: u32 = 500;
+/// Block files in which a new block is looked for: two grow at once while an assumeutxo snapshot
+/// is being validated.
+pub const NEWEST_FILES: usize = 3;

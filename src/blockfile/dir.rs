@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::host::access;
 use crate::limits::OPEN_BLOCK_FILES_MAX;
 
 use super::xor::XorKey;
@@ -46,7 +47,7 @@ pub struct BlockDir {
 impl BlockDir {
     /// Opens the folder and reads its key.
     pub fn open(path: &Path) -> Result<BlockDir> {
-        fs::read_dir(path).map_err(|error| io_error(path, &error))?;
+        fs::read_dir(path).map_err(|error| access::explain(path, &error))?;
         let key = XorKey::load(path)?;
         Ok(BlockDir { path: path.into(), key, open: Mutex::default() })
     }
@@ -69,10 +70,10 @@ impl BlockDir {
 
     /// The numbers of all blk files, ascending.
     pub fn block_files(&self) -> Result<Vec<FileNum>> {
-        let list = fs::read_dir(&self.path).map_err(|error| io_error(&self.path, &error))?;
+        let list = fs::read_dir(&self.path).map_err(|error| access::explain(&self.path, &error))?;
         let mut numbers = Vec::new();
         for entry in list {
-            let name = entry.map_err(|error| io_error(&self.path, &error))?.file_name();
+            let name = entry.map_err(|error| access::explain(&self.path, &error))?.file_name();
             let name = name.to_string_lossy();
             let digits = name.strip_prefix("blk").and_then(|rest| rest.strip_suffix(".dat"));
             if let Some(Ok(number)) = digits.filter(|d| d.len() >= 5).map(str::parse) {
@@ -89,7 +90,7 @@ impl BlockDir {
         match fs::metadata(&path) {
             Ok(meta) => Ok(meta.len()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(io_error(&path, &error)),
+            Err(error) => Err(access::explain(&path, &error)),
         }
     }
 
@@ -106,7 +107,7 @@ impl BlockDir {
         let handle = match self.handle(kind, file) {
             Ok(handle) => handle,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(io_error(&self.file_path(kind, file), &error)),
+            Err(error) => return Err(access::explain(&self.file_path(kind, file), &error)),
         };
         let mut filled = 0;
         while filled < buffer.len() {
@@ -114,7 +115,7 @@ impl BlockDir {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_error(&self.file_path(kind, file), &error)),
+                Err(error) => return Err(access::explain(&self.file_path(kind, file), &error)),
             }
         }
         if raw == Raw::No {
@@ -157,37 +158,4 @@ pub enum Raw {
     No,
     /// As stored: for telling preallocated zeros.
     Yes,
-}
-
-/// An error that names the file, and for closed files the owner, the mode and the remedy.
-pub fn io_error(path: &Path, error: &io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::NotFound => Error::NoInput(format!("{}: there is no such file", path.display())),
-        ErrorKind::PermissionDenied => Error::NoPermission(closed_file(path)),
-        _ => Error::Io(format!("{}: {error}", path.display())),
-    }
-}
-
-fn closed_file(path: &Path) -> String {
-    // the first folder on the way that cannot be entered is what is closed, if there is one
-    let closed = path
-        .ancestors()
-        .filter(|place| fs::metadata(place).is_ok())
-        .find(|place| *place == path || fs::read_dir(place).is_err())
-        .unwrap_or(path);
-    let facts = match fs::metadata(closed) {
-        Ok(meta) => {
-            format!("owner {}:{}, mode {:04o}", meta.uid(), meta.gid(), meta.mode() & 0o7777)
-        }
-        Err(_) => "inside a folder that is closed to us".into(),
-    };
-    let blocks = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    format!(
-        "{} may not be read by this user ({facts}; bitcoind makes its block files private). \
-         Either run hekte as bitcoind's user, or open the block files for good with: \
-         setfacl -R -m u:hekte:rX,d:u:hekte:rX {} (and setfacl -m u:hekte:x on closed folders \
-         above it)",
-        closed.display(),
-        blocks.display()
-    )
 }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::host::access;
 
 /// Eight bytes laid over blk and rev files, by absolute offset within each file; all zero for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl XorKey {
                 ))),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(XorKey::default()),
-            Err(error) => Err(super::dir::io_error(&path, &error)),
+            Err(error) => Err(access::explain(&path, &error)),
         }
     }
 

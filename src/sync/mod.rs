@@ -2,7 +2,12 @@
 
 pub mod batch;
 pub mod bulk;
+pub mod compact;
+pub mod driver;
+pub mod follow;
+pub mod live;
 pub mod load;
+pub mod locate;
 pub mod merge;
 pub mod plan;
 pub mod progress;

@@ -1,0 +1,267 @@
+//! The sync thread: builds the index, keeps it up to date, and says what it is doing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use bitcoin::hashes::Hash;
+use log::{info, warn};
+
+use crate::blockfile::dir::Kind;
+use crate::chain::params::ChainParams;
+use crate::error::{Error, Result};
+use crate::ids::{HeaderBytes, Height};
+use crate::limits::{CATCH_UP_BLOCKS, HASHES_PER_BATCH};
+use crate::live::shared::{HeaderSource, Shared};
+use crate::node::chain::TipWait;
+use crate::node::rpc::Rpc;
+use crate::parse::tx::header;
+use crate::store::open::{Db, Mode};
+use crate::store::tables::{Phase, State};
+
+use super::bulk::{Build, INDEX_FILE, Outcome};
+use super::live::{Live, NewTip};
+use super::load::BlockLoader;
+use super::locate::{find_all_again, header_at, newest_are_in_place};
+use super::plan::{ChainSource, Plan, scan_all};
+use super::progress::{Progress, Stage};
+
+/// Everything the sync thread works with.
+pub struct Driver {
+    /// Folder of the databases.
+    pub folder: PathBuf,
+    /// The network.
+    pub params: ChainParams,
+    /// The block files.
+    pub loader: Arc<BlockLoader>,
+    /// What is shared with questions.
+    pub shared: Arc<Shared>,
+    /// bitcoind; `None` offline.
+    pub node: Option<Rpc>,
+    /// What is told to whoever reports.
+    pub progress: Arc<Progress>,
+    /// Postings held in memory during a build.
+    pub batch_postings: usize,
+    /// Threads that read and hash during a build.
+    pub threads: usize,
+    /// Stop when the index is built.
+    pub sync_only: bool,
+    /// Told of each published tip.
+    pub on_tip: Box<dyn Fn(NewTip) + Send>,
+}
+
+/// bitcoind as the judge of which chain is active.
+impl ChainSource for Rpc {
+    fn tip_height(&self) -> Result<Height> {
+        let info = self.blockchain_info()?;
+        // below an assumeutxo snapshot only what was validated from genesis on is in the files
+        match self.background_height(&info)? {
+            Some(height) => Ok(height),
+            None => Ok(Height(info.blocks)),
+        }
+    }
+
+    fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>> {
+        let to = Height(from.0.saturating_add(count.saturating_sub(1)));
+        let hashes = self.block_hashes(from, to)?;
+        Ok(hashes.iter().map(|hash| hash.to_byte_array()).collect())
+    }
+}
+
+impl Driver {
+    /// Works until told to stop, or, with `sync_only`, until the index is built.
+    pub fn run(&mut self) -> Result<Option<State>> {
+        loop {
+            let ready = self.stored_state()?.filter(|state| state.phase == Phase::Ready);
+            let behind = match (&self.node, ready) {
+                (_, None) => true,
+                (None, Some(_)) => true,
+                (Some(node), Some(state)) => {
+                    let tip = self.patiently(|| node.tip_height())?;
+                    tip.is_some_and(|tip| tip.0 + 1 > state.blocks + CATCH_UP_BLOCKS)
+                }
+            };
+            if (behind || self.sync_only) && !self.build()? {
+                return Ok(None);
+            }
+            if self.progress.stopping() {
+                return Ok(None);
+            }
+            if self.sync_only {
+                return self.stored_state();
+            }
+            let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
+            if !newest_are_in_place(&live, &self.loader, &self.params)? {
+                find_all_again(&mut live, &self.loader, &self.params)?;
+            }
+            let again = match self.node.clone() {
+                Some(node) => super::follow::Follow::new(self, node).run(&mut live)?,
+                None => self.stand_still(&mut live)?,
+            };
+            if !again {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Serves what was built until told to stop.
+    fn stand_still(&self, live: &mut Live) -> Result<bool> {
+        self.progress.enter(Stage::Following);
+        (self.on_tip)(live.publish());
+        while !self.progress.stopping() {
+            if self.shared.take_rescan() {
+                find_all_again(live, &self.loader, &self.params)?;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        Ok(false)
+    }
+
+    /// Builds, or catches up, to the end of what there is; `false` if told to stop.
+    fn build(&self) -> Result<bool> {
+        loop {
+            self.progress.enter(Stage::Scanning);
+            let tree = scan_all(&self.loader, &self.params)?;
+            let plan = match &self.node {
+                Some(node) => {
+                    let plan = self.patiently(|| {
+                        // the tree is given away, so it is scanned again after a failure
+                        Ok(node.tip_height()?)
+                    })?;
+                    if plan.is_none() {
+                        return Ok(false);
+                    }
+                    Plan::by_node(tree, node, HASHES_PER_BATCH)?
+                }
+                None => Plan::by_files(tree, &self.loader, &self.params)?,
+            };
+            let plan = Arc::new(plan);
+            self.count_bytes()?;
+            self.shared.build_with(Arc::new(BuildHeaders {
+                plan: plan.clone(),
+                loader: self.loader.clone(),
+                params: self.params,
+                progress: self.progress.clone(),
+            }));
+            let build = Build {
+                folder: &self.folder,
+                params: &self.params,
+                loader: &self.loader,
+                plan: &plan,
+                batch_postings: self.batch_postings,
+                threads: self.threads,
+                progress: &self.progress,
+            };
+            match build.run()? {
+                Outcome::Complete(_) => return Ok(true),
+                Outcome::Stopped(_) if self.progress.stopping() => return Ok(false),
+                Outcome::Stopped(_) => {}
+                Outcome::Blocked(state, height, why) => self.blocked(&state, height, &why)?,
+            }
+        }
+    }
+
+    /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming.
+    fn blocked(&self, state: &State, height: Height, why: &str) -> Result<()> {
+        let message = format!(
+            "block {height} cannot be indexed: {why}. {} blocks before it are indexed and kept",
+            state.blocks
+        );
+        let Some(node) = &self.node else {
+            return Err(Error::Data(format!(
+                "{message}. Start bitcoind, let it mend its files (-reindex if it does not by \
+                 itself), then start hekte again"
+            )));
+        };
+        let tip = node.tip_height()?;
+        if tip.0 > height.0 + 10 {
+            return Err(Error::Data(format!(
+                "{message}. bitcoind's files are damaged there: stop bitcoind and start it once \
+                 with -reindex, then start hekte again"
+            )));
+        }
+        warn!("{message}; looking again in a few seconds");
+        self.pause(Duration::from_secs(3));
+        Ok(())
+    }
+
+    /// Calls bitcoind until it answers; `None` if told to stop meanwhile. What will not pass by
+    /// itself is an error.
+    pub fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<Option<T>> {
+        let mut said = false;
+        while !self.progress.stopping() {
+            match ask() {
+                Err(Error::Unavailable(why) | Error::TryAgain(why)) => {
+                    if !said {
+                        warn!("waiting for bitcoind: {why}");
+                        said = true;
+                    }
+                    self.pause(Duration::from_secs(1));
+                }
+                other => return other.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sleeps, but wakes up to stop.
+    pub fn pause(&self, time: Duration) {
+        let step = Duration::from_millis(100);
+        let mut left = time;
+        while !left.is_zero() && !self.progress.stopping() {
+            thread::sleep(step.min(left));
+            left = left.saturating_sub(step);
+        }
+    }
+
+    fn stored_state(&self) -> Result<Option<State>> {
+        let path = self.folder.join(INDEX_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        Db::open(&path, &self.params, Mode::Live)?.state().map(Some)
+    }
+
+    fn count_bytes(&self) -> Result<()> {
+        let dir = self.loader.dir();
+        let mut bytes = 0;
+        for file in dir.block_files()? {
+            bytes += dir.len(Kind::Block, file)?;
+        }
+        self.progress.bytes_total.store(bytes, Ordering::Relaxed);
+        self.progress.bytes.store(0, Ordering::Relaxed);
+        info!("block files hold {} MiB", bytes >> 20);
+        Ok(())
+    }
+}
+
+/// Headers during a build: from the block files, checked against the plan.
+struct BuildHeaders {
+    plan: Arc<Plan>,
+    loader: Arc<BlockLoader>,
+    params: ChainParams,
+    progress: Arc<Progress>,
+}
+
+impl HeaderSource for BuildHeaders {
+    fn tip(&self) -> Option<(Height, HeaderBytes)> {
+        let height = Height(self.progress.blocks.load(Ordering::Relaxed).checked_sub(1)?);
+        Some((height, self.header(height)?))
+    }
+
+    fn header(&self, height: Height) -> Option<HeaderBytes> {
+        let id = *self.plan.chain.get(height.0 as usize)?;
+        let hash = self.plan.tree.hash(id);
+        self.plan.tree.positions(id).find_map(|pos| {
+            let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
+            (header::hash(&found) == *hash).then_some(found)
+        })
+    }
+}
+
+/// A long poll for the next block, on a connection of its own.
+pub fn tip_wait(node: &Rpc) -> TipWait {
+    TipWait::new(node, Duration::from_secs(30))
+}

@@ -1,0 +1,273 @@
+//! Following bitcoind's tip: new blocks, reorgs, a node that lost its last hour, a reindex.
+
+use std::time::{Duration, Instant};
+
+use bitcoin::BlockHash;
+use bitcoin::hashes::Hash;
+use log::{info, warn};
+
+use crate::chain::tree::BlockTree;
+use crate::error::{Error, Result};
+use crate::ids::Height;
+use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
+use crate::node::chain::{BlockchainInfo, TipWait};
+use crate::node::rpc::Rpc;
+use crate::parse::tx::header;
+
+use super::driver::{Driver, tip_wait};
+use super::live::Live;
+use super::load::{Load, LoadBuffers};
+use super::locate::{find_all_again, newest_are_in_place, scan_newest};
+use super::progress::Stage;
+
+/// How long one long poll may take; flags are looked at in between.
+const WAIT: Duration = Duration::from_secs(5);
+/// Not more often are all files looked through for one missing block.
+const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
+
+/// Follows one node.
+pub struct Follow<'a> {
+    driver: &'a Driver,
+    node: Rpc,
+    wait: TipWait,
+    newest: BlockTree,
+    buffers: LoadBuffers,
+    last_full_scan: Option<Instant>,
+    held: bool,
+    away: bool,
+}
+
+/// Where bitcoind's chain stands to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    /// It is ours, or goes on from ours.
+    Ahead,
+    /// It is a part of ours: bitcoind is behind.
+    Behind,
+    /// It leaves ours after so many blocks.
+    Forked(u32),
+}
+
+impl<'a> Follow<'a> {
+    /// For the driver's index.
+    pub fn new(driver: &'a Driver, node: Rpc) -> Follow<'a> {
+        let wait = tip_wait(&node);
+        Follow {
+            driver,
+            node,
+            wait,
+            newest: BlockTree::default(),
+            buffers: LoadBuffers::default(),
+            last_full_scan: None,
+            held: false,
+            away: false,
+        }
+    }
+
+    /// Until told to stop (`false`), or so far behind that a build is quicker (`true`).
+    pub fn run(mut self, live: &mut Live) -> Result<bool> {
+        while !self.driver.progress.stopping() {
+            if self.driver.shared.take_rescan() {
+                find_all_again(live, &self.driver.loader, &self.driver.params)?;
+            }
+            match self.step(live) {
+                Ok(true) => return Ok(true),
+                Ok(false) => self.back(),
+                Err(Error::Unavailable(why) | Error::TryAgain(why)) => self.gone(live, &why)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
+    fn step(&mut self, live: &mut Live) -> Result<bool> {
+        let info = self.node.blockchain_info()?;
+        let tip = self.node_tip(&info)?;
+        match self.relation(live, tip)? {
+            Relation::Ahead => self.held = false,
+            Relation::Behind if self.follow_down(live, tip, &info) => {
+                warn!("bitcoind went back to height {tip}; following");
+                self.notify(live.disconnect_to(tip.0 + 1)?);
+            }
+            Relation::Behind => self.hold(live, tip),
+            Relation::Forked(common) => self.leave_fork(live, common)?,
+        }
+        if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS {
+            return Ok(true);
+        }
+        let before = live.snapshot().table.clone();
+        let complete = self.connect_up_to(live, tip)?;
+        let moved = before.blocks() != live.blocks()
+            || live.snapshot().tip_header != self.driver.shared.snapshot().tip_header;
+        let first = !self.driver.shared.serving();
+        if (first && self.may_serve(live, &info)) || (moved && !first) {
+            self.notify(Some(live.publish()));
+            live.flush_if_due()?;
+            self.driver.progress.enter(Stage::Following);
+            info!("serving, height={}", live.blocks().saturating_sub(1));
+        }
+        if !complete {
+            self.driver.pause(Duration::from_millis(500));
+        } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
+            let next = live.snapshot().tip().unwrap_or_default().next();
+            self.wait.wait_for_height(next, WAIT)?;
+        }
+        Ok(false)
+    }
+
+    fn node_tip(&self, info: &BlockchainInfo) -> Result<Height> {
+        Ok(self.node.background_height(info)?.unwrap_or(Height(info.blocks)))
+    }
+
+    fn relation(&self, live: &Live, tip: Height) -> Result<Relation> {
+        let both = live.blocks().min(tip.0 + 1);
+        let agrees = |height: u32| -> Result<bool> {
+            let theirs = self.node.block_hash(Height(height))?;
+            let ours = live.hash(Height(height))?;
+            Ok(theirs.is_some_and(|theirs| theirs.to_byte_array() == ours))
+        };
+        if both == 0 || agrees(both - 1)? {
+            return Ok(if both < live.blocks() { Relation::Behind } else { Relation::Ahead });
+        }
+        let (mut low, mut high) = (0, both - 1);
+        // mostly the fork is near: look there before halving the whole chain
+        for back in [1, 2, 4, 8, 16, 32, 64] {
+            match (both - 1).checked_sub(back) {
+                Some(height) if agrees(height)? => {
+                    low = height + 1;
+                    break;
+                }
+                Some(height) => high = height,
+                None => break,
+            }
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if agrees(middle)? {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(Relation::Forked(low))
+    }
+
+    fn follow_down(&self, live: &Live, tip: Height, info: &BlockchainInfo) -> bool {
+        let depth = live.blocks() - (tip.0 + 1);
+        // a reindex starts from nothing: going down with it would throw the index away
+        depth <= FOLLOW_DOWN_BLOCKS_MAX && !info.initial_block_download
+    }
+
+    fn hold(&mut self, live: &Live, tip: Height) {
+        if !self.held {
+            info!(
+                "bitcoind is at height {tip}, on our chain, below our tip at {}: it is reindexing \
+                 or starting up; the index is kept",
+                live.blocks().saturating_sub(1)
+            );
+            self.held = true;
+        }
+        self.driver.pause(Duration::from_secs(1));
+    }
+
+    fn leave_fork(&mut self, live: &mut Live, common: u32) -> Result<()> {
+        let depth = live.blocks() - common;
+        if depth > REORG_BLOCKS_MAX {
+            return Err(Error::Data(format!(
+                "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any \
+                 reorganisation hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, \
+                 start hekte with --rebuild"
+            )));
+        }
+        warn!("reorganisation: {depth} blocks are disconnected, from height {common} on");
+        let deep = live.disconnect_to(common)?;
+        self.notify(deep);
+        Ok(())
+    }
+
+    /// Connects blocks until `tip`; `false` if one is not readable yet.
+    fn connect_up_to(&mut self, live: &mut Live, tip: Height) -> Result<bool> {
+        while live.blocks() <= tip.0 && !self.driver.progress.stopping() {
+            let height = Height(live.blocks());
+            let Some(hash) = self.node.block_hash(height)? else {
+                return Ok(false);
+            };
+            let hash = hash.to_byte_array();
+            let Some(block) = self.find(live, height, &hash)? else {
+                return Ok(false);
+            };
+            let previous = header::previous(&block.rows.header);
+            if height.0 > 0 && previous != live.hash(Height(height.0 - 1))? {
+                // bitcoind moved to another branch between two questions
+                return Ok(true);
+            }
+            live.connect(block, hash);
+        }
+        Ok(true)
+    }
+
+    fn find(
+        &mut self,
+        live: &mut Live,
+        height: Height,
+        hash: &[u8; 32],
+    ) -> Result<Option<crate::index::extract::LoadedBlock>> {
+        let (loader, params) = (self.driver.loader.clone(), self.driver.params);
+        for fresh in [false, true] {
+            if fresh {
+                self.newest = scan_newest(&loader, &params)?;
+                if !newest_are_in_place(live, &loader, &params)? {
+                    find_all_again(live, &loader, &params)?;
+                }
+            }
+            let Some(id) = self.newest.find(hash) else { continue };
+            match loader.load(hash, self.newest.positions(id), &mut self.buffers)? {
+                Load::Block(block) => return Ok(Some(*block)),
+                Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
+                Load::Unusable(_) => {}
+            }
+        }
+        let due = self.last_full_scan.is_none_or(|last| last.elapsed() > FULL_SCAN_EVERY);
+        if due {
+            self.last_full_scan = Some(Instant::now());
+            let hash = BlockHash::from_byte_array(*hash);
+            info!("block {height} ({hash}) is not in the newest files; looking through all");
+            self.newest = super::plan::scan_all(&loader, &params)?;
+        }
+        Ok(None)
+    }
+
+    /// Whether what we have is what bitcoind would call the present: while it is still
+    /// downloading, a wallet would see too little.
+    fn may_serve(&self, live: &Live, info: &BlockchainInfo) -> bool {
+        let complete = live.blocks() > info.blocks.max(info.headers);
+        complete || !info.initial_block_download && live.blocks() > info.blocks
+    }
+
+    fn notify(&self, tip: Option<super::live::NewTip>) {
+        if let Some(tip) = tip {
+            (self.driver.on_tip)(tip);
+        }
+    }
+
+    /// bitcoind cannot be asked: what is confirmed is still true, so it is served.
+    fn gone(&mut self, live: &mut Live, why: &str) -> Result<()> {
+        if !self.away {
+            warn!("bitcoind cannot be asked ({why}); serving what is indexed, and asking again");
+            self.away = true;
+        }
+        if !self.driver.shared.serving() {
+            self.notify(Some(live.publish()));
+        }
+        self.driver.pause(Duration::from_secs(1));
+        Ok(())
+    }
+
+    fn back(&mut self) {
+        if self.away {
+            info!("bitcoind answers again");
+            self.away = false;
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The index beside a running node: the newest blocks in memory, older ones in runs, one moment published.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use log::{info, warn};
+
+use crate::blockfile::dir::FilePos;
+use crate::chain::params::ChainParams;
+use crate::error::{Error, Result};
+use crate::ids::{Height, Prefix, TxNum};
+use crate::index::extract::LoadedBlock;
+use crate::index::pages::{PageWriter, items_per_row};
+use crate::limits::{RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT};
+use crate::live::recent::RecentBlock;
+use crate::live::shared::{Shared, Snapshot};
+use crate::live::table::{HeaderTag, position_from};
+use crate::parse::tx::header;
+use crate::store::error::damaged;
+use crate::store::items::stored_block;
+use crate::store::open::{Db, Mode};
+use crate::store::tables::{ItemTable, Phase, RunKind, State};
+use crate::store::write::{BLOCK_ITEM, POSITION_ITEM};
+
+use super::batch::{Batch, position_item, push_rows};
+use super::bulk::{INDEX_FILE, tiles};
+use super::compact;
+use super::rollback::roll_back;
+
+/// What a published moment changed.
+#[derive(Clone, Debug)]
+pub struct NewTip {
+    /// The moment.
+    pub snapshot: Arc<Snapshot>,
+    /// Prefixes of the scripts touched, sorted; `None`: any may be.
+    pub touched: Option<Vec<Prefix>>,
+}
+
+/// The writer's side of the served index.
+pub struct Live {
+    db: Db,
+    shared: Arc<Shared>,
+    snap: Snapshot,
+    /// What was touched since the last publication.
+    touched: Option<Vec<Prefix>>,
+}
+
+impl Live {
+    /// Opens a finished index and reads what is kept in memory of it. Nothing is published yet.
+    pub fn open(folder: &Path, params: &ChainParams, shared: Arc<Shared>) -> Result<Live> {
+        let db = Db::open(&folder.join(INDEX_FILE), params, Mode::Live)?;
+        let state = db.state()?;
+        if state.phase != Phase::Ready {
+            return Err(Error::Software("an unfinished index is not served".into()));
+        }
+        compact::clean_up(&db)?;
+        let runs = db.runs()?;
+        if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
+            return Err(damaged(&db.path, "the list of runs"));
+        }
+        let mut live = Live { db, shared, snap: Snapshot::default(), touched: None };
+        live.load(&state)?;
+        Ok(live)
+    }
+
+    /// What would be published.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snap
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> u32 {
+        self.snap.table.blocks()
+    }
+
+    /// Hash of a block of ours, internal byte order.
+    pub fn hash(&self, height: Height) -> Result<[u8; 32]> {
+        match self.snap.recent_at(height) {
+            Some(block) => Ok(block.hash),
+            None => Ok(header::hash(&stored_block(&self.db, height)?.0)),
+        }
+    }
+
+    /// Adds the next block, in memory.
+    pub fn connect(&mut self, block: LoadedBlock, hash: [u8; 32]) {
+        let first = TxNum(self.snap.table.txs());
+        let block = RecentBlock::new(block, hash, first);
+        self.snap.table.push(block.pos, HeaderTag::of_hash(&hash), block.txs());
+        self.snap.tip_header = block.header;
+        if let Some(touched) = &mut self.touched {
+            touched.extend(block.touched());
+        }
+        self.snap.recent.push(Arc::new(block));
+    }
+
+    /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
+    /// which changes what readers see, so the outcome is published at once.
+    pub fn disconnect_to(&mut self, keep: u32) -> Result<Option<NewTip>> {
+        while self.blocks() > keep && !self.snap.recent.is_empty() {
+            if let (Some(block), Some(touched)) = (self.snap.recent.pop(), &mut self.touched) {
+                touched.extend(block.touched());
+            }
+            self.snap.table.truncate(self.blocks().saturating_sub(1));
+        }
+        let deep = self.blocks() > keep;
+        if deep {
+            let state = roll_back(&self.db, keep)?;
+            self.touched = None;
+            self.snap.table.truncate(keep);
+            self.adopt(&state)?;
+        }
+        if let Some(tip) = self.snap.tip() {
+            self.snap.tip_header = match self.snap.recent_at(tip) {
+                Some(block) => block.header,
+                None => stored_block(&self.db, tip)?.0,
+            };
+        }
+        Ok(deep.then(|| self.publish()))
+    }
+
+    /// Makes the present state the one that questions are answered from.
+    pub fn publish(&mut self) -> NewTip {
+        self.shared.publish(self.snap.clone());
+        let mut touched = self.touched.replace(Vec::new());
+        if let Some(touched) = &mut touched {
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        NewTip { snapshot: Arc::new(self.snap.clone()), touched }
+    }
+
+    /// Writes the oldest blocks in memory to a run if there are enough of them, and merges small
+    /// runs; publishes what that changed.
+    pub fn flush_if_due(&mut self) -> Result<()> {
+        if self.snap.recent.len() < RECENT_BLOCKS_FLUSH {
+            return Ok(());
+        }
+        let count = self.snap.recent.len() - RECENT_BLOCKS_KEPT;
+        self.flush(count)?;
+        while let Some(state) = compact::merge_smallest(&self.db)? {
+            self.adopt(&state)?;
+            self.shared.publish(self.snap.clone());
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, count: usize) -> Result<()> {
+        let mut state = self.db.state()?;
+        let mut writers = self.db.row_writers(&state)?;
+        let postings = self.snap.recent[..count].iter().map(|b| b.touched().count()).sum();
+        let mut batch = Batch::new(TxNum(state.txs), postings);
+        for (block, height) in self.snap.recent[..count].iter().zip(state.blocks..) {
+            let mut block = block.to_loaded();
+            // bitcoind may have moved it since it was connected
+            block.pos = self.snap.table.get(Height(height)).map_or(block.pos, |known| known.pos);
+            batch.push(&block)?;
+            push_rows(&mut writers, &mut state, &block)?;
+        }
+        state.generation += 1;
+        let change = self.db.change()?;
+        batch.write_runs(&change)?;
+        change.put_writers(&mut writers)?;
+        change.set_state(&state)?;
+        change.commit()?;
+        self.snap.recent.drain(..count);
+        self.adopt(&state)?;
+        self.shared.publish(self.snap.clone());
+        info!("wrote {count} blocks to the database, which holds height={}", state.blocks - 1);
+        Ok(())
+    }
+
+    /// Corrects positions that `find` knows better; returns how many were wrong.
+    pub fn correct_positions(
+        &mut self,
+        from: Height,
+        mut find: impl FnMut(Height, &[u8; 32]) -> Option<FilePos>,
+    ) -> Result<u32> {
+        let mut wrong = 0;
+        for height in (from.0..self.blocks()).map(Height) {
+            let hash = self.hash(height)?;
+            if let Some(pos) = find(height, &hash) {
+                wrong += u32::from(self.snap.table.set_pos(height, pos));
+            }
+        }
+        if wrong > 0 {
+            warn!("{wrong} blocks stood elsewhere in bitcoind's files than remembered");
+            self.store_positions(from)?;
+            if self.shared.serving() {
+                self.shared.publish(self.snap.clone());
+            }
+        }
+        Ok(wrong)
+    }
+
+    fn store_positions(&self, from: Height) -> Result<()> {
+        let per_row = items_per_row(POSITION_ITEM);
+        let start = u64::from(from.0) / per_row * per_row;
+        let Some(mut writer) = PageWriter::<POSITION_ITEM>::resume(start, &[]) else {
+            return Err(Error::Software("a row's start is not one".into()));
+        };
+        for height in start as u32..self.snap.disk_blocks {
+            if let Some(block) = self.snap.table.get(Height(height)) {
+                writer.push(&position_item(block.pos));
+            }
+        }
+        let change = self.db.change()?;
+        change.put_rows(ItemTable::Positions, &writer.take_rows())?;
+        change.commit()
+    }
+
+    fn adopt(&mut self, state: &State) -> Result<()> {
+        self.snap.generation = state.generation;
+        self.snap.disk_blocks = state.blocks;
+        self.snap.disk_txs = state.txs;
+        let runs = self.db.runs()?.into_iter().filter(|run| run.complete).collect();
+        self.snap.runs = Arc::new(runs);
+        Ok(())
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        let mut positions = Vec::with_capacity(state.blocks as usize);
+        self.db.each_row(ItemTable::Positions, |_, row| {
+            let items = row.as_chunks::<POSITION_ITEM>().0;
+            positions.extend(items.iter().map(position_from));
+            Ok(())
+        })?;
+        let mut firsts: Vec<u32> = Vec::with_capacity(state.blocks as usize + 1);
+        let mut tags = Vec::with_capacity(state.blocks as usize);
+        self.db.each_row(ItemTable::Blocks, |_, row| {
+            for item in row.as_chunks::<BLOCK_ITEM>().0 {
+                if let Some((head, &[a, b, c, d])) = item.split_first_chunk::<80>() {
+                    firsts.push(u32::from_le_bytes([a, b, c, d]));
+                    tags.push(HeaderTag::of(head));
+                }
+            }
+            Ok(())
+        })?;
+        let count = state.blocks as usize;
+        if positions.len() < count || firsts.len() < count {
+            return Err(damaged(&self.db.path, "the list of blocks"));
+        }
+        firsts.truncate(count);
+        firsts.push(state.txs);
+        for i in 0..count {
+            let Some(txs) = firsts[i + 1].checked_sub(firsts[i]) else {
+                return Err(damaged(&self.db.path, format_args!("block {i}")));
+            };
+            self.snap.table.push(positions[i], tags[i], txs);
+        }
+        if let Some(tip) = self.snap.tip() {
+            self.snap.tip_header = stored_block(&self.db, tip)?.0;
+        }
+        self.adopt(state)
+    }
+}

@@ -1,0 +1,84 @@
+//! Where blocks stand now: remembered positions checked, and found again when they are wrong.
+
+use log::{info, warn};
+
+use crate::blockfile::dir::{BlockDir, FilePos, Kind};
+use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
+use crate::chain::params::ChainParams;
+use crate::chain::scan::scan_file;
+use crate::chain::tree::BlockTree;
+use crate::error::Result;
+use crate::ids::{HeaderBytes, Height};
+use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
+use crate::live::table::HeaderTag;
+
+use super::live::Live;
+use super::plan::scan_all;
+
+use super::load::BlockLoader;
+
+/// The header of the record at `pos`, if there is one.
+pub fn header_at(dir: &BlockDir, magic: Magic, pos: FilePos) -> Result<Option<HeaderBytes>> {
+    let Some(offset) = pos.offset.checked_sub(FRAME_HEADER_BYTES) else {
+        return Ok(None);
+    };
+    let mut head = [0; FRAME_HEADER_BYTES as usize + 80];
+    let whole = dir.read_exact(Kind::Block, FilePos { offset, ..pos }, &mut head)?;
+    let (frame, header) = head.split_at(FRAME_HEADER_BYTES as usize);
+    Ok(header.first_chunk().copied().filter(|_| whole && frame.starts_with(&magic)))
+}
+
+/// The blocks of the newest files only: where new ones appear.
+pub fn scan_newest(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree> {
+    let mut tree = BlockTree::default();
+    let files = loader.dir().block_files()?;
+    for &file in files.iter().rev().take(NEWEST_FILES) {
+        scan_file(loader.dir(), file, params.magic, &mut tree)?;
+    }
+    Ok(tree)
+}
+
+/// Whether the newest blocks stand where they did, without looking further.
+pub fn newest_are_in_place(
+    live: &Live,
+    loader: &BlockLoader,
+    params: &ChainParams,
+) -> Result<bool> {
+    let table = &live.snapshot().table;
+    let from = table.blocks().saturating_sub(POSITIONS_CHECKED);
+    for height in (from..table.blocks()).map(Height) {
+        let Some(block) = table.get(height) else { continue };
+        let header = header_at(loader.dir(), params.magic, block.pos)?;
+        if header.is_none_or(|header| HeaderTag::of(&header) != block.tag) {
+            info!("block {height} does not stand where it was");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Looks through all files and corrects every position.
+pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
+    info!("looking through all block files for blocks that have moved");
+    loader.dir().close_files();
+    let tree = scan_all(loader, params)?;
+    let mut missing = 0u32;
+    live.correct_positions(Height(0), |_, hash| {
+        let found = tree.find(hash).and_then(|id| {
+            let tag = HeaderTag::of_hash(hash);
+            tree.positions(id).find(|pos| {
+                let header = header_at(loader.dir(), params.magic, *pos);
+                header.is_ok_and(|h| h.is_some_and(|h| HeaderTag::of(&h) == tag))
+            })
+        });
+        missing += u32::from(found.is_none());
+        found
+    })?;
+    if missing > 0 {
+        warn!(
+            "{missing} indexed blocks are in none of bitcoind's files; questions that need them \
+             are answered with an error"
+        );
+    }
+    Ok(())
+}
