@@ -1,6 +1,15 @@
 //! hekte: the tour, in the order in which the data moves.
 
-pub mod ids;
 pub mod error;
+pub mod ids;
+pub mod limits;
+
+pub mod node;
 
 pub mod query;
+
+pub mod protocol;
+
+pub mod session;
+
+pub mod server;

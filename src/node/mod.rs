@@ -1,0 +1,3 @@
+//! The node beside us.
+
+pub mod calls;
