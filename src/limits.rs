@@ -65,6 +65,8 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest reader that is still served.
 pub const MIN_BYTES_PER_SECOND: usize = 8 << 10;
+/// Pause before another look at watched things that could not be looked at.
+pub const RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// How long connections may take to finish after the signal to stop.
 pub const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 /// How long fee figures of bitcoind are repeated without asking again.

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn ids_come_back_as_they_were() {
-        for id in ["0", "-1", "1.50", "1e3", "1180591620717411303424", r#""x""#, "[1]", "false"] {
+        for id in ["0", "-1", "1.50", "1e+3", "1180591620717411303424", r#""x""#, "[1]", "false"] {
             let request = one(&format!(r#"{{"id":{id},"method":"m"}}"#));
             assert_eq!(request.params, Value::Null);
             let line = reply(&request.id, Ok(Json::null()));

@@ -21,6 +21,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// A client that takes nothing is let go after this.
     pub write_timeout: Duration,
+    /// Pause before another look at watched things that could not be looked at.
+    pub retry_pause: Duration,
     /// How long connections may take to finish at the end.
     pub shutdown_wait: Duration,
 }
@@ -35,6 +37,7 @@ impl Default for Settings {
             max_queued_bytes_per_client: limits::MAX_QUEUED_BYTES_PER_CLIENT,
             idle_timeout: limits::IDLE_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
+            retry_pause: limits::RETRY_PAUSE,
             shutdown_wait: limits::SHUTDOWN_WAIT,
         }
     }

@@ -1,7 +1,6 @@
 //! Brings changes of the tip to one client, without holding up its questions for long.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{RwLock, mpsc};
 use tokio::time::sleep;
@@ -12,9 +11,6 @@ use crate::server::outbox::Outgoing;
 use crate::server::tips::TipListener;
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
-
-/// Pause before another look at what could not be looked at.
-const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Held for reading from the moment a subscription is looked up until its reply is queued, and
 /// for writing from the look after a change until its notification is queued: so that no
@@ -29,6 +25,7 @@ pub(crate) async fn notify(
     mut tips: TipListener,
     queue: &mpsc::Sender<Outgoing>,
 ) {
+    let pause = common.settings.retry_pause;
     let mut stale = Vec::new();
     loop {
         let change = tokio::select! {
@@ -36,7 +33,7 @@ pub(crate) async fn notify(
                 Some(change) => Some(change),
                 None => return,
             },
-            () = sleep(RETRY_PAUSE), if !stale.is_empty() => None,
+            () = sleep(pause), if !stale.is_empty() => None,
         };
         let watched = match change {
             Some(change) => {
