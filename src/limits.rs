@@ -30,6 +30,9 @@ pub const MAX_QUEUED_BYTES: usize = 128 << 20;
 pub const MAX_QUEUED_BYTES_PER_CLIENT: usize = 64 << 20;
 /// Answers up to this size are not counted; their number is bounded already.
 pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
+/// Digits in the answer to a ping, which is as long as the client likes: no longer than the
+/// longest request.
+pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
 /// Scripts one client may watch.
 pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
 /// Outpoints one client may watch; each is looked up at every block.

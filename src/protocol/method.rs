@@ -3,6 +3,7 @@
 use bitcoin::{OutPoint, Txid};
 
 use crate::ids::{Height, ScriptHash};
+use crate::protocol::message::ErrorObject;
 use crate::protocol::version::Version;
 
 /// How a client names scripts, which also decides the shape of the answers.
@@ -148,7 +149,7 @@ pub enum Method {
         /// What the client calls itself, shortened.
         client: String,
         /// The version settled on, or why there is none.
-        version: Result<Version, crate::protocol::message::ErrorObject>,
+        version: Result<Version, ErrorObject>,
     },
     /// `server.ping`
     Ping {

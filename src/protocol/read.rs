@@ -3,7 +3,7 @@
 use bitcoin::OutPoint;
 use serde_json::Value;
 
-use crate::limits::{MAX_CLIENT_NAME_CHARS, MAX_PACKAGE_TRANSACTIONS, MAX_REPLY_BYTES};
+use crate::limits::{MAX_CLIENT_NAME_CHARS, MAX_PACKAGE_TRANSACTIONS, MAX_PONG_CHARS};
 use crate::protocol::message::{ErrorObject, UNKNOWN_METHOD, cut, shown};
 use crate::protocol::method::{FeeMode, Method, Naming, ScriptQuestion};
 use crate::protocol::params::{Params, Read};
@@ -188,7 +188,7 @@ fn ping(params: &Value) -> Read<Method> {
     let params = Params::new(params, &["pong_len", "data"])?;
     params.optional_digits(1)?;
     let pong_chars = params.optional_index(0)?.unwrap_or(0);
-    if usize::try_from(pong_chars).is_ok_and(|chars| chars < MAX_REPLY_BYTES / 4) {
+    if usize::try_from(pong_chars).is_ok_and(|chars| chars <= MAX_PONG_CHARS) {
         return Ok(Method::Ping { pong_chars: Some(pong_chars) });
     }
     Err(ErrorObject::bad_request(format!("pong_len {pong_chars} is too high")))

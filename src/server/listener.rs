@@ -1,5 +1,6 @@
 //! Accepts clients: so many at once, and patiently when accepting fails.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,12 @@ pub(crate) async fn accept_clients(
             debug!("client {peer} connected");
             let end = serve(stream, common, shutdown).await;
             match end {
-                End::ByClient | End::Stopping | End::Read(_) => debug!("client {peer} left: {end}"),
+                End::Write(error) if error.kind() == ErrorKind::TimedOut => {
+                    info!("client {peer} dropped: {error}");
+                }
+                End::ByClient | End::Stopping | End::Read(_) | End::Write(_) => {
+                    debug!("client {peer} left: {end}")
+                }
                 End::Tls => warn!("client {peer} dropped: {end}"),
                 _ => info!("client {peer} dropped: {end}"),
             }

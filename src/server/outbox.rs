@@ -89,7 +89,12 @@ async fn write_line(
         let deadline = end.min(Instant::now() + patience);
         match timeout_at(deadline, stream.write_all(chunk)).await {
             Ok(written) => written?,
-            Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "reads too slowly")),
+            Err(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "it reads its replies too slowly",
+                ));
+            }
         }
     }
     Ok(())

@@ -10,18 +10,20 @@ use crate::protocol::message::{ErrorObject, INVALID_REQUEST, reply};
 pub struct BatchReply {
     text: String,
     limit_bytes: usize,
+    full: bool,
 }
 
 impl Default for BatchReply {
     fn default() -> BatchReply {
-        BatchReply { text: String::from("["), limit_bytes: MAX_REPLY_BYTES }
+        BatchReply { text: String::from("["), limit_bytes: MAX_REPLY_BYTES, full: false }
     }
 }
 
 impl BatchReply {
-    /// Whether more can come in; if not, questions need not be asked any more.
+    /// Whether everything has fitted so far; if not, no more questions need to be asked. One
+    /// reply too many closes the batch, or a batch of large ones would be computed for nothing.
     pub fn has_room(&self) -> bool {
-        self.text.len() < self.limit_bytes
+        !self.full
     }
 
     /// Adds a reply that is ready.
@@ -37,6 +39,7 @@ impl BatchReply {
         if self.text.len().saturating_add(line.len()) < self.limit_bytes {
             self.add(line);
         } else {
+            self.full = true;
             self.add_too_large(id);
         }
     }
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn order_is_kept_and_the_limit_too() {
-        let mut batch = BatchReply { text: String::from("["), limit_bytes: 12 };
+        let mut batch = BatchReply { text: String::from("["), limit_bytes: 12, full: false };
         batch.add_if_it_fits(&json!(1), "{\"a\":1}");
         batch.add_if_it_fits(&json!(2), "{\"b\":2}");
         assert!(!batch.has_room());

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown as Close, SocketAddr, TcpStream};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,6 +29,36 @@ pub struct Serving {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Everything logged by all tests of this program.
+static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOG.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Waits for a line of the log with all of `words`.
+pub fn logged(words: &[&str]) -> String {
+    for _ in 0..200 {
+        let lines = LOG.lock().unwrap().clone();
+        let fits = |line: &&String| words.iter().all(|word| line.contains(word));
+        if let Some(line) = lines.iter().find(fits) {
+            return line.clone();
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("no line with {words:?} in the log");
+}
+
 /// A server with usual limits and a node.
 pub fn serve() -> Serving {
     serve_with(Settings::default(), |_| (), true)
@@ -40,6 +70,9 @@ pub fn serve_with(
     change: impl FnOnce(&mut SessionConfig),
     online: bool,
 ) -> Serving {
+    if log::set_logger(&Logger).is_ok() {
+        log::set_max_level(log::LevelFilter::Debug);
+    }
     let (index, node) = (Arc::new(FakeIndex::default()), Arc::new(FakeNode::default()));
     let genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
     let mut config = SessionConfig::new(genesis.parse().unwrap());
@@ -134,6 +167,11 @@ impl Client {
     /// A request made of its parts.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.ask(&serde_json::json!({"id": 1, "method": method, "params": params}).to_string())
+    }
+
+    /// Our end, as the server's log names it.
+    pub fn name(&self) -> String {
+        self.stream.local_addr().unwrap().to_string()
     }
 
     pub fn no_more_requests(&self) {

@@ -8,7 +8,7 @@ use hekte::server::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::fake::{EXAMPLE, LARGE, SLOW, TOO_LARGE, TOO_LONG};
-use crate::kit::{serve, serve_with};
+use crate::kit::{logged, serve, serve_with};
 
 fn history(id: usize, script: &str) -> String {
     let method = "blockchain.scripthash.get_history";
@@ -34,6 +34,25 @@ fn a_slow_question_does_not_hold_up_another_client() {
     ids.sort_unstable();
     assert!(ids.into_iter().eq(0..100));
     assert_eq!(slow.value().as_array().map(Vec::len), Some(100));
+}
+
+#[test]
+fn the_port_is_told_in_the_log() {
+    let server = serve();
+    let line = logged(&["serving", &server.address.to_string()]);
+    assert_eq!(line, format!("INFO serving Electrum RPC on {}", server.address));
+}
+
+#[test]
+fn large_pings_in_a_batch_cost_no_more_than_one_reply() {
+    let server = serve();
+    let mut client = server.client();
+    client.call("server.version", json!(["test", "1.7"]));
+    let ping = json!({"id": 1, "method": "server.ping", "params": [1_000_000]}).to_string();
+    let reply = client.ask(&format!("[{}]", vec![ping; 1000].join(",")));
+    let replies = reply.as_array().unwrap();
+    let good = replies.iter().filter(|one| one["result"]["data"].is_string()).count();
+    assert_eq!((replies.len(), good), (1000, 33));
 }
 
 #[test]
@@ -100,6 +119,7 @@ fn a_reader_that_does_not_read_is_dropped() {
     // the rest of the reply never comes
     let got = client.rest().len();
     assert!(got < 15_000_000, "{got} bytes after {:?}", start.elapsed());
+    logged(&["INFO", &client.name(), "reads its replies too slowly"]);
     assert_eq!(server.client().ask(&history(1, EXAMPLE))["id"], json!(1));
 }
 
@@ -126,6 +146,7 @@ fn clients_over_the_cap_are_closed() {
     second.ask(ping);
     let mut third = server.client();
     assert_eq!(third.stream.read(&mut [0; 1]).unwrap_or(0), 0);
+    logged(&["WARN", &third.name(), "2 are connected already"]);
     drop(first);
     std::thread::sleep(Duration::from_millis(200));
     server.client().ask(ping);
@@ -147,6 +168,7 @@ fn tls_on_the_plain_port_is_closed_at_once() {
     let mut client = server.client();
     client.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
     assert_eq!(client.line(), None);
+    logged(&["WARN", &client.name(), "speaks TLS", "turn off SSL"]);
 }
 
 #[test]

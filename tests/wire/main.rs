@@ -7,3 +7,4 @@ mod kit;
 mod limits;
 mod malformed;
 mod notices;
+mod random;

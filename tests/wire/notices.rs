@@ -147,7 +147,7 @@ fn outpoints_are_told_flat() {
 #[test]
 fn no_notification_overtakes_its_reply() {
     let server = serve();
-    for round in 0..50 {
+    for round in 0..20 {
         let gone = round % 2 == 0;
         let mut client = server.client();
         let ask =
