@@ -1,4 +1,4 @@
-//! The conversation with one client: a line in, steps out; no socket, no task, no clock.
+//! The conversation with one client: a line in, steps out; no socket and no task.
 
 pub mod batch;
 pub mod config;

@@ -1,4 +1,4 @@
-//! A small made-up index and node: nine real headers, one script with the protocol's own example.
+//! A small made-up index: nine real headers, one script with the protocol's own example.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -6,14 +6,13 @@ use std::sync::{Condvar, Mutex};
 use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{BlockHash, OutPoint, Txid};
 use hekte::ids::{HeaderBytes, Height, ScriptHash};
-use hekte::node::calls::{NodeCalls, NodeError};
 use hekte::query::answers::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Mainnet headers 0 to 8.
 const HEADERS: &str = include_str!("headers.txt");
-/// The script of "Status Example" in the protocol basics: scriptPubKey and hash.
+/// The script of "Status Example" in the protocol basics, by its hash.
 pub const EXAMPLE: &str = "f04bf26fc16a27abaa2f10540da7a24e369e6ec408f2d901202a7c0cd4a6112d";
 /// A script whose history is too long to answer.
 pub const TOO_LONG: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -31,8 +30,8 @@ const X80B1: &str = "80b19848aed792565ab7c5a79b7c2a00fbf985741579396ebe0ab6098e6
 const E02A: &str = "e02a1dadfa83b996b24175df807b271ea5d02937ef5b35c195fac1e1bdc3198f";
 const BB4C: &str = "bb4c8ab438c13b89ca80d1d5bee25b0b6b7f55673f4d801998ba97db161d9e85";
 /// The coinbase of block 1.
-const COINBASE_1: &str = "0e3e2357e806b6cdb1f70b54c3a3a17b6714ee1f0e68bebb44a74b1efd512098";
-const RAW_1: &str = "01000000010000000000000000000000000000000000000000000000000000000000000000\
+pub const COINBASE_1: &str = "0e3e2357e806b6cdb1f70b54c3a3a17b6714ee1f0e68bebb44a74b1efd512098";
+pub const RAW_1: &str = "01000000010000000000000000000000000000000000000000000000000000000000000000\
     ffffffff0704ffff001d0104ffffffff0100f2052a0100000043410496b538e853519c726a2c91e61ec11600ae13\
     90813a627c66fb8be7947be63c52da7589379515d4e0a604f8141781e62294721166bf621e73a82cbf2342c858ee\
     ac00000000";
@@ -257,54 +256,5 @@ impl Answers for FakeIndex {
             }
             _ => OutpointStatus::default(),
         })
-    }
-}
-
-/// A node that knows a few answers.
-#[derive(Default)]
-pub struct FakeNode {
-    pub away: AtomicBool,
-}
-
-impl NodeCalls for FakeNode {
-    fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, NodeError> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(NodeError::Away("bitcoind does not answer at 127.0.0.1:8332".to_owned()));
-        }
-        let refuse =
-            |code, message: &str| Err(NodeError::Refused { code, message: message.to_owned() });
-        let text = match (method, &params[..]) {
-            ("sendrawtransaction", [Value::String(raw)]) if raw == RAW_1 => {
-                return Ok(json!(COINBASE_1));
-            }
-            ("sendrawtransaction", [Value::String(raw)]) if raw == "00" => {
-                return refuse(-22, "TX decode failed. Make sure the tx has at least one input.");
-            }
-            ("sendrawtransaction", _) => {
-                return refuse(-26, "min relay fee not met, 100 < 141");
-            }
-            ("submitpackage", [Value::Array(list)]) if list.len() == 2 => {
-                r#"{"package_msg":"transaction failed","tx-results":{"w1":{"txid":"t1","error":"bad-txns"},"w2":{"txid":"t2"}}}"#
-            }
-            ("submitpackage", [Value::Array(list)]) if list.len() == 3 => {
-                r#"{"package_msg":"success","tx-results":{}}"#
-            }
-            ("submitpackage", _) => return refuse(-32601, "Method not found"),
-            ("testmempoolaccept", _) => {
-                r#"[{"txid":"t1","wtxid":"w1","allowed":true,"vsize":100,"fees":{"base":0.00000100}},{"txid":"t2","wtxid":"w2","allowed":false,"reject-reason":"dust","reject-details":"dust, too small"},{"txid":"t3","wtxid":"w3","package-error":"package-not-sorted"}]"#
-            }
-            ("estimatesmartfee", [target, ..]) if *target == json!(1008) => {
-                r#"{"errors":["Insufficient data or no feerate found"],"blocks":1008}"#
-            }
-            ("estimatesmartfee", [_, mode]) if *mode == json!("ECONOMICAL") => {
-                r#"{"feerate":0.00001000,"blocks":2}"#
-            }
-            ("estimatesmartfee", _) => r#"{"feerate":0.00012340,"blocks":2}"#,
-            ("getmempoolinfo", _) => {
-                r#"{"loaded":true,"size":5,"mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100}"#
-            }
-            _ => return refuse(-32601, "Method not found"),
-        };
-        Ok(serde_json::from_str(text).unwrap())
     }
 }

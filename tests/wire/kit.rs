@@ -13,7 +13,8 @@ use hekte::server::tips::TipChannel;
 use hekte::session::config::{Host, SessionConfig, Shared};
 use serde_json::Value;
 
-use crate::fake::{FakeIndex, FakeNode};
+use crate::fake::FakeIndex;
+use crate::fake_node::FakeNode;
 
 /// Longer than any test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);

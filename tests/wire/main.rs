@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod fake;
+mod fake_node;
 mod golden;
 mod kit;
 mod limits;

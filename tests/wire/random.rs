@@ -8,7 +8,8 @@ use hekte::session::talk::{Session, Step};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::fake::{EXAMPLE, FakeIndex, FakeNode};
+use crate::fake::{EXAMPLE, FakeIndex};
+use crate::fake_node::FakeNode;
 
 const METHODS: &str = "server.version server.ping server.features server.add_peer \
     blockchain.block.header blockchain.block.headers blockchain.headers.subscribe \
