@@ -33,9 +33,19 @@ pub mod sync;
 // the read half
 pub mod query;
 
+// the wire
+pub mod protocol;
+
+pub mod session;
+
+pub mod server;
+
 // from outside
 pub mod inspect;
 
 pub mod check;
 
 pub mod cli;
+
+// everything together
+pub mod daemon;

@@ -1,4 +1,81 @@
-//! Every bound in one place, with its unit in its name.
+//! Every bound in one place, its unit in its name, related to the others at compile time.
+
+use std::time::Duration;
+
+// --- what one client may send ---
+
+/// Longest request line, without its newline. Every standard transaction (400 000 weight units)
+/// and every standard package fits as hexadecimal text.
+pub const MAX_LINE_BYTES: usize = 1_000_000;
+/// Most requests in one batch; wallets known to us send up to a few hundred.
+pub const MAX_BATCH_REQUESTS: usize = 1_000;
+/// Most JSON values in one line: a parsed value costs tens of bytes where `0,` costs two.
+pub const MAX_JSON_VALUES_PER_LINE: usize = 20_000;
+/// Most transactions in a package or an acceptance test; bitcoind takes no more either.
+pub const MAX_PACKAGE_TRANSACTIONS: usize = 25;
+/// How much of a client's own value an error message repeats.
+pub const MAX_ECHO_CHARS: usize = 80;
+/// How much of the name a client gives itself is kept for the log.
+pub const MAX_CLIENT_NAME_CHARS: usize = 80;
+
+// --- what one client may get ---
+
+/// Headers in one answer, the number every server uses (one difficulty period).
+pub const MAX_HEADERS_PER_REPLY: u32 = 2_016;
+/// Longest answer, single or batch; about 300 000 lines of history.
+pub const MAX_REPLY_BYTES: usize = 32 << 20;
+/// Answers computed but not yet written, over all clients.
+pub const MAX_QUEUED_BYTES: usize = 128 << 20;
+/// The same for one client.
+pub const MAX_QUEUED_BYTES_PER_CLIENT: usize = 64 << 20;
+/// Answers up to this size are not counted; their number is bounded already.
+pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
+/// Digits in the answer to a ping, which is as long as the client likes: no longer than the
+/// longest request.
+pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
+/// Scripts one client may watch.
+pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
+/// Outpoints one client may watch; each is looked up at every block.
+pub const MAX_OUTPOINTS_WATCHED_PER_CLIENT: usize = 2_000;
+/// Scripts and outpoints watched by all clients together; about 120 bytes each.
+pub const MAX_WATCHED: usize = 500_000;
+
+// --- connections and their work ---
+
+/// Clients at once.
+pub const MAX_CLIENTS: usize = 200;
+/// Lines of one client that are being answered or wait to be written; then reading pauses.
+pub const IN_FLIGHT_LINES_PER_CLIENT: usize = 32;
+/// Questions of one client that run at the same moment.
+pub const RUNNING_PER_CLIENT: usize = 2;
+/// Threads that ask the index.
+pub const INDEX_WORKERS: usize = 4;
+/// Threads that wait for bitcoind, apart from the others so that a hung node stops no answers.
+pub const NODE_WORKERS: usize = 4;
+/// Messages of one client that wait for its socket.
+pub const WRITE_QUEUE_MESSAGES: usize = 64;
+/// Watched scripts looked at in one go after a block, before others get their turn.
+pub const RECHECK_CHUNK: usize = 64;
+/// Tip changes kept for a client that is still busy with earlier ones.
+pub const TIP_QUEUE_CHANGES: usize = 64;
+/// Bytes read from a socket at once.
+pub const READ_BUFFER_BYTES: usize = 16 << 10;
+/// Bytes written to a socket before progress is judged.
+pub const WRITE_CHUNK_BYTES: usize = 64 << 10;
+/// A client that sends nothing for so long is let go, as other servers do.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// A client that takes nothing for so long is let go.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The slowest reader that is still served.
+pub const MIN_BYTES_PER_SECOND: usize = 8 << 10;
+/// Pause before another look at watched things that could not be looked at.
+pub const RETRY_PAUSE: Duration = Duration::from_secs(10);
+/// How long connections may take to finish after the signal to stop.
+pub const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
+/// How long fee figures of bitcoind are repeated without asking again.
+pub const FEE_CACHE_AGE: Duration = Duration::from_secs(30);
+
+// --- bitcoind's files ---
 
 /// Block and undo files kept open at once.
 pub const OPEN_BLOCK_FILES_MAX: usize = 64;
@@ -10,6 +87,8 @@ pub const BLOCK_BYTES_MIN: u32 = 81;
 pub const UNDO_BYTES_MAX: u32 = 512 << 20;
 /// Window for hopping over records.
 pub const HOP_WINDOW_BYTES: usize = 4 << 10;
+
+// --- the index ---
 
 /// Largest row of chunk data: what a 4096-byte SQLite page holds without an overflow page.
 pub const CHUNK_BYTES_MAX: usize = 4056;
@@ -27,6 +106,12 @@ pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 pub const HASHES_PER_BATCH: u32 = 2000;
 /// Reading connections kept open between questions.
 pub const IDLE_READERS_MAX: usize = 8;
+
+// --- beside a running node ---
+
+/// The part of the memory budget that summaries of scripts may take: one in so many.
+pub const SUMMARY_SHARE: usize = 8;
+
 /// So many of the newest blocks live only in memory, where a reorg costs nothing.
 pub const RECENT_BLOCKS_KEPT: usize = 100;
 /// When so many blocks are in memory, all but the newest are written to a run: about once a day.
@@ -46,3 +131,12 @@ pub const CATCH_UP_BLOCKS: u32 = 500;
 /// Block files in which a new block is looked for: two grow at once while an assumeutxo snapshot
 /// is being validated.
 pub const NEWEST_FILES: usize = 3;
+
+const _: () = assert!(MAX_BATCH_REQUESTS * 16 <= MAX_JSON_VALUES_PER_LINE);
+const _: () = assert!(RUNNING_PER_CLIENT < INDEX_WORKERS && RUNNING_PER_CLIENT < NODE_WORKERS);
+const _: () = assert!(MAX_REPLY_BYTES <= MAX_QUEUED_BYTES_PER_CLIENT);
+const _: () = assert!(MAX_QUEUED_BYTES_PER_CLIENT < MAX_QUEUED_BYTES);
+const _: () = assert!(MAX_REPLY_BYTES / 1024 < u32::MAX as usize);
+const _: () = assert!(IN_FLIGHT_LINES_PER_CLIENT < WRITE_QUEUE_MESSAGES);
+const _: () = assert!(MAX_SCRIPTS_WATCHED_PER_CLIENT < MAX_WATCHED);
+const _: () = assert!(MAX_HEADERS_PER_REPLY as usize * 163 < MAX_REPLY_BYTES);

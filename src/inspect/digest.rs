@@ -1,8 +1,12 @@
 //! One hash over the logical content of an index: the same for the same chain, whatever the memory,
 //! the interruptions, the reorgs and the order in which blocks stood in the files.
 
+use std::fmt;
+
 use sha2::{Digest as _, Sha256};
 
+use crate::chain::params::ChainParams;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::NODE_TXS;
@@ -11,9 +15,10 @@ use crate::index::merge::Merge;
 use crate::index::pages::items_per_row;
 use crate::store::error::damaged;
 use crate::store::items::stored_block;
-use crate::store::open::Db;
+use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
+use crate::sync::bulk::INDEX_FILE;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,22 @@ pub struct IndexDigest {
     pub height: Height,
     /// Transactions up to there.
     pub txs: u32,
+}
+
+impl fmt::Display for IndexDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.hash {
+            write!(f, "{byte:02x}")?;
+        }
+        write!(f, " transactions={} height={}", self.txs, self.height)
+    }
+}
+
+/// Digest of the index that the configuration names.
+pub fn of_config(config: &Config, height: Option<u32>) -> Result<IndexDigest> {
+    let params = ChainParams::of(config.network.params()).with_magic(config.magic);
+    let db = Db::open(&config.index_dir().join(INDEX_FILE), &params, Mode::Read)?;
+    digest(&db, height.map(Height))
 }
 
 /// Digest up to `height`, or up to the last stored block.

@@ -1,3 +1,6 @@
 //! Looking at a stored index from outside: its digest, its soundness.
 
 pub mod digest;
+pub mod report;
+pub mod status;
+pub mod verify;

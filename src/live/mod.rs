@@ -1,6 +1,7 @@
 //! What is served: one consistent moment of the chain in memory, over the runs on disk.
 
 pub mod header_tree;
+pub mod progress;
 pub mod recent;
 pub mod shared;
 pub mod table;

@@ -156,10 +156,12 @@ pub struct TipChange {
 }
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
-/// `phase` and `tip`, which answer from memory.
+/// `phase`, `tip` and `report`, which answer from memory.
 pub trait Answers: Send + Sync {
     /// How far the index is.
     fn phase(&self) -> Phase;
+    /// The phase, heights and percent in words and figures, for `hekte status`.
+    fn report(&self) -> Value;
     /// The newest block; while building, the newest indexed block.
     fn tip(&self) -> Tip;
     /// The header at `height`; `BadRequest` above the tip. Works while building.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::hash::sha256;
 use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
 use crate::index::extract::is_unspendable;
+use crate::live::progress::Progress;
 use crate::parse::tx::header;
 use crate::store::tables::RunKind;
 
@@ -42,13 +43,14 @@ pub struct Engine {
     costs: Costs,
     summaries: Summaries,
     proofs: HeaderProofs,
+    progress: Arc<Progress>,
 }
 
 impl Engine {
     /// An engine over those views.
-    pub fn new(views: Views, costs: Costs) -> Engine {
+    pub fn new(views: Views, costs: Costs, progress: Arc<Progress>) -> Engine {
         let summaries = Summaries::new(costs.summary_bytes);
-        Engine { views, costs, summaries, proofs: HeaderProofs::default() }
+        Engine { views, costs, summaries, proofs: HeaderProofs::default(), progress }
     }
 
     fn budget(&self) -> Budget {
@@ -86,6 +88,21 @@ impl Engine {
 impl Answers for Engine {
     fn phase(&self) -> Phase {
         if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
+    }
+
+    fn report(&self) -> Value {
+        let serving = self.views.shared().serving();
+        let told = self.progress.told();
+        let height = if serving { self.tip().height.0 } else { told.height };
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "phase": told.phase,
+            "height": height,
+            "target": told.target.max(height),
+            "percent": told.percent,
+            "seconds_in_phase": told.seconds,
+            "synced": serving,
+        })
     }
 
     fn tip(&self) -> Tip {

@@ -17,9 +17,9 @@ use super::batch::{Batch, push_rows};
 use super::load::{BlockLoader, Load};
 use super::merge::merge_runs;
 use super::plan::Plan;
-use super::progress::{Progress, Stage};
 use super::read::read_blocks;
 use super::rollback::{common_blocks, roll_back};
+use crate::live::progress::{Progress, Stage};
 
 /// The index that is served.
 pub const INDEX_FILE: &str = "index.sqlite";

@@ -26,7 +26,7 @@ use super::live::{Live, NewTip};
 use super::load::BlockLoader;
 use super::locate::{find_all_again, header_at, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
-use super::progress::{Progress, Stage};
+use crate::live::progress::{Progress, Stage};
 
 /// Everything the sync thread works with.
 pub struct Driver {

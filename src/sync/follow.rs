@@ -18,7 +18,7 @@ use super::driver::{Driver, tip_wait};
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
 use super::locate::{find_all_again, newest_are_in_place, scan_newest};
-use super::progress::Stage;
+use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
 const WAIT: Duration = Duration::from_secs(5);

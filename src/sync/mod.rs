@@ -1,6 +1,7 @@
 //! The write half: from the files and bitcoind's word to the index, and to the tip that is served.
 
 pub mod batch;
+pub mod budget;
 pub mod bulk;
 pub mod compact;
 pub mod driver;
@@ -10,6 +11,5 @@ pub mod load;
 pub mod locate;
 pub mod merge;
 pub mod plan;
-pub mod progress;
 pub mod read;
 pub mod rollback;

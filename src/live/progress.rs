@@ -33,6 +33,21 @@ impl Stage {
     }
 }
 
+/// What a build has come to at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// The stage in words.
+    pub phase: &'static str,
+    /// Last height indexed.
+    pub height: u32,
+    /// Last height there will be.
+    pub target: u32,
+    /// Of the stage.
+    pub percent: f64,
+    /// Since the stage began.
+    pub seconds: u64,
+}
+
 /// Shared counters; written by the sync thread, read by whoever reports.
 #[derive(Debug)]
 pub struct Progress {
@@ -79,6 +94,18 @@ impl Progress {
     /// Whether to stop.
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Everything at once, for people and dashboards.
+    pub fn told(&self) -> Told {
+        let (stage, since) = self.stage();
+        Told {
+            phase: stage.name(),
+            height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
+            target: self.target.load(Ordering::Relaxed).saturating_sub(1),
+            percent: (self.fraction() * 1000.0).round() / 10.0,
+            seconds: since.elapsed().as_secs(),
+        }
     }
 
     /// How much of the present stage is done, 0.0 to 1.0.

@@ -1,0 +1,315 @@
+//! Everything together: opens what is needed, starts the sync thread and the server, stops them in order.
+
+use std::fs::{self, File, TryLockError};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use log::{debug, error, info, warn};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::blockfile::dir::BlockDir;
+use crate::chain::params::ChainParams;
+use crate::config::Config;
+use crate::config::network::Network;
+use crate::error::{Error, Result};
+use crate::host::signal::{Request, Signals};
+use crate::host::{memory, notify};
+use crate::inspect::report::Reporter;
+use crate::limits::SUMMARY_SHARE;
+use crate::live::progress::Progress;
+use crate::live::shared::Shared;
+use crate::node::calls::NodeCalls;
+use crate::node::fits;
+use crate::node::rpc::Rpc;
+use crate::query::answers::{Tip, TipChange};
+use crate::query::engine::{Costs, Engine};
+use crate::query::view::Views;
+use crate::server;
+use crate::server::settings::Settings;
+use crate::server::tips::TipChannel;
+use crate::session::config::{Host, SessionConfig, Shared as Sessions};
+use crate::store::tables::State;
+use crate::sync::budget::batch_postings;
+use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
+use crate::sync::driver::Driver;
+use crate::sync::live::NewTip;
+use crate::sync::load::BlockLoader;
+
+/// How long the sync thread may take to end its transaction when told to stop.
+const STOP_WAIT: Duration = Duration::from_secs(50);
+
+/// What the sync thread came to.
+type Synced = Result<Option<State>>;
+
+/// Indexes and serves until a signal, an error, or with `sync_only` the end of the build.
+pub fn run(config: &Config) -> Result<()> {
+    for line in config.explain() {
+        debug!("{line}");
+    }
+    config.verify_blocks()?;
+    let folder = config.index_dir();
+    let _lock = lock(&folder)?;
+    if config.rebuild {
+        remove_index(&folder)?;
+    }
+    let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
+    let progress = Arc::new(Progress::default());
+    let outcome = runtime.block_on(serve(config, &folder, progress.clone()));
+    progress.stop.store(true, Ordering::Relaxed);
+    notify::stopping();
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+/// Takes the index for this process. The lock is the kernel's: it ends with the process, however
+/// that ends.
+fn lock(folder: &Path) -> Result<File> {
+    let at = |error: std::io::Error| {
+        Error::NoPermission(format!(
+            "{}: the data folder cannot be used ({error}); make it and give it to hekte's user, \
+             or choose another with --data-dir",
+            folder.display()
+        ))
+    };
+    fs::create_dir_all(folder).map_err(at)?;
+    let file = File::create(folder.join("lock")).map_err(at)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::TryAgain(format!(
+            "{}: another hekte is using this index; stop it first, or choose another --data-dir",
+            folder.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(at(error)),
+    }
+}
+
+fn remove_index(folder: &Path) -> Result<()> {
+    warn!("--rebuild: removing the index in {}", folder.display());
+    for file in [INDEX_FILE, BULK_FILE] {
+        for suffix in ["", "-journal", "-wal", "-shm"] {
+            let path = folder.join(format!("{file}{suffix}"));
+            if path.exists() {
+                fs::remove_file(&path)
+                    .map_err(|error| Error::Io(format!("{}: {error}", path.display())))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let node = config.node.as_ref().map(Rpc::new);
+    let mut params = ChainParams::of(config.network.params()).with_magic(config.magic);
+    // the bytes in front of a custom signet's blocks are known from bitcoind only
+    if let (Some(node), Network::Signet, false) = (&node, config.network, config.magic_was_set) {
+        let asked = ask_node(node, config, &progress, &mut signals).await?;
+        let Some(magic) = asked else { return Ok(()) };
+        params = params.with_magic(magic);
+    }
+    let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
+    let shared = Arc::new(Shared::default());
+    let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
+    let costs = Costs {
+        max_history: config.max_history,
+        query_time: config.query_time,
+        summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
+    };
+    let engine = Arc::new(Engine::new(views, costs, progress.clone()));
+    let tips = TipChannel::default();
+    let driver = Driver {
+        folder: folder.into(),
+        params,
+        loader: Arc::new(BlockLoader::new(dir, &params)),
+        shared,
+        node: node.clone(),
+        progress: progress.clone(),
+        batch_postings: batch_postings(config.memory_bytes),
+        threads: thread::available_parallelism().map_or(1, |count| count.get()),
+        sync_only: config.sync_only,
+        on_tip: announcer(tips.clone()),
+    };
+    let reporter = Reporter::new(progress.clone(), std::io::stderr().is_terminal());
+    let reporting = tokio::spawn(report(reporter));
+    let (trigger, shutdown) = server::shutdown::channel();
+    let server = if config.sync_only {
+        None
+    } else {
+        let listeners = bind(config).await?;
+        let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+        let sessions = Sessions::new(session_config(config, &listeners), engine, calls);
+        let settings = Settings { max_clients: config.max_clients as usize, ..Settings::default() };
+        notify::ready();
+        Some(tokio::spawn(server::run(listeners, shutdown, tips, settings, Arc::new(sessions))))
+    };
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let sync = start_sync(driver, config.clone(), done)?;
+    let outcome = wait(&mut signals, finished).await;
+    progress.stop.store(true, Ordering::Relaxed);
+    trigger.stop();
+    reporting.abort();
+    if let Some(server) = server {
+        let _ = server.await;
+    }
+    join(sync).await;
+    let synced = outcome?;
+    if let (true, Some(state)) = (config.sync_only, synced) {
+        summary(&state, folder);
+    }
+    Ok(())
+}
+
+async fn ask_node(
+    node: &Rpc,
+    config: &Config,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<Option<[u8; 4]>> {
+    loop {
+        let (node, config) = (node.clone(), config.clone());
+        let asked = tokio::task::spawn_blocking(move || fits::check(&node, &config)).await;
+        match asked.map_err(|error| Error::Software(error.to_string()))? {
+            Ok(facts) => return Ok(Some(facts.magic)),
+            Err(Error::Unavailable(why) | Error::TryAgain(why)) => {
+                warn!("waiting for bitcoind: {why}");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            request = signals.next() => if request == Request::Stop {
+                progress.stop.store(true, Ordering::Relaxed);
+                return Ok(None);
+            },
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+        }
+    }
+}
+
+async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Error::TryAgain(format!(
+                "cannot listen on {address}: {error}; is another Electrum server running? Choose \
+                 another port with --listen"
+            ))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn session_config(config: &Config, listeners: &[TcpListener]) -> SessionConfig {
+    let mut session = SessionConfig::new(config.network.genesis_hash());
+    session.software.clone_from(&config.server_name);
+    session.banner.clone_from(&config.banner);
+    session.donation_address.clone_from(&config.donation_address);
+    session.max_scripts = config.max_subscriptions as usize;
+    let address = listeners.first().and_then(|listener| listener.local_addr().ok());
+    session.hosts = address
+        .map(|address| Host {
+            name: address.ip().to_string(),
+            tcp_port: Some(address.port()),
+            ssl_port: None,
+        })
+        .into_iter()
+        .collect();
+    session
+}
+
+/// Tells sessions of each new tip.
+fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
+    Box::new(move |new: NewTip| {
+        if let Some(height) = new.snapshot.tip() {
+            let header = new.snapshot.tip_header;
+            let touched = new.touched.map(Arc::new);
+            tips.announce(TipChange { tip: Tip { height, header }, touched });
+        }
+    })
+}
+
+fn start_sync(
+    mut driver: Driver,
+    config: Config,
+    done: tokio::sync::oneshot::Sender<Synced>,
+) -> Result<JoinHandle<()>> {
+    let work = move || {
+        let node = driver.node.clone();
+        // the right node before anything is built from what it says
+        let fit = match &node {
+            Some(node) => driver.patiently(|| fits::check(node, &config).map(drop)),
+            None => Ok(Some(())),
+        };
+        let outcome = match fit {
+            Ok(Some(())) => driver.run(),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        // nobody waits any more only when the process is on its way out
+        let _ = done.send(outcome);
+    };
+    thread::Builder::new()
+        .name("sync".into())
+        .spawn(work)
+        .map_err(|error| Error::Io(format!("cannot start the sync thread: {error}")))
+}
+
+/// Waits for the end: a signal, or the sync thread's.
+async fn wait(
+    signals: &mut Signals,
+    mut finished: tokio::sync::oneshot::Receiver<Synced>,
+) -> Synced {
+    loop {
+        tokio::select! {
+            outcome = &mut finished => {
+                return outcome.unwrap_or_else(|_| {
+                    Err(Error::Software("the sync thread ended without a word".into()))
+                });
+            }
+            request = signals.next() => match request {
+                Request::Stop => {
+                    info!("stopping");
+                    return Ok(None);
+                }
+                Request::Reload => info!("nothing to reload"),
+            },
+        }
+    }
+}
+
+async fn join(sync: JoinHandle<()>) {
+    let joined = tokio::task::spawn_blocking(move || sync.join());
+    match tokio::time::timeout(STOP_WAIT, joined).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(_) => error!("the sync thread failed"),
+        Err(_) => warn!("the sync thread is still busy; its open transaction will be undone"),
+    }
+}
+
+/// Says how far the index is: to systemd every few seconds, to the log or terminal as it suits.
+async fn report(mut reporter: Reporter) {
+    let watchdog = notify::watchdog_interval().unwrap_or(Duration::from_secs(1));
+    let mut tick = tokio::time::interval(watchdog.min(Duration::from_secs(1)));
+    loop {
+        tick.tick().await;
+        notify::alive();
+        notify::status(&reporter.tick());
+    }
+}
+
+fn summary(state: &State, folder: &Path) {
+    let bytes = fs::metadata(folder.join(INDEX_FILE)).map_or(0, |meta| meta.len());
+    println!(
+        "height={} transactions={} index_bytes={bytes} bytes_per_transaction={:.2} \
+         peak_memory_bytes={}",
+        state.blocks.saturating_sub(1),
+        state.txs,
+        bytes as f64 / f64::from(state.txs.max(1)),
+        memory::peak_rss_bytes().unwrap_or(0)
+    );
+}

@@ -1,0 +1,159 @@
+//! `hekte verify`: every row and chunk read, every checksum and invariant checked.
+
+use std::fmt;
+
+use crate::chain::params::ChainParams;
+use crate::config::Config;
+use crate::error::Result;
+use crate::ids::{Height, Prefix};
+use crate::index::chunk::Posting;
+use crate::index::lens::lens_of;
+use crate::parse::tx::header;
+use crate::store::items::stored_block;
+use crate::store::open::{Db, Mode};
+use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
+use crate::sync::bulk::{INDEX_FILE, tiles};
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// What was looked at.
+    pub checked: Vec<String>,
+    /// What does not fit.
+    pub faults: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn note<T>(&mut self, what: &str, outcome: Result<T>) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.checked.push(what.into());
+                Some(value)
+            }
+            Err(error) => {
+                self.faults.push(format!("{what}: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.checked {
+            writeln!(f, "ok       {line}")?;
+        }
+        for line in &self.faults {
+            writeln!(f, "damaged  {line}")?;
+        }
+        write!(f, "{}", if self.is_sound() { "the index is sound" } else { "the index is damaged" })
+    }
+}
+
+/// Verifies the index that the configuration names.
+pub fn of_config(config: &Config) -> Result<Verdict> {
+    let params = ChainParams::of(config.network.params()).with_magic(config.magic);
+    let db = Db::open(&config.index_dir().join(INDEX_FILE), &params, Mode::Read)?;
+    Ok(verify(&db, &params))
+}
+
+/// Verifies an open index.
+pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
+    let mut verdict = Verdict::default();
+    if verdict.note("a consistent moment", db.begin_read()).is_none() {
+        return verdict;
+    }
+    verdict.note("pages of the database", quick_check(db));
+    if let Some(state) = verdict.note("state", db.state()) {
+        verdict.note("headers and first transactions", check_blocks(db, &state, params));
+        verdict.note("transaction lengths", check_lens(db, &state));
+        for table in [ItemTable::Nodes, ItemTable::Positions] {
+            verdict.note(table.name(), db.each_row(table, |_, _| Ok(())));
+        }
+        if let Some(runs) = verdict.note("list of runs", db.runs()) {
+            check_runs(db, &state, &runs, &mut verdict);
+        }
+    }
+    verdict.note("end", db.end_read());
+    verdict
+}
+
+fn broken<T>(db: &Db, what: impl fmt::Display) -> Result<T> {
+    Err(crate::store::error::damaged(&db.path, what))
+}
+
+fn quick_check(db: &Db) -> Result<()> {
+    let outcome: String = db
+        .conn
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| db.error(error))?;
+    if outcome == "ok" { Ok(()) } else { broken(db, outcome) }
+}
+
+fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
+    let mut previous = [0u8; 32];
+    let mut first = 0;
+    for height in (0..state.blocks).map(Height) {
+        let (bytes, txnum) = stored_block(db, height)?;
+        if header::previous(&bytes) != previous {
+            return broken(db, format_args!("header {height} does not follow the one before; it"));
+        }
+        if (height.0 > 0 && txnum.0 <= first) || txnum.0 >= state.txs {
+            return broken(db, format_args!("the first transaction of block {height}"));
+        }
+        previous = header::hash(&bytes);
+        first = txnum.0;
+        if height.0 == 0 && previous != params.genesis {
+            return broken(db, "the first header");
+        }
+    }
+    if previous != state.tip { broken(db, "the tip") } else { Ok(()) }
+}
+
+fn check_lens(db: &Db, state: &State) -> Result<()> {
+    let mut next = 0u64;
+    db.each_row(ItemTable::Lens, |key, row| {
+        let Some(lens) = lens_of(row).filter(|_| key as u64 == next) else {
+            return broken(db, format_args!("lens row {key}"));
+        };
+        next += lens.len() as u64;
+        Ok(())
+    })?;
+    if next < u64::from(state.txs) { broken(db, "the end of lens") } else { Ok(()) }
+}
+
+fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
+    if state.phase == Phase::Ready {
+        for kind in RunKind::ALL {
+            let whole = tiles(runs, kind, state.txs);
+            let outcome = if whole { Ok(()) } else { broken(db, "the tiling of runs") };
+            verdict.note(&format!("{kind:?} runs cover all transactions"), outcome);
+        }
+    }
+    for run in runs.iter().filter(|run| run.complete) {
+        verdict.note(&format!("{:?} run {}", run.kind, run.id), check_run(db, run));
+    }
+}
+
+fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
+    let mut last: Option<Posting> = None;
+    let mut count = 0u64;
+    for posting in db.stream(*run, Prefix(0)) {
+        let posting = posting?;
+        if last.is_some_and(|last| last >= posting) {
+            return broken(db, format_args!("the order of run {}", run.id));
+        }
+        last = Some(posting);
+        count += 1;
+    }
+    let txids = run.kind == RunKind::Txid;
+    if txids && count != u64::from(run.range.count()) {
+        return broken(db, format_args!("the number of txids in run {}", run.id));
+    }
+    Ok(())
+}

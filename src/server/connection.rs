@@ -1,0 +1,184 @@
+//! One client's socket: bounded lines in, replies out, in-flight limits, idle and write timeouts.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::limits::{
+    IN_FLIGHT_LINES_PER_CLIENT, MAX_LINE_BYTES, READ_BUFFER_BYTES, RUNNING_PER_CLIENT,
+    WRITE_QUEUE_MESSAGES,
+};
+use crate::protocol::line::{Line, LineCutter};
+use crate::protocol::message::line_too_long;
+use crate::server::Common;
+use crate::server::outbox::{Budget, Outgoing, write_lines};
+use crate::server::shutdown::Shutdown;
+use crate::server::watch::{Lane, notify};
+use crate::session::talk::{Accepted, Session};
+
+/// Why a connection ended; the log says so.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    /// The usual end.
+    #[error("client closed the connection")]
+    ByClient,
+    /// `server.version` failed.
+    #[error("no common protocol version")]
+    NoCommonVersion,
+    /// The server stops.
+    #[error("server stops")]
+    Stopping,
+    /// Nothing came for too long.
+    #[error("idle too long")]
+    Idle,
+    /// A TLS handshake where plain text is spoken.
+    #[error(
+        "client speaks TLS, but this port takes plain text: turn off SSL in the wallet for this \
+         port, or put a TLS proxy such as nginx in front of it"
+    )]
+    Tls,
+    /// Replies did not go out.
+    #[error("cannot write to client: {0}")]
+    Write(io::Error),
+    /// Requests did not come in.
+    #[error("cannot read from client: {0}")]
+    Read(io::Error),
+}
+
+/// The parts of one connection that its tasks share.
+struct Connection {
+    common: Arc<Common>,
+    session: Arc<Session>,
+    lane: Lane,
+    budget: Budget,
+    queue: mpsc::Sender<Outgoing>,
+    in_flight: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+/// Serves one client until it leaves, breaks a limit or the server stops.
+pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: Shutdown) -> End {
+    let (input, output) = stream.into_split();
+    let (queue, outgoing) = mpsc::channel(WRITE_QUEUE_MESSAGES);
+    let tips = common.tips.listen();
+    let settings = common.settings.clone();
+    let connection = Arc::new(Connection {
+        session: Arc::new(Session::new(common.shared.clone())),
+        lane: Arc::new(RwLock::new(())),
+        budget: Budget::new(settings.max_queued_bytes_per_client),
+        queue,
+        in_flight: Arc::new(Semaphore::new(IN_FLIGHT_LINES_PER_CLIENT)),
+        running: Arc::new(Semaphore::new(RUNNING_PER_CLIENT)),
+        common,
+    });
+    let writing = write_lines(output, outgoing, settings.write_timeout);
+    let talking = async move {
+        let mut jobs = JoinSet::new();
+        let Connection { common, session, lane, queue, .. } = &*connection;
+        let end = tokio::select! {
+            end = read_lines(input, &connection, &mut jobs) => end,
+            () = notify(common, session, lane, tips, queue) => End::Stopping,
+            () = shutdown.requested() => End::Stopping,
+        };
+        // what was asked is answered still; the queue closes when the last answer is in
+        while jobs.join_next().await.is_some() {}
+        end
+    };
+    tokio::pin!(writing);
+    tokio::select! {
+        end = talking => match (writing.await, end) {
+            (Err(error), End::ByClient) => End::Write(error),
+            (_, end) => end,
+        },
+        written = &mut writing => match written {
+            Err(error) => End::Write(error),
+            Ok(()) => End::ByClient,
+        },
+    }
+}
+
+/// Reads until the client has nothing more to say.
+async fn read_lines(
+    mut input: OwnedReadHalf,
+    connection: &Arc<Connection>,
+    jobs: &mut JoinSet<()>,
+) -> End {
+    let idle = connection.common.settings.idle_timeout;
+    let mut cutter = LineCutter::new(MAX_LINE_BYTES);
+    let mut buffer = vec![0; READ_BUFFER_BYTES];
+    let mut first = true;
+    loop {
+        let length = match timeout(idle, input.read(&mut buffer)).await {
+            Err(_) => return End::Idle,
+            Ok(Err(error)) => return End::Read(error),
+            Ok(Ok(0)) => break,
+            Ok(Ok(length)) => length,
+        };
+        let mut bytes = &buffer[..length];
+        if std::mem::take(&mut first) && is_client_hello(bytes) {
+            return End::Tls;
+        }
+        while let Some(line) = cutter.next(&mut bytes) {
+            if let Some(end) = connection.take(line, jobs).await {
+                return end;
+            }
+        }
+    }
+    match cutter.end() {
+        Some(line) => connection.take(line, jobs).await.unwrap_or(End::ByClient),
+        None => End::ByClient,
+    }
+}
+
+/// A TLS record of type handshake, version 3.x; no JSON begins like that.
+fn is_client_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x16, 0x03, ..])
+}
+
+impl Connection {
+    /// Takes one line; waits while the client has too many in flight, which stops reading.
+    async fn take(self: &Arc<Self>, line: Line, jobs: &mut JoinSet<()>) -> Option<End> {
+        while jobs.try_join_next().is_some() {}
+        let gone = || Some(End::ByClient);
+        let line = match line {
+            Line::Text(line) => line,
+            Line::TooLong => {
+                let sent = self.queue.send(Outgoing::plain(line_too_long())).await;
+                return if sent.is_err() { gone() } else { None };
+            }
+        };
+        let accepted = self.session.accept(&line);
+        drop(line);
+        let close = accepted.close;
+        if !accepted.steps.is_empty() {
+            let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
+            let connection = self.clone();
+            jobs.spawn(async move { connection.answer(accepted, permit).await });
+        }
+        close.then_some(End::NoCommonVersion)
+    }
+
+    /// Answers one line and queues the reply.
+    async fn answer(&self, accepted: Accepted, in_flight: OwnedSemaphorePermit) {
+        let _running = match accepted.is_light() {
+            true => None,
+            false => Some(self.running.acquire().await),
+        };
+        let _order = match accepted.subscribes() {
+            true => Some(self.lane.read().await),
+            false => None,
+        };
+        let workers = &self.common.workers;
+        let Some(line) = workers.answer(&self.session, &accepted).await else { return };
+        let budgets = [&self.budget, &self.common.budget];
+        let reply = Outgoing::reply(line, budgets, in_flight, || accepted.busy_line());
+        // an error means that the connection is at its end
+        let _ = self.queue.send(reply).await;
+    }
+}

@@ -1,0 +1,87 @@
+//! The TCP side: accepts clients, runs their questions on few threads, writes their replies.
+
+pub mod connection;
+pub mod jobs;
+pub mod listener;
+pub mod outbox;
+pub mod settings;
+pub mod shutdown;
+pub mod tips;
+pub mod watch;
+
+use std::io;
+use std::sync::Arc;
+
+use log::{info, warn};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::server::jobs::Workers;
+use crate::server::listener::accept_clients;
+use crate::server::outbox::Budget;
+use crate::server::settings::Settings;
+use crate::server::shutdown::Shutdown;
+use crate::server::tips::TipChannel;
+use crate::session::config::Shared;
+
+/// What all connections share.
+pub(crate) struct Common {
+    /// For the sessions.
+    pub(crate) shared: Arc<Shared>,
+    /// The limits.
+    pub(crate) settings: Settings,
+    /// The threads that ask.
+    pub(crate) workers: Workers,
+    /// Memory for replies on their way.
+    pub(crate) budget: Budget,
+    /// Where tip changes come from.
+    pub(crate) tips: TipChannel,
+    /// One permit for each client.
+    pub(crate) clients: Arc<Semaphore>,
+}
+
+/// Serves clients on all `listeners` until `shutdown`, then gives connections a bounded time to
+/// finish. Must run on a tokio runtime with timers and sockets.
+///
+/// # Errors
+/// When a listener does not know its own address.
+pub async fn run(
+    listeners: Vec<TcpListener>,
+    shutdown: Shutdown,
+    tips: TipChannel,
+    settings: Settings,
+    shared: Arc<Shared>,
+) -> io::Result<()> {
+    let mut addresses = Vec::new();
+    for listener in &listeners {
+        addresses.push(listener.local_addr()?);
+    }
+    let common = Arc::new(Common {
+        shared,
+        workers: Workers::new(settings.index_workers, settings.node_workers),
+        budget: Budget::new(settings.max_queued_bytes),
+        clients: Arc::new(Semaphore::new(settings.max_clients)),
+        tips,
+        settings,
+    });
+    let mut accepting = JoinSet::new();
+    for (listener, address) in listeners.into_iter().zip(addresses) {
+        info!("serving Electrum RPC on {address}");
+        accepting.spawn(accept_clients(listener, shutdown.clone(), common.clone()));
+    }
+    while accepting.join_next().await.is_some() {}
+    finish(&common).await;
+    Ok(())
+}
+
+/// Waits until every client has given its permit back.
+async fn finish(common: &Common) {
+    let all = u32::try_from(common.settings.max_clients).unwrap_or(u32::MAX);
+    let wait = common.settings.shutdown_wait;
+    if timeout(wait, common.clients.acquire_many(all)).await.is_err() {
+        let left = common.settings.max_clients.saturating_sub(common.clients.available_permits());
+        warn!("{left} clients did not finish within {wait:?}");
+    }
+}

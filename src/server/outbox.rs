@@ -1,0 +1,101 @@
+//! A client's lines on their way out: counted in memory, written with a deadline.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+use crate::limits::{MIN_BYTES_PER_SECOND, UNCOUNTED_REPLY_BYTES, WRITE_CHUNK_BYTES};
+
+/// Memory that waiting replies may take, in permits of one KiB.
+#[derive(Clone)]
+pub(crate) struct Budget(Arc<Semaphore>);
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Budget {
+        Budget(Arc::new(Semaphore::new(bytes >> 10)))
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        self.0.clone().try_acquire_many_owned(kib).ok()
+    }
+}
+
+/// A line to write; what it holds is given back once it is written or dropped.
+pub(crate) struct Outgoing {
+    line: String,
+    _held: Vec<OwnedSemaphorePermit>,
+}
+
+impl Outgoing {
+    /// A line that needs no counting.
+    pub(crate) fn plain(line: String) -> Outgoing {
+        Outgoing { line, _held: Vec::new() }
+    }
+
+    /// A reply, counted against the client's and everyone's budget, or `instead` where there is
+    /// no room. Holds `in_flight` as well.
+    pub(crate) fn reply(
+        line: String,
+        budgets: [&Budget; 2],
+        in_flight: OwnedSemaphorePermit,
+        instead: impl FnOnce() -> String,
+    ) -> Outgoing {
+        let mut held = vec![in_flight];
+        if line.len() > UNCOUNTED_REPLY_BYTES {
+            for budget in budgets {
+                match budget.take(line.len()) {
+                    Some(permit) => held.push(permit),
+                    None => {
+                        held.truncate(1);
+                        return Outgoing { line: instead(), _held: held };
+                    }
+                }
+            }
+        }
+        Outgoing { line, _held: held }
+    }
+}
+
+/// Writes lines until the queue's last sender is gone, then closes the stream.
+///
+/// # Errors
+/// When the client is gone, or takes nothing for `patience`, or is slower than the slowest
+/// reader served.
+pub(crate) async fn write_lines(
+    mut stream: impl AsyncWrite + Unpin,
+    mut queue: mpsc::Receiver<Outgoing>,
+    patience: Duration,
+) -> io::Result<()> {
+    while let Some(Outgoing { mut line, _held }) = queue.recv().await {
+        line.push('\n');
+        write_line(&mut stream, line.as_bytes(), patience).await?;
+    }
+    stream.shutdown().await
+}
+
+async fn write_line(
+    stream: &mut (impl AsyncWrite + Unpin),
+    line: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
+    let seconds = (line.len() / MIN_BYTES_PER_SECOND) as u64;
+    let end = Instant::now() + patience + Duration::from_secs(seconds);
+    for chunk in line.chunks(WRITE_CHUNK_BYTES) {
+        let deadline = end.min(Instant::now() + patience);
+        match timeout_at(deadline, stream.write_all(chunk)).await {
+            Ok(written) => written?,
+            Err(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "it reads its replies too slowly",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! The one channel on which tip changes reach the connections.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use crate::limits::TIP_QUEUE_CHANGES;
+use crate::query::answers::TipChange;
+
+/// Both ends of the channel; clones are the same channel.
+#[derive(Clone, Debug)]
+pub struct TipChannel(broadcast::Sender<Arc<TipChange>>);
+
+impl Default for TipChannel {
+    fn default() -> TipChannel {
+        TipChannel(broadcast::Sender::new(TIP_QUEUE_CHANGES))
+    }
+}
+
+impl TipChannel {
+    /// Tells every client. To be called after the index answers at the new tip; from any thread,
+    /// never blocks.
+    pub fn announce(&self, change: TipChange) {
+        // an error only means that no client is connected
+        let _ = self.0.send(Arc::new(change));
+    }
+
+    /// Changes from now on.
+    pub(crate) fn listen(&self) -> TipListener {
+        TipListener(self.0.subscribe())
+    }
+}
+
+/// One client's view of the channel.
+pub(crate) struct TipListener(broadcast::Receiver<Arc<TipChange>>);
+
+impl TipListener {
+    /// The next change, joined with all that have come in the meantime; `None` when there will
+    /// be no more.
+    pub(crate) async fn next(&mut self) -> Option<TipChange> {
+        let mut lagged = false;
+        let first = loop {
+            match self.0.recv().await {
+                Ok(change) => break change,
+                // changes were lost, so everything may be touched
+                Err(RecvError::Lagged(_)) => lagged = true,
+                Err(RecvError::Closed) => return None,
+            }
+        };
+        let mut changes = vec![first];
+        loop {
+            match self.0.try_recv() {
+                Ok(change) => changes.push(change),
+                Err(TryRecvError::Lagged(_)) => lagged = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        joined(&changes, lagged)
+    }
+}
+
+/// The last tip, and everything that any of the changes touched.
+fn joined(changes: &[Arc<TipChange>], lagged: bool) -> Option<TipChange> {
+    let last = changes.last()?;
+    if let ([only], false) = (changes, lagged) {
+        return Some(TipChange::clone(only));
+    }
+    let mut union = (!lagged).then(BTreeSet::new);
+    for change in changes {
+        match (&mut union, &change.touched) {
+            (Some(union), Some(prefixes)) => union.extend(prefixes.iter().copied()),
+            _ => union = None,
+        }
+    }
+    let touched = union.map(|prefixes| Arc::new(prefixes.into_iter().collect()));
+    Some(TipChange { tip: last.tip, touched })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Height, Prefix};
+    use crate::query::answers::Tip;
+
+    fn change(height: u32, touched: Option<&[u64]>) -> Arc<TipChange> {
+        let touched = touched.map(|list| Arc::new(list.iter().copied().map(Prefix).collect()));
+        let tip = Tip { height: Height(height), header: [0; 80] };
+        Arc::new(TipChange { tip, touched })
+    }
+
+    fn check(changes: &[Arc<TipChange>], lagged: bool, height: u32, touched: Option<&[u64]>) {
+        let seen = joined(changes, lagged).map(|change| {
+            let list = change.touched.map(|list| list.iter().map(|prefix| prefix.0).collect());
+            (change.tip.height.0, list)
+        });
+        assert_eq!(seen, Some((height, touched.map(<[u64]>::to_vec))));
+    }
+
+    #[test]
+    fn changes_are_joined_without_loss() {
+        let (a, b) = (change(1, Some(&[5, 9])), change(2, Some(&[3, 5])));
+        check(std::slice::from_ref(&a), false, 1, Some(&[5, 9]));
+        check(&[a.clone(), b.clone()], false, 2, Some(&[3, 5, 9]));
+        check(&[a.clone(), change(2, None), b.clone()], false, 2, None);
+        check(&[a, b], true, 2, None);
+    }
+}

@@ -1,0 +1,75 @@
+//! The reply to a batch: in the order of the requests, and no longer than a reply may be.
+
+use serde_json::Value;
+
+use crate::limits::MAX_REPLY_BYTES;
+use crate::protocol::message::{ErrorObject, INVALID_REQUEST, reply};
+
+/// Collects replies; what does not fit becomes an error of its own.
+#[derive(Debug)]
+pub struct BatchReply {
+    text: String,
+    limit_bytes: usize,
+    full: bool,
+}
+
+impl Default for BatchReply {
+    fn default() -> BatchReply {
+        BatchReply { text: String::from("["), limit_bytes: MAX_REPLY_BYTES, full: false }
+    }
+}
+
+impl BatchReply {
+    /// Whether everything has fitted so far; if not, no more questions need to be asked. One
+    /// reply too many closes the batch, or a batch of large ones would be computed for nothing.
+    pub fn has_room(&self) -> bool {
+        !self.full
+    }
+
+    /// Adds a reply that is ready.
+    pub fn add(&mut self, line: &str) {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        self.text.push_str(line);
+    }
+
+    /// Adds the reply to the request `id` if it fits, else an error in its place.
+    pub fn add_if_it_fits(&mut self, id: &Value, line: &str) {
+        if self.text.len().saturating_add(line.len()) < self.limit_bytes {
+            self.add(line);
+        } else {
+            self.full = true;
+            self.add_too_large(id);
+        }
+    }
+
+    /// Adds the error that the batch is full.
+    pub fn add_too_large(&mut self, id: &Value) {
+        let text = format!("the replies of this batch would pass {} bytes", self.limit_bytes);
+        self.add(&reply(id, Err(ErrorObject::new(INVALID_REQUEST, text))));
+    }
+
+    /// The whole line; `None` for a batch without requests.
+    pub fn finish(mut self) -> Option<String> {
+        self.text.push(']');
+        (self.text.len() > 2).then_some(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn order_is_kept_and_the_limit_too() {
+        let mut batch = BatchReply { text: String::from("["), limit_bytes: 12, full: false };
+        batch.add_if_it_fits(&json!(1), "{\"a\":1}");
+        batch.add_if_it_fits(&json!(2), "{\"b\":2}");
+        assert!(!batch.has_room());
+        let text = batch.finish().unwrap_or_default();
+        assert!(text.starts_with(r#"[{"a":1},{"jsonrpc":"2.0","id":2,"error":{"code":-32600"#));
+        assert_eq!(BatchReply::default().finish(), None);
+    }
+}

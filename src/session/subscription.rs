@@ -1,0 +1,97 @@
+//! What a client watches, and what it was last told of it.
+
+use std::collections::HashMap;
+
+use bitcoin::OutPoint;
+use sha2::{Digest, Sha256};
+
+use crate::ids::ScriptHash;
+use crate::protocol::method::Naming;
+use crate::query::answers::{OutpointStatus, Status, Tip, TipChange};
+
+/// A watched script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptWatch {
+    /// The family it was subscribed with; notifications use the same.
+    pub naming: Naming,
+    /// The last status told.
+    pub told: Status,
+    /// It has unconfirmed entries: their heights may change with a foreign parent's block.
+    pub in_mempool: bool,
+    /// The last look failed.
+    pub stale: bool,
+}
+
+/// A watched outpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutpointWatch {
+    /// The last status told.
+    pub told: OutpointStatus,
+    /// The last look failed.
+    pub stale: bool,
+}
+
+/// One thing to look at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Its status.
+    Script(ScriptHash),
+    /// Its funding and spending.
+    Outpoint(OutPoint),
+}
+
+/// All a client watches.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    /// The last tip told, if the client wants tips.
+    pub tip_told: Option<Tip>,
+    /// By script hash.
+    pub scripts: HashMap<ScriptHash, ScriptWatch>,
+    /// By outpoint.
+    pub outpoints: HashMap<OutPoint, OutpointWatch>,
+}
+
+impl Subscriptions {
+    /// What a change of the tip may have changed. Outpoints are all looked at, since their
+    /// scripts are not known; there are few.
+    pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
+        let touched = |script: &ScriptHash| match &change.touched {
+            None => true,
+            Some(prefixes) => prefixes.binary_search(&script.prefix()).is_ok(),
+        };
+        let scripts = self.scripts.iter();
+        let scripts = scripts
+            .filter(|(script, watch)| watch.in_mempool || watch.stale || touched(script))
+            .map(|(script, _)| Watched::Script(*script));
+        scripts.chain(self.outpoints.keys().copied().map(Watched::Outpoint)).collect()
+    }
+
+    /// What could not be looked at the last time.
+    pub fn stale(&self) -> Vec<Watched> {
+        let scripts = self.scripts.iter().filter(|(_, watch)| watch.stale);
+        let outpoints = self.outpoints.iter().filter(|(_, watch)| watch.stale);
+        scripts
+            .map(|(script, _)| Watched::Script(*script))
+            .chain(outpoints.map(|(outpoint, _)| Watched::Outpoint(*outpoint)))
+            .collect()
+    }
+
+    /// Scripts and outpoints together.
+    pub fn len(&self) -> usize {
+        self.scripts.len().saturating_add(self.outpoints.len())
+    }
+
+    /// Whether nothing is watched but the tip.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The status told when a watched history has grown past the limit: no history has it, so the
+/// client asks for the history and hears that it is too long. A null would say "never used".
+pub fn too_long_status(script: &ScriptHash) -> Status {
+    let mut hasher = Sha256::new();
+    hasher.update(b"history too long:");
+    hasher.update(script.0);
+    Some(hasher.finalize().into())
+}
