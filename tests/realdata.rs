@@ -1,4 +1,5 @@
 //! Real chains, written by Bitcoin Core's own code: right answers whatever stands in the files.
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use hekte::store::open::{Db, Mode};
 use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
 use hekte::sync::load::BlockLoader;
 use hekte::sync::plan::{Plan, scan_all};
-use hekte::sync::progress::Progress;
+use hekte::live::progress::Progress;
 
 #[test]
 fn first_light() {
