@@ -114,6 +114,9 @@ pub struct HeaderProof {
     pub root: [u8; 32],
 }
 
+/// Headers, and the proof for the last of them.
+pub type ProvenHeaders = (Vec<HeaderBytes>, Option<HeaderProof>);
+
 /// A transaction's place in its block, with the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxProof {
@@ -168,6 +171,10 @@ pub trait Answers: Send + Sync {
     fn header(&self, height: Height) -> Answer<HeaderBytes>;
     /// Up to `count` headers from `start`; fewer, or none, at the tip. Works while building.
     fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>>;
+    /// Up to `count` headers from `start` and the proof for the last of them up to `cp_height`, all
+    /// from one moment; no proof where there are no headers.
+    fn proven_headers(&self, start: Height, count: u32, cp_height: Height)
+    -> Answer<ProvenHeaders>;
     /// Proof for `height` among the headers 0..=`cp_height`; `BadRequest` unless
     /// height <= cp_height <= tip.
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof>;

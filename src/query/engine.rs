@@ -16,7 +16,7 @@ use crate::store::tables::RunKind;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    QueryError, Status, Tip, TxProof,
+    ProvenHeaders, QueryError, Status, Tip, TxProof,
 };
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
@@ -141,6 +141,21 @@ impl Answers for Engine {
             (None, _) => Err(QueryError::Building),
         };
         (start.0..end).map(header).collect()
+    }
+
+    fn proven_headers(
+        &self,
+        start: Height,
+        count: u32,
+        cp_height: Height,
+    ) -> Answer<ProvenHeaders> {
+        let view = self.views.open()?;
+        let headers = view.headers(start, count)?;
+        let Some(more) = (headers.len() as u32).checked_sub(1) else {
+            return Ok((headers, None));
+        };
+        let proof = self.proofs.prove(&view, Height(start.0 + more), cp_height)?;
+        Ok((headers, Some(proof)))
     }
 
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof> {

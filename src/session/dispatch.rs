@@ -93,10 +93,20 @@ impl Session {
 
     fn block_header(&self, height: Height, checkpoint: Option<Height>) -> Outcome {
         let answers = &self.shared.answers;
-        let header = answers.header(height).map_err(wire_error)?;
-        let proof = checkpoint.map(|checkpoint| answers.header_proof(height, checkpoint));
-        let proof = proof.transpose().map_err(wire_error)?;
-        Ok(reply::header(&header, proof.as_ref().map(proof_parts)))
+        let Some(checkpoint) = checkpoint else {
+            let header = answers.header(height).map_err(wire_error)?;
+            return Ok(reply::header(&header, None));
+        };
+        let proven = answers.proven_headers(height, 1, checkpoint).map_err(wire_error)?;
+        match &proven {
+            (headers, Some(proof)) if headers.len() == 1 => {
+                Ok(reply::header(&headers[0], Some(proof_parts(proof))))
+            }
+            _ => {
+                let text = format!("height {height} is above the tip");
+                Err(ErrorObject::new(message::BAD_REQUEST, text))
+            }
+        }
     }
 
     /// The proof is for the last header that is there, as ElectrumX reads the protocol.
@@ -109,11 +119,11 @@ impl Session {
     ) -> Outcome {
         let answers = &self.shared.answers;
         let count = count.min(MAX_HEADERS_PER_REPLY);
-        let headers = answers.headers(start, count).map_err(wire_error)?;
-        let got = u32::try_from(headers.len()).unwrap_or(u32::MAX);
-        let last = got.checked_sub(1).map(|more| Height(start.0.saturating_add(more)));
-        let proof = last.zip(checkpoint).map(|(last, point)| answers.header_proof(last, point));
-        let proof = proof.transpose().map_err(wire_error)?;
+        let proven = match checkpoint {
+            Some(checkpoint) => answers.proven_headers(start, count, checkpoint),
+            None => answers.headers(start, count).map(|headers| (headers, None)),
+        };
+        let (headers, proof) = proven.map_err(wire_error)?;
         Ok(reply::headers(version, &headers, proof.as_ref().map(proof_parts)))
     }
 

@@ -146,6 +146,15 @@ impl Answers for FakeIndex {
         Ok((start.0..end).map(|height| header_at(height as usize)).collect())
     }
 
+    fn proven_headers(&self, start: Height, count: u32, cp: Height) -> Answer<ProvenHeaders> {
+        let headers = self.headers(start, count)?;
+        let Some(more) = (headers.len() as u32).checked_sub(1) else {
+            return Ok((headers, None));
+        };
+        let proof = self.header_proof(Height(start.0 + more), cp)?;
+        Ok((headers, Some(proof)))
+    }
+
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof> {
         if height > cp_height || cp_height > self.tip().height {
             let text = "height <= cp_height <= tip is required".to_owned();
