@@ -14,9 +14,10 @@ use tokio::runtime::Runtime;
 
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
-use crate::config::Config;
 use crate::config::network::Network;
+use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
+use crate::host::disk::{self, Storage};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
 use crate::inspect::report::Reporter;
@@ -34,7 +35,6 @@ use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig, Shared as Sessions};
 use crate::store::tables::State;
-use crate::sync::budget::batch_postings;
 use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
 use crate::sync::driver::Driver;
 use crate::sync::live::NewTip;
@@ -129,7 +129,8 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         shared,
         node: node.clone(),
         progress: progress.clone(),
-        batch_postings: batch_postings(config.memory_bytes),
+        memory: config.memory_bytes,
+        wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
         sync_only: config.sync_only,
         on_tip: announcer(tips.clone()),
@@ -162,6 +163,18 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         summary(&state, folder);
     }
     Ok(())
+}
+
+/// Whether indexing waits for bitcoind's first download: on disks that turn, both at once would
+/// take longer than one after the other; an SD card would wear.
+fn waits_for_node(config: &Config) -> bool {
+    match config.index_during_ibd {
+        DuringIbd::Always => false,
+        DuringIbd::Never => true,
+        DuringIbd::Auto => {
+            matches!(disk::storage(&config.blocks_dir), Storage::Rotating | Storage::Card)
+        }
+    }
 }
 
 async fn ask_node(

@@ -40,6 +40,7 @@ fn first_light() {
             loader: &loader,
             plan: &plan,
             batch_postings: postings,
+            memory: 256 << 20,
             threads: 2,
             progress: &progress,
         };

@@ -159,7 +159,7 @@ impl Live {
         state.generation += 1;
         let change = self.db.change()?;
         batch.write_runs(&change)?;
-        change.put_writers(&mut writers)?;
+        change.put_new_rows(&writers.take_rows())?;
         change.set_state(&state)?;
         change.commit()?;
         self.snap.recent.drain(..count);

@@ -13,3 +13,4 @@ pub mod merge;
 pub mod plan;
 pub mod read;
 pub mod rollback;
+pub mod writer;
