@@ -20,8 +20,9 @@ use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
+use crate::ids::Prefix;
 use crate::inspect::report::Reporter;
-use crate::limits::SUMMARY_SHARE;
+use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
@@ -39,9 +40,13 @@ use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
 use crate::sync::driver::Driver;
 use crate::sync::live::NewTip;
 use crate::sync::load::BlockLoader;
+use crate::sync::mempool::MempoolSync;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(50);
+
+/// How long bitcoind may take to answer a question about its mempool.
+const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -120,8 +125,18 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         query_time: config.query_time,
         summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
     };
-    let engine = Arc::new(Engine::new(views, costs, progress.clone()));
+    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    let engine = Arc::new(Engine::new(views, costs, progress.clone(), calls.clone()));
     let tips = TipChannel::default();
+    if let (Some(node), false) = (&node, config.sync_only) {
+        start_mempool(MempoolSync {
+            node: node.with_timeout(MEMPOOL_PATIENCE),
+            shared: shared.clone(),
+            progress: progress.clone(),
+            bytes_max: config.memory_bytes as usize / MEMPOOL_SHARE,
+            on_change: mempool_announcer(tips.clone(), shared.clone()),
+        })?;
+    }
     let driver = Driver {
         folder: folder.into(),
         params,
@@ -142,7 +157,6 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         None
     } else {
         let listeners = bind(config).await?;
-        let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
         let sessions = Sessions::new(session_config(config, &listeners), engine, calls);
         let settings = Settings { max_clients: config.max_clients as usize, ..Settings::default() };
         notify::ready();
@@ -244,6 +258,25 @@ fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
             tips.announce(TipChange { tip: Tip { height, header }, touched });
         }
     })
+}
+
+/// Tells sessions that scripts may look different, at the same tip.
+fn mempool_announcer(
+    tips: TipChannel,
+    shared: Arc<Shared>,
+) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
+    Box::new(move |touched| {
+        let snap = shared.snapshot();
+        if let Some(height) = snap.tip() {
+            let tip = Tip { height, header: snap.tip_header };
+            tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
+        }
+    })
+}
+
+fn start_mempool(mempool: MempoolSync) -> Result<()> {
+    let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
+    start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))
 }
 
 fn start_sync(

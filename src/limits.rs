@@ -20,6 +20,8 @@ pub const MAX_CLIENT_NAME_CHARS: usize = 80;
 
 // --- what one client may get ---
 
+/// Transactions in the answer to `mempool.recent`.
+pub const MAX_RECENT_TRANSACTIONS: usize = 10;
 /// Headers in one answer, the number every server uses (one difficulty period).
 pub const MAX_HEADERS_PER_REPLY: u32 = 2_016;
 /// Longest answer, single or batch; about 300 000 lines of history.
@@ -120,6 +122,12 @@ pub const IDLE_READERS_MAX: usize = 8;
 
 // --- beside a running node ---
 
+/// Unspent outputs of watched scripts that are remembered; about 60 bytes each.
+pub const WATCHED_COINS_MAX: usize = 500_000;
+/// Mempool transactions asked of bitcoind in one batch.
+pub const MEMPOOL_BATCH: usize = 200;
+/// The part of the memory budget that the mempool may take: one in so many.
+pub const MEMPOOL_SHARE: usize = 2;
 /// The part of the memory budget that summaries of scripts may take: one in so many.
 pub const SUMMARY_SHARE: usize = 8;
 

@@ -139,6 +139,17 @@ pub struct OutpointStatus {
     pub spender: Option<(Txid, Confirmation)>,
 }
 
+/// A transaction that came into the mempool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentTx {
+    /// The transaction.
+    pub txid: Txid,
+    /// Satoshi.
+    pub fee: u64,
+    /// Virtual bytes.
+    pub vsize: u32,
+}
+
 /// How far the index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -200,4 +211,11 @@ pub trait Answers: Send + Sync {
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof>;
     /// Funding and spending of an output.
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus>;
+    /// Fee rate in tenths of a satoshi per virtual byte, and the virtual bytes that pay between
+    /// that and the rate before; rates falling.
+    fn fee_histogram(&self) -> Vec<(u64, u64)>;
+    /// Up to `count` transactions that came into the mempool last, newest first.
+    fn recent(&self, count: usize) -> Vec<RecentTx>;
+    /// Something was just sent to bitcoind: its mempool is worth a look.
+    fn mempool_changed(&self);
 }

@@ -4,7 +4,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 
 use crate::ids::{Height, ScriptHash};
-use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_REPLY_BYTES};
+use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::protocol::json::Json;
 use crate::protocol::message::{
     self, BUSY, ErrorObject, HISTORY_TOO_LONG, INTERNAL, INVALID_REQUEST, LIMIT, NODE_ERROR,
@@ -77,8 +77,10 @@ impl Session {
             Method::EstimateFee { blocks, mode } => self.estimate_fee(*blocks, *mode),
             Method::RelayFee => self.relay_fee(),
             Method::MempoolInfo => self.mempool_info(),
-            // both need a mempool of our own, which is a later step
-            Method::FeeHistogram | Method::MempoolRecent => Ok(Json::array([])),
+            Method::FeeHistogram => Ok(reply::fee_histogram(&self.shared.answers.fee_histogram())),
+            Method::MempoolRecent => {
+                Ok(reply::recent(&self.shared.answers.recent(MAX_RECENT_TRANSACTIONS)))
+            }
             // answered while reading, because later lines depend on it
             Method::Version { .. } => Err(ErrorObject::new(INTERNAL, "version came too late")),
             Method::Ping { pong_chars } => Ok(reply::pong(*pong_chars)),

@@ -9,6 +9,7 @@ pub mod follow;
 pub mod live;
 pub mod load;
 pub mod locate;
+pub mod mempool;
 pub mod merge;
 pub mod plan;
 pub mod read;

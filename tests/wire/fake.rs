@@ -124,6 +124,16 @@ impl Answers for FakeIndex {
         }
     }
 
+    fn fee_histogram(&self) -> Vec<(u64, u64)> {
+        vec![]
+    }
+
+    fn recent(&self, _count: usize) -> Vec<hekte::query::answers::RecentTx> {
+        vec![]
+    }
+
+    fn mempool_changed(&self) {}
+
     fn report(&self) -> Value {
         serde_json::json!({ "height": self.tip().height.0 })
     }
