@@ -1,0 +1,120 @@
+//! Unconfirmed payments beside a real bitcoind: seen, chained, spent, replaced, confirmed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::{Duration, Instant};
+
+use bitcoin::OutPoint;
+use bitcoin::consensus::encode::serialize_hex;
+use hekte_testkit::bitcoind::{self, Bitcoind};
+use hekte_testkit::chain::ChainSpec;
+use hekte_testkit::client::Client;
+use hekte_testkit::hekte::Hekte;
+use hekte_testkit::maker::{Maker, Pay};
+use hekte_testkit::model::{self, ScriptHash};
+use hekte_testkit::script::{Kind, Owner, script_pubkey};
+use hekte_testkit::scratch::Scratch;
+use hekte_testkit::wallet::Coin;
+use serde_json::{Value, json};
+
+const HEKTE: &str = env!("CARGO_BIN_EXE_hekte");
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The result; an error is a failure.
+fn get(client: &mut Client, method: &str, params: Value) -> Value {
+    client.call(method, params).expect(method)
+}
+
+/// Asks until the answer is the one expected.
+fn until(client: &mut Client, method: &str, params: Value, expected: &Value) {
+    let start = Instant::now();
+    loop {
+        let answer = get(client, method, params.clone());
+        if answer == *expected {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{method} {params}: {answer}, not {expected}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_payment_is_seen_spent_on_and_confirmed() {
+    if !bitcoind::available("mempool") {
+        return;
+    }
+    let mut node = Bitcoind::start(&[]);
+    let mut maker = Maker::new(&ChainSpec { blocks: 130, ..ChainSpec::default() });
+    for _ in 0..130 {
+        assert!(node.submit(&maker.next_block().block));
+    }
+    let dir = Scratch::new("mempool");
+    let datadir = node.datadir().to_str().unwrap().to_owned();
+    let url = format!("--rpc-url={}", node.rpc.url());
+    let data = format!("--data-dir={}", dir.path().display());
+    let server = Hekte::start(
+        HEKTE,
+        dir.path(),
+        &["--network=regtest", "--bitcoin-dir", &datadir, &url, &data, "--listen=127.0.0.1:0"],
+    );
+    let mut client = server.client();
+    until(&mut client, "blockchain.headers.subscribe", json!([]), &{
+        let header = node.rpc.call("getblockheader", json!([node.tip().to_string(), false]));
+        json!({"height": 130, "hex": header})
+    });
+    let mine = Owner { kind: Kind::P2wpkh, key: 777_777 };
+    let script = script_pubkey(&mut maker.ring, mine);
+    let hash = json!([ScriptHash::of(&script).to_string()]);
+    let start = Instant::now();
+    while client.call("blockchain.scripthash.subscribe", hash.clone()) != Ok(Value::Null) {
+        assert!(start.elapsed() < PATIENCE, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    // a payment to me
+    let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 1_000_000;
+    let coin = *maker.wallet.coins().iter().find(signed).unwrap();
+    let pay = coin.value - 20_000;
+    let tx = maker.loose_tx(&[coin], &[Pay::Owner(mine, pay)]);
+    let txid = tx.compute_txid();
+    let sent = get(&mut client, "blockchain.transaction.broadcast", json!([serialize_hex(&tx)]));
+    assert_eq!(sent, json!(txid.to_string()));
+    let notice = client.notification(PATIENCE).expect("a notification of the payment");
+    let status = model::status([(txid, 0)].into_iter());
+    assert_eq!(notice["params"], json!([hash[0], status]), "{}", server.log());
+    let entry = json!({"fee": 20_000, "height": 0, "tx_hash": txid.to_string()});
+    assert_eq!(get(&mut client, "blockchain.scripthash.get_mempool", hash.clone()), json!([entry]));
+    let balance = get(&mut client, "blockchain.scripthash.get_balance", hash.clone());
+    assert_eq!(balance, json!({"confirmed": 0, "unconfirmed": pay}));
+    let raw = get(&mut client, "blockchain.transaction.get", json!([txid.to_string()]));
+    assert_eq!(raw, json!(serialize_hex(&tx)));
+
+    // spent on, unconfirmed
+    let outpoint = OutPoint { txid, vout: 0 };
+    let next = Coin { outpoint, value: pay, owner: mine, height: 131, coinbase: false };
+    let on = maker.loose_tx(&[next], &[Pay::Owner(mine, pay - 5000)]);
+    get(&mut client, "blockchain.transaction.broadcast", json!([serialize_hex(&on)]));
+    let notice = client.notification(PATIENCE).expect("a notification of the spend");
+    let status = model::status([(txid, 0), (on.compute_txid(), -1)].into_iter());
+    assert_eq!(notice["params"][1], json!(status));
+    let coins = json!([{"height": 0, "tx_hash": on.compute_txid().to_string(), "tx_pos": 0,
+        "value": pay - 5000}]);
+    assert_eq!(get(&mut client, "blockchain.scripthash.listunspent", hash.clone()), coins);
+    assert!(!get(&mut client, "mempool.get_fee_histogram", json!([])).as_array().unwrap().is_empty());
+
+    // the first confirmed, the second not
+    let raw = [serialize_hex(&tx)];
+    node.generate_block("raw(51)", &raw);
+    let notices: Vec<Value> = (0..2).filter_map(|_| client.notification(PATIENCE)).collect();
+    let status = model::status([(txid, 131), (on.compute_txid(), 0)].into_iter());
+    let told = notices.iter().any(|notice| notice["params"] == json!([hash[0], status]));
+    assert!(told, "{notices:?}");
+
+    // everything confirmed
+    node.generate_to_descriptor(1, "raw(51)");
+    let txs = [(txid, 131), (on.compute_txid(), 132)];
+    let status = model::status(txs.into_iter());
+    until(&mut client, "blockchain.scripthash.subscribe", hash.clone(), &json!(status));
+    let balance = json!({"confirmed": pay - 5000, "unconfirmed": 0});
+    assert_eq!(get(&mut client, "blockchain.scripthash.get_balance", hash), balance);
+    node.stop();
+}
