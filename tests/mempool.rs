@@ -79,7 +79,7 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     let sent = get(&mut client, "blockchain.transaction.broadcast", json!([serialize_hex(&tx)]));
     assert_eq!(sent, json!(txid.to_string()));
     let notice = client.notification(PATIENCE).expect("a notification of the payment");
-    let status = model::status([(txid, 0)].into_iter());
+    let status = model::status([(txid, 0)]);
     assert_eq!(notice["params"], json!([hash[0], status]), "{}", server.log());
     let entry = json!({"fee": 20_000, "height": 0, "tx_hash": txid.to_string()});
     assert_eq!(get(&mut client, "blockchain.scripthash.get_mempool", hash.clone()), json!([entry]));
@@ -94,7 +94,7 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     let on = maker.loose_tx(&[next], &[Pay::Owner(mine, pay - 5000)]);
     get(&mut client, "blockchain.transaction.broadcast", json!([serialize_hex(&on)]));
     let notice = client.notification(PATIENCE).expect("a notification of the spend");
-    let status = model::status([(txid, 0), (on.compute_txid(), -1)].into_iter());
+    let status = model::status([(txid, 0), (on.compute_txid(), -1)]);
     assert_eq!(notice["params"][1], json!(status));
     let coins = json!([{"height": 0, "tx_hash": on.compute_txid().to_string(), "tx_pos": 0,
         "value": pay - 5000}]);
@@ -105,14 +105,14 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     let raw = [serialize_hex(&tx)];
     node.generate_block("raw(51)", &raw);
     let notices: Vec<Value> = (0..2).filter_map(|_| client.notification(PATIENCE)).collect();
-    let status = model::status([(txid, 131), (on.compute_txid(), 0)].into_iter());
+    let status = model::status([(txid, 131), (on.compute_txid(), 0)]);
     let told = notices.iter().any(|notice| notice["params"] == json!([hash[0], status]));
     assert!(told, "{notices:?}");
 
     // everything confirmed
     node.generate_to_descriptor(1, "raw(51)");
     let txs = [(txid, 131), (on.compute_txid(), 132)];
-    let status = model::status(txs.into_iter());
+    let status = model::status(txs);
     until(&mut client, "blockchain.scripthash.subscribe", hash.clone(), &json!(status));
     let balance = json!({"confirmed": pay - 5000, "unconfirmed": 0});
     assert_eq!(get(&mut client, "blockchain.scripthash.get_balance", hash), balance);
