@@ -1,4 +1,4 @@
-//! The program: reads the command line, starts logging, does what was asked, ends with an exit code.
+//! The program: reads the command line, starts logging, does what was asked, gives an exit code.
 
 use std::process::ExitCode;
 

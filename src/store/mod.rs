@@ -2,7 +2,9 @@
 
 pub mod error;
 pub mod items;
+pub mod moment;
 pub mod open;
 pub mod run;
+pub mod stream;
 pub mod tables;
 pub mod write;
