@@ -126,11 +126,7 @@ impl Driver {
             let tree = scan_all(&self.loader, &self.params)?;
             let plan = match &self.node {
                 Some(node) => {
-                    let plan = self.patiently(|| {
-                        // the tree is given away, so it is scanned again after a failure
-                        Ok(node.tip_height()?)
-                    })?;
-                    if plan.is_none() {
+                    if self.patiently(|| node.tip_height())?.is_none() {
                         return Ok(false);
                     }
                     Plan::by_node(tree, node, HASHES_PER_BATCH)?
