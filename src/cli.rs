@@ -45,7 +45,8 @@ pub enum Command {
 
 /// An Electrum server that reads the files bitcoind already wrote.
 #[derive(Debug, Parser)]
-#[command(name = "hekte", bin_name = "hekte", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "hekte", bin_name = "hekte", version)]
+#[command(after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -1,6 +1,6 @@
-//! Everything together: opens what is needed, starts the sync thread and the server, stops them in order.
+//! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +36,9 @@ use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig, Shared as Sessions};
 use crate::store::tables::State;
-use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
+use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
+use crate::sync::folder::{lock, remove_index};
 use crate::sync::live::NewTip;
 use crate::sync::load::BlockLoader;
 use crate::sync::mempool::MempoolSync;
@@ -69,42 +70,6 @@ pub fn run(config: &Config) -> Result<()> {
     notify::stopping();
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome
-}
-
-/// Takes the index for this process. The lock is the kernel's: it ends with the process, however
-/// that ends.
-fn lock(folder: &Path) -> Result<File> {
-    let at = |error: std::io::Error| {
-        Error::NoPermission(format!(
-            "{}: the data folder cannot be used ({error}); make it and give it to hekte's user, \
-             or choose another with --data-dir",
-            folder.display()
-        ))
-    };
-    fs::create_dir_all(folder).map_err(at)?;
-    let file = File::create(folder.join("lock")).map_err(at)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::TryAgain(format!(
-            "{}: another hekte is using this index; stop it first, or choose another --data-dir",
-            folder.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(at(error)),
-    }
-}
-
-fn remove_index(folder: &Path) -> Result<()> {
-    warn!("--rebuild: removing the index in {}", folder.display());
-    for file in [INDEX_FILE, BULK_FILE] {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let path = folder.join(format!("{file}{suffix}"));
-            if path.exists() {
-                fs::remove_file(&path)
-                    .map_err(|error| Error::Io(format!("{}: {error}", path.display())))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {

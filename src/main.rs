@@ -1,4 +1,4 @@
-//! The program: reads the command line, starts logging, does what was asked, ends with an exit code.
+//! The program: reads the command line, starts logging, does what was asked, gives an exit code.
 
 use std::process::ExitCode;
 
@@ -33,7 +33,8 @@ fn run(command: &Command, config: &Config) -> Result<ExitCode> {
         Command::Run => daemon::run(config)?,
         Command::Check { json } => {
             let report = check::run(config);
-            println!("{}", if *json { report.json() } else { report.to_string() });
+            let text = if *json { report.json() } else { report.to_string() };
+            println!("{}", text.trim_end());
             return Ok(ExitCode::from(report.code()));
         }
         Command::Status { json } => {

@@ -72,7 +72,10 @@ export APT_CONFIG="$apt/apt.conf"
 
 say "fetching bitcoin-knots and its libraries from $mirror (sid), once"
 apt-get update >"$apt/update.log" 2>&1 ||
-    { tail -n 5 "$apt/update.log" >&2; die "apt-get update of sid failed (network? keyring too old?)"; }
+    {
+        tail -n 5 "$apt/update.log" >&2
+        die "apt-get update of sid failed (network? keyring too old?)"
+    }
 # apt-get update can exit 0 although it fetched nothing
 apt-cache show bitcoin-knots >/dev/null 2>&1 ||
     { tail -n 5 "$apt/update.log" >&2; die "no package bitcoin-knots for $arch in $mirror sid"; }

@@ -1,4 +1,4 @@
-//! Records of a blk or rev file: magic, length, bytes; found by hopping, and by searching after rubbish.
+//! Records of a blk or rev file: magic, length, bytes; found by hopping, after rubbish by search.
 
 use crate::error::{Error, Result};
 use crate::limits::HOP_WINDOW_BYTES;

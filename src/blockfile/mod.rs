@@ -1,4 +1,4 @@
-//! bitcoind's blk, rev and xor files: bytes, frames and undo records, trusted no further than checked.
+//! bitcoind's blk, rev and xor files: bytes, frames, undo records; trusted as far as checked.
 
 pub mod dir;
 pub mod frames;

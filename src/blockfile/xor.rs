@@ -20,8 +20,8 @@ impl XorKey {
             Ok(bytes) => match bytes.try_into() {
                 Ok(key) => Ok(XorKey(key)),
                 Err(bytes) => Err(Error::Data(format!(
-                    "{}: {} bytes long where a key has 8; it is not bitcoind's xor.dat, or was cut. \
-                     Restore it: without the right key no block can be read",
+                    "{}: {} bytes long where a key has 8; it is not bitcoind's xor.dat, or was \
+                     cut. Restore it: without the right key no block can be read",
                     path.display(),
                     bytes.len()
                 ))),

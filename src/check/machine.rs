@@ -166,8 +166,7 @@ fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
 
 /// True if an Electrum server of our name answers there.
 fn answers_as(mut address: SocketAddr, our_name: &str) -> bool {
-    const QUESTION: &[u8] =
-        b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server.version\",\"params\":[\"hekte check\",\"1.4\"]}\n";
+    const QUESTION: &[u8] = br#"{"id":0,"method":"server.version","params":["hekte check","1.4"]}"#;
     let patience = Duration::from_secs(2);
     if address.ip().is_unspecified() {
         let here: std::net::IpAddr =
@@ -178,6 +177,7 @@ fn answers_as(mut address: SocketAddr, our_name: &str) -> bool {
         let mut stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_read_timeout(Some(patience))?;
         stream.write_all(QUESTION)?;
+        stream.write_all(b"\n")?;
         let mut line = String::new();
         BufReader::new(stream.take(4096)).read_line(&mut line)?;
         Ok(line)

@@ -132,7 +132,8 @@ fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf])
         remedy.push_str(&format!("; setfacl -m u:{us}:x {}", quoted(parent)));
     }
     format!(
-        "cannot read {}: {} is {}, and we are {us} -> run hekte as user {owner}, or as root: {remedy}",
+        "cannot read {}: {} is {}, and we are {us} -> run hekte as user {owner}, or as root: \
+         {remedy}",
         path.display(),
         if subject == path { "it".into() } else { subject.display().to_string() },
         owner_and_mode(subject),

@@ -1,4 +1,4 @@
-//! One block with its undo data to rows: what each transaction touches, its length, the Merkle nodes.
+//! One block with its undo data to rows: what each transaction touches, its length, Merkle nodes.
 
 use crate::blockfile::dir::FilePos;
 use crate::hash::{merkle_level_up, merkle_node};

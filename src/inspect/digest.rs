@@ -1,5 +1,5 @@
-//! One hash over the logical content of an index: the same for the same chain, whatever the memory,
-//! the interruptions, the reorgs and the order in which blocks stood in the files.
+//! One hash over the logical content of an index: the same for the same chain, whatever the
+//! memory, the interruptions, the reorgs and the order in which blocks stood in the files.
 
 use std::fmt;
 
@@ -51,7 +51,13 @@ pub fn of_config(config: &Config, height: Option<u32>) -> Result<IndexDigest> {
 /// Digest up to `height`, or up to the last stored block.
 pub fn digest(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     // one read transaction, so that a running server may go on writing
-    let tx = db.conn.unchecked_transaction().map_err(|error| db.error(error))?;
+    db.begin_read()?;
+    let outcome = digest_of_moment(db, height);
+    db.end_read()?;
+    outcome
+}
+
+fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     let state = db.state()?;
     let Some(last) = state.height() else {
         return Err(Error::NoInput(format!("{}: holds no blocks yet", db.path.display())));
@@ -69,7 +75,6 @@ pub fn digest(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     for kind in RunKind::ALL {
         hash_postings(db, kind, txs, &mut hasher)?;
     }
-    drop(tx);
     Ok(IndexDigest { hash: hasher.finalize().into(), height, txs: txs.0 })
 }
 

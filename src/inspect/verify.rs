@@ -69,7 +69,7 @@ pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
     if verdict.note("a consistent moment", db.begin_read()).is_none() {
         return verdict;
     }
-    verdict.note("pages of the database", quick_check(db));
+    verdict.note("pages of the database", db.quick_check());
     if let Some(state) = verdict.note("state", db.state()) {
         verdict.note("headers and first transactions", check_blocks(db, &state, params));
         verdict.note("transaction lengths", check_lens(db, &state));
@@ -86,14 +86,6 @@ pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
 
 fn broken<T>(db: &Db, what: impl fmt::Display) -> Result<T> {
     Err(crate::store::error::damaged(&db.path, what))
-}
-
-fn quick_check(db: &Db) -> Result<()> {
-    let outcome: String = db
-        .conn
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| db.error(error))?;
-    if outcome == "ok" { Ok(()) } else { broken(db, outcome) }
 }
 
 fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Inner nodes of the Merkle tree over all header hashes, so that a `cp_height` proof costs a handful
-//! of hashes at any chain length (protocol basics, "Header proof").
+//! Inner nodes of the Merkle tree over all header hashes, so that a `cp_height` proof costs a
+//! handful of hashes at any chain length (protocol basics, "Header proof").
 
 use crate::hash::{merkle_branch, merkle_lift, merkle_node, merkle_root};
 use crate::ids::Height;

@@ -1,4 +1,4 @@
-//! Every block of the served chain in 16 bytes: first txnum, position, and a tag that tells a wrong one.
+//! Every block of the served chain in 16 bytes: first txnum, position, and a tag to check it by.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Finished JSON text, written directly: a history as a tree of values would cost six times as much.
+//! Finished JSON text, written directly: a history as a tree of values would cost six times more.
 
 use std::fmt::Write;
 

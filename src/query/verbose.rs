@@ -1,5 +1,5 @@
-//! A transaction decoded in the shape of bitcoind's `getrawtransaction` (Core rpc/rawtransaction.cpp),
-//! for when no bitcoind can be asked.
+//! A transaction decoded in the shape of bitcoind's `getrawtransaction` (Core
+//! rpc/rawtransaction.cpp), for when no bitcoind can be asked.
 
 use bitcoin::consensus::deserialize;
 use bitcoin::{Address, Network, Script, Transaction, TxIn, TxOut};

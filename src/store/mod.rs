@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod items;
+pub mod moment;
 pub mod open;
 pub mod run;
 pub mod stream;

@@ -1,4 +1,4 @@
-//! Opening a database: its settings per phase, its identity, its version. Open or refuse, never guess.
+//! Opening a database: settings per phase, identity, version. Open or refuse, never guess.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,8 +35,8 @@ pub enum Mode {
 /// A connection and the path for its error messages.
 #[derive(Debug)]
 pub struct Db {
-    /// The connection.
-    pub conn: Connection,
+    /// The connection; SQL is written in this folder only.
+    pub(super) conn: Connection,
     /// The file.
     pub path: PathBuf,
 }

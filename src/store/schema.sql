@@ -1,4 +1,4 @@
--- Tables of index.sqlite and of bulk.sqlite; the bytes of each data column are in docs/store-format.md.
+-- Tables of index.sqlite and of bulk.sqlite; docs/store-format.md draws the bytes of each column.
 
 -- the network the database was made for; one row
 CREATE TABLE network (

@@ -264,15 +264,3 @@ impl Db {
         }
     }
 }
-
-impl Db {
-    /// Begins a read transaction; its moment is that of the first read.
-    pub fn begin_read(&self) -> Result<()> {
-        self.conn.execute_batch("BEGIN").map_err(|error| self.error(error))
-    }
-
-    /// Ends it.
-    pub fn end_read(&self) -> Result<()> {
-        self.conn.execute_batch("ROLLBACK").map_err(|error| self.error(error))
-    }
-}

@@ -1,4 +1,4 @@
-//! The first build: blocks to batches, batches to runs in a disposable database, runs to one base run.
+//! The first build: blocks to batches, batches to runs in a disposable database, runs to one run.
 
 use std::fs;
 use std::path::{Path, PathBuf};

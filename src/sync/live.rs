@@ -1,4 +1,4 @@
-//! The index beside a running node: the newest blocks in memory, older ones in runs, one moment published.
+//! The index beside a running node: newest blocks in memory, older ones in runs, one published.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod bulk;
 pub mod compact;
 pub mod driver;
+pub mod folder;
 pub mod follow;
 pub mod live;
 pub mod load;

@@ -31,14 +31,19 @@ impl NodeCalls for FakeNode {
                 return refuse(-26, "min relay fee not met, 100 < 141");
             }
             ("submitpackage", [Value::Array(list)]) if list.len() == 2 => {
-                r#"{"package_msg":"transaction failed","tx-results":{"w1":{"txid":"t1","error":"bad-txns"},"w2":{"txid":"t2"}}}"#
+                r#"{"package_msg":"transaction failed",
+                    "tx-results":{"w1":{"txid":"t1","error":"bad-txns"},"w2":{"txid":"t2"}}}"#
             }
             ("submitpackage", [Value::Array(list)]) if list.len() == 3 => {
                 r#"{"package_msg":"success","tx-results":{}}"#
             }
             ("submitpackage", _) => return refuse(-32601, "Method not found"),
             ("testmempoolaccept", _) => {
-                r#"[{"txid":"t1","wtxid":"w1","allowed":true,"vsize":100,"fees":{"base":0.00000100}},{"txid":"t2","wtxid":"w2","allowed":false,"reject-reason":"dust","reject-details":"dust, too small"},{"txid":"t3","wtxid":"w3","package-error":"package-not-sorted"}]"#
+                r#"[{"txid":"t1","wtxid":"w1","allowed":true,
+                        "vsize":100,"fees":{"base":0.00000100}},
+                    {"txid":"t2","wtxid":"w2","allowed":false,
+                        "reject-reason":"dust","reject-details":"dust, too small"},
+                    {"txid":"t3","wtxid":"w3","package-error":"package-not-sorted"}]"#
             }
             ("estimatesmartfee", [target, ..]) if *target == json!(1008) => {
                 r#"{"errors":["Insufficient data or no feerate found"],"blocks":1008}"#
@@ -48,7 +53,8 @@ impl NodeCalls for FakeNode {
             }
             ("estimatesmartfee", _) => r#"{"feerate":0.00012340,"blocks":2}"#,
             ("getmempoolinfo", _) => {
-                r#"{"loaded":true,"size":5,"mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100}"#
+                r#"{"loaded":true,"size":5,
+                    "mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100}"#
             }
             _ => return refuse(-32601, "Method not found"),
         };

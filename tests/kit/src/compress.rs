@@ -1,4 +1,4 @@
-//! How bitcoind shortens numbers, amounts and scripts in undo files (Core, compressor and serialize).
+//! How bitcoind shortens numbers, amounts and scripts in undo files (compressor, serialize).
 //!
 //! Written for itself, so that the reading side is tested against something other than itself.
 

@@ -1,4 +1,4 @@
-//! Answers to Electrum's questions worked out the long way: hash maps, full hashes, a real UTXO set.
+//! Answers to Electrum's questions worked out the long way: hash maps, full hashes, real UTXOs.
 //!
 //! Takes nothing but blocks in height order, so it works for real chains and knows neither the
 //! generator nor undo data. Not indexed: outputs whose script begins with 0x6a, and the coinbase of

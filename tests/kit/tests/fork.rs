@@ -1,4 +1,4 @@
-//! Chains made by hand: reorganisations, chosen payments, loose transactions, all before a real node.
+//! Chains made by hand: reorganisations, chosen payments, loose transactions, before a real node.
 
 use std::time::Duration;
 

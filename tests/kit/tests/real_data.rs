@@ -1,6 +1,6 @@
 //! The kit against public chain data, where `HEKTE_REALDATA` names a folder of it.
 //!
-//! Expected there: `core-dirs/NAME/blocks` written by Bitcoin Core, `chains/mainnet_0-4521.blk.dat`,
+//! Expected there: `core-dirs/NAME/blocks` by Bitcoin Core, `chains/mainnet_0-4521.blk.dat`,
 //! and `blocks/NET-HEIGHT-HASH.{bin,prevouts.bin,undo.bin}` (see each test).
 
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ use hekte_testkit::rpc::Rpc;
 
 const USAGE: &str = "chaingen --out DIR [--seed N] [--blocks N] [--txs-per-block N] [--stale N]
          [--xor] [--max-file SIZE] [--shape mixed|bench] [--submit URL COOKIEFILE]
-Writes DIR/regtest/blocks. SIZE in bytes or with K, M, G. --submit also sends each block to a node.";
+Writes DIR/regtest/blocks. SIZE in bytes or with K, M, G. --submit also sends blocks to a node.";
 
 struct Args {
     out: Option<PathBuf>,

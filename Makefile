@@ -1,0 +1,40 @@
+# The only door: each target is one thing to do with the project; `make` alone lists them.
+
+PREFIX ?= /usr/local
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help build check test demo bench install clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## the program, optimised, as target/release/hekte
+	$(CARGO) build --locked --release
+
+check: ## format, lints and the house rules, in a minute or two
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --locked --test tidy
+
+test: ## everything: fetches what the tests need, then runs them all
+	tests/prepare.sh
+	$(CARGO) test --locked --workspace
+
+demo: ## makes a small chain, indexes it, serves it, asks it what the README asks
+	demo/run.sh
+
+bench: ## how fast and how small, beside reading and hashing alone; minutes
+	$(CARGO) run --locked --release -p hekte-testkit --bin bench
+
+install: build ## program, unit and example configuration below PREFIX and DESTDIR
+	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte
+	install -D -m 0644 systemd/hekte.service $(DESTDIR)/etc/systemd/system/hekte.service
+	sed -i 's|/usr/local/bin/hekte|$(PREFIX)/bin/hekte|' \
+	    $(DESTDIR)/etc/systemd/system/hekte.service
+	[ -e $(DESTDIR)/etc/hekte/hekte.toml ] || \
+	    install -D -m 0644 systemd/hekte.toml $(DESTDIR)/etc/hekte/hekte.toml
+
+clean: ## removes everything that was built or fetched
+	$(CARGO) clean

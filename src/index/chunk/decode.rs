@@ -1,0 +1,82 @@
+//! Chunks back to postings; bytes are not trusted, even behind a checksum that fits.
+
+use crate::ids::{Prefix, TxNum};
+use crate::index::bits::BitReader;
+
+use super::{ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row};
+
+/// Reads the postings of a chunk; an item is `None` once where the bytes do not fit.
+#[derive(Clone, Debug)]
+pub struct ChunkDecoder<'a> {
+    reader: BitReader<'a>,
+    first: u32,
+    k: u32,
+    width: u32,
+    /// Postings not yet read, and those of them in the present group.
+    left: u32,
+    group_left: u32,
+    gap_k: u32,
+    prefix: u64,
+    txnum: u32,
+}
+
+/// A chunk whose bytes are not what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("damaged chunk")]
+pub struct DamagedChunk;
+
+impl<'a> ChunkDecoder<'a> {
+    /// Checks the checksum and starts at the first posting. `first` is the run's first txnum.
+    pub fn new(key: ChunkKey, bytes: &'a [u8], first: TxNum) -> Result<Self, DamagedChunk> {
+        let row = open_row(key.0, bytes).ok_or(DamagedChunk)?;
+        let (&[low, high, k, width], groups) =
+            row.split_first_chunk::<HEADER_BYTES>().ok_or(DamagedChunk)?;
+        if u32::from(k) > PREFIX_BITS || u32::from(width) > TXNUM_BITS {
+            return Err(DamagedChunk);
+        }
+        Ok(ChunkDecoder {
+            reader: BitReader::new(groups),
+            first: first.0,
+            k: u32::from(k),
+            width: u32::from(width),
+            left: u32::from(u16::from_le_bytes([low, high])),
+            group_left: 0,
+            gap_k: 0,
+            prefix: key.prefix().0,
+            txnum: 0,
+        })
+    }
+
+    #[inline]
+    fn step(&mut self) -> Option<Posting> {
+        if self.group_left == 0 {
+            let gap = self.reader.rice(self.k, PREFIX_BITS)?;
+            self.prefix = self.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
+            self.group_left = self.reader.gamma()?;
+            let offset = self.reader.bits(self.width)? as u32;
+            self.txnum = self.first.checked_add(offset)?;
+            if self.group_left > 1 {
+                self.gap_k = self.reader.bits(K_BITS)? as u32;
+            }
+        } else {
+            let gap = u32::try_from(self.reader.rice(self.gap_k, TXNUM_BITS)?).ok()?;
+            self.txnum = self.txnum.checked_add(gap)?.checked_add(1)?;
+        }
+        self.group_left -= 1;
+        Some(Posting { prefix: Prefix(self.prefix), txnum: TxNum(self.txnum) })
+    }
+}
+
+impl Iterator for ChunkDecoder<'_> {
+    type Item = Result<Posting, DamagedChunk>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let posting = self.step().ok_or(DamagedChunk);
+        if posting.is_err() {
+            self.left = 0;
+        }
+        Some(posting)
+    }
+}
