@@ -38,6 +38,8 @@ pub struct Build<'a> {
     pub plan: &'a Plan,
     /// Postings that may be held in memory.
     pub batch_postings: usize,
+    /// Bytes that the merge writes in one transaction.
+    pub slice_bytes: u64,
     /// Threads that read and hash.
     pub threads: usize,
     /// Where to report.
@@ -238,7 +240,8 @@ impl Build<'_> {
             let sources: Vec<RunInfo> =
                 bulk.runs()?.into_iter().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
-            let merged = merge_runs(&bulk, &sources, main, kind, range, |prefix| {
+            let slice = self.slice_bytes;
+            let merged = merge_runs(&bulk, &sources, main, (kind, range), slice, |prefix| {
                 self.report_merge(kind, prefix)
             });
             match merged {

@@ -5,7 +5,7 @@ use log::info;
 use crate::error::Result;
 use crate::ids::TxNum;
 use crate::index::chunk::TxRange;
-use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
+use crate::limits::{MERGE_FAN_IN, MERGE_SLICE_BYTES, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
 use crate::store::tables::{RunInfo, RunKind, State};
 
@@ -61,7 +61,7 @@ pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
         let range = TxRange { first, end };
-        merge_runs(db, &sources, db, kind, range, |_| Ok(()))?;
+        merge_runs(db, &sources, db, (kind, range), MERGE_SLICE_BYTES, |_| Ok(()))?;
         let mut state = db.state()?;
         state.generation += 1;
         let change = db.change()?;

@@ -13,7 +13,7 @@ use crate::blockfile::dir::Kind;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
-use crate::limits::{CATCH_UP_BLOCKS, HASHES_PER_BATCH};
+use crate::limits::{CATCH_UP_BLOCKS, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
 use crate::live::shared::{HeaderSource, Shared};
 use crate::node::chain::TipWait;
 use crate::node::rpc::Rpc;
@@ -151,6 +151,7 @@ impl Driver {
                 loader: &self.loader,
                 plan: &plan,
                 batch_postings: self.batch_postings,
+                slice_bytes: MERGE_SLICE_BYTES,
                 threads: self.threads,
                 progress: &self.progress,
             };

@@ -4,7 +4,6 @@ use crate::error::Result;
 use crate::ids::Prefix;
 use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
-use crate::limits::MERGE_SLICE_BYTES;
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::tables::{RunInfo, RunKind};
@@ -18,8 +17,8 @@ pub fn merge_runs(
     from: &Db,
     sources: &[RunInfo],
     into: &Db,
-    kind: RunKind,
-    range: TxRange,
+    (kind, range): (RunKind, TxRange),
+    slice_bytes: u64,
     mut progress: impl FnMut(Prefix) -> Result<()>,
 ) -> Result<RunInfo> {
     let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
@@ -38,5 +37,5 @@ pub fn merge_runs(
     let streams = sources.iter().map(|run| from.stream(*run, start)).collect();
     let merged = Merge::new(streams)?;
     progress(start)?;
-    fill_in_slices(into, target, merged, expected, MERGE_SLICE_BYTES, progress)
+    fill_in_slices(into, target, merged, expected, slice_bytes, progress)
 }
