@@ -234,7 +234,7 @@ impl Answers for Engine {
         let Some((funder, place)) = reader.find(&txid)?.last().copied() else {
             return Ok(OutpointStatus::default());
         };
-        let script = match reader.tx(&place)?.outputs().nth(outpoint.vout as usize) {
+        let script = match reader.tx(&place)?.0.outputs().nth(outpoint.vout as usize) {
             Some(output) => output.script.to_vec(),
             None => return Ok(OutpointStatus::default()),
         };
@@ -256,9 +256,9 @@ impl Answers for Engine {
                 )));
             }
             let place = reader.place(*txnum)?;
-            let tx = reader.tx(&place)?;
+            let (tx, spender) = reader.tx(&place)?;
             if tx.inputs().any(|input| *input.txid == txid && input.vout == outpoint.vout) {
-                let spender = Txid::from_byte_array(tx.txid());
+                let spender = Txid::from_byte_array(spender);
                 status.spender = Some((spender, Confirmation::Block(place.height)));
                 break;
             }

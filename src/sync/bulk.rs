@@ -225,7 +225,13 @@ impl Build<'_> {
     /// Merges the bulk runs into the main database and deletes the bulk file.
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
         self.progress.enter(Stage::Merging);
-        if !self.bulk_path().exists() {
+        let bulk = match self.bulk_path().exists() {
+            true => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
+            false => None,
+        };
+        let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;
+        let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
+        let Some(bulk) = bulk.filter(|_| whole) else {
             warn!("the runs to be merged are gone; beginning anew");
             let state = roll_back(main, 0)?;
             let state = State { phase: Phase::Building, ..state };
@@ -233,12 +239,11 @@ impl Build<'_> {
             change.set_state(&state)?;
             change.commit()?;
             return Ok(state);
-        }
-        let bulk = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+        };
         let range = TxRange { first: TxNum(0), end: TxNum(state.txs) };
         for kind in RunKind::ALL {
             let sources: Vec<RunInfo> =
-                bulk.runs()?.into_iter().filter(|run| run.kind == kind).collect();
+                runs.iter().copied().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
             let slice = self.slice_bytes;
             let merged = merge_runs(&bulk, &sources, main, (kind, range), slice, |prefix| {

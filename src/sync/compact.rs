@@ -11,23 +11,30 @@ use crate::store::tables::{RunInfo, RunKind, State};
 
 use super::merge::merge_runs;
 
-/// Takes away what an interrupted merge left: unfinished runs, and runs that a finished one
-/// replaces.
-pub fn clean_up(db: &Db) -> Result<()> {
-    let runs = db.runs()?;
-    let change = db.change()?;
-    for run in &runs {
-        let covered = runs.iter().any(|other| {
+/// The complete runs that no other one replaces: after an interrupted merge both the small ones
+/// and the one that they were merged to are there.
+pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
+    let replaced = |run: &RunInfo| {
+        runs.iter().any(|other| {
             other.complete
                 && other.kind == run.kind
                 && other.id != run.id
                 && other.range.first <= run.range.first
                 && run.range.end <= other.range.end
                 && (other.range != run.range || other.id > run.id)
-        });
-        if covered || !run.complete {
-            change.drop_run(run.id)?;
-        }
+        })
+    };
+    runs.iter().filter(|run| run.complete && !replaced(run)).copied().collect()
+}
+
+/// Takes away what an interrupted merge left: unfinished runs, and runs that a finished one
+/// replaces.
+pub fn clean_up(db: &Db) -> Result<()> {
+    let runs = db.runs()?;
+    let kept = in_force(&runs);
+    let change = db.change()?;
+    for run in runs.iter().filter(|run| !kept.contains(run)) {
+        change.drop_run(run.id)?;
     }
     change.commit()
 }
