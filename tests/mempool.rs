@@ -11,8 +11,8 @@ use hekte_testkit::client::Client;
 use hekte_testkit::hekte::Hekte;
 use hekte_testkit::maker::{Maker, Pay};
 use hekte_testkit::model::{self, ScriptHash};
-use hekte_testkit::script::{Kind, Owner, script_pubkey};
 use hekte_testkit::scratch::Scratch;
+use hekte_testkit::script::{Kind, Owner, script_pubkey};
 use hekte_testkit::wallet::Coin;
 use serde_json::{Value, json};
 
@@ -99,7 +99,9 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     let coins = json!([{"height": 0, "tx_hash": on.compute_txid().to_string(), "tx_pos": 0,
         "value": pay - 5000}]);
     assert_eq!(get(&mut client, "blockchain.scripthash.listunspent", hash.clone()), coins);
-    assert!(!get(&mut client, "mempool.get_fee_histogram", json!([])).as_array().unwrap().is_empty());
+    assert!(
+        !get(&mut client, "mempool.get_fee_histogram", json!([])).as_array().unwrap().is_empty()
+    );
 
     // the first confirmed, the second not
     let raw = [serialize_hex(&tx)];

@@ -34,9 +34,16 @@ pub struct Frames<'a> {
     trailer: u32,
     at: u64,
     in_line: bool,
+    /// Where the record before `at` begins. Its length decided where to look next: if there is
+    /// nothing, that record may be torn or its length damaged, and hide others.
+    last: Option<u64>,
     skipped: u64,
     window: Window,
 }
+
+/// Bytes at the end of a record that are not all zero in a whole one, as good as always: a block
+/// ends with a script and a lock time, an undo record with a checksum.
+const END_BYTES: usize = 64;
 
 /// Bytes of the file around the place of interest.
 #[derive(Default)]
@@ -57,7 +64,8 @@ impl<'a> Frames<'a> {
         trailer: u32,
     ) -> Self {
         let window = Window::default();
-        Frames { dir, kind, file, magic, lens, trailer, at: 0, in_line: true, skipped: 0, window }
+        let (at, in_line, last, skipped) = (0, true, None, 0);
+        Frames { dir, kind, file, magic, lens, trailer, at, in_line, last, skipped, window }
     }
 
     /// Bytes passed over because they were no record; preallocated zeros do not count.
@@ -86,19 +94,24 @@ impl<'a> Frames<'a> {
         loop {
             let magic = self.magic;
             let head = self.peek(self.at, FRAME_HEADER_BYTES as usize)?;
-            let Some((found, len)) = split_head(head) else {
-                return Ok(None);
-            };
-            if found == magic && self.lens.0 <= len && len <= self.lens.1 {
+            if let Some((found, len)) = split_head(head)
+                && found == magic
+                && (self.lens.0..=self.lens.1).contains(&len)
+            {
                 return self.frame_here(len).map(Some);
             }
-            if self.only_zeros_follow()? {
+            let end = self.only_zeros_follow()?;
+            if end && self.last_is_whole()? {
                 return Ok(None);
             }
             self.in_line = false;
-            if !self.search()? {
+            let wrong = self.at;
+            let from = self.last.take().unwrap_or(wrong);
+            if !self.search(from + 1, if end { wrong } else { u64::MAX })? {
+                self.skipped += if end { 0 } else { self.at - wrong };
                 return Ok(None);
             }
+            self.skipped += if self.at < wrong { self.at - from } else { self.at - wrong };
         }
     }
 
@@ -106,6 +119,7 @@ impl<'a> Frames<'a> {
     pub fn reject(&mut self, frame: Frame) {
         self.at = u64::from(frame.offset) - u64::from(FRAME_HEADER_BYTES) + 1;
         self.in_line = false;
+        self.last = None;
         self.skipped += 1;
     }
 
@@ -116,6 +130,7 @@ impl<'a> Frames<'a> {
             Error::Data(format!("{}: longer than the 4 GiB hekte reads", path.display()))
         })?;
         let frame = Frame { offset, len, in_line: self.in_line };
+        self.last = Some(self.at);
         self.at = start + u64::from(len) + u64::from(self.trailer);
         self.in_line = true;
         Ok(frame)
@@ -138,24 +153,39 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Moves to the next magic behind the present place; `false` if there is none.
-    fn search(&mut self) -> Result<bool> {
+    /// Whether the last record seems to reach to where we are: not if the file ends before, nor if
+    /// it ends with zeros, as one does whose length leads into preallocated space.
+    fn last_is_whole(&self) -> Result<bool> {
+        if self.last.is_none() {
+            return Ok(true);
+        }
+        let mut end = [0; END_BYTES];
+        let Some(at) = self.at.checked_sub(END_BYTES as u64) else {
+            return Ok(true);
+        };
+        let filled = self.dir.read(self.kind, self.file, at, &mut end, Raw::Yes)?;
+        Ok(filled == END_BYTES && end != [0; END_BYTES])
+    }
+
+    /// Moves to the first magic at or behind `from` and before `until`; if there is none, to the
+    /// end of what was searched: `false`.
+    fn search(&mut self, from: u64, until: u64) -> Result<bool> {
         let magic = self.magic;
-        let from = self.at;
-        let mut at = from + 1;
-        loop {
+        let mut at = from;
+        while at < until {
             let bytes = self.peek(at, HOP_WINDOW_BYTES)?;
-            if bytes.len() < magic.len() {
-                self.skipped += at - from;
-                return Ok(false);
-            }
             if let Some(found) = bytes.windows(magic.len()).position(|place| place == magic) {
                 self.at = at + found as u64;
-                self.skipped += self.at - from;
-                return Ok(true);
+                return Ok(self.at < until);
+            }
+            if bytes.len() < HOP_WINDOW_BYTES {
+                at += bytes.len() as u64;
+                break;
             }
             at += (bytes.len() - magic.len() + 1) as u64;
         }
+        self.at = at.max(self.at);
+        Ok(false)
     }
 }
 

@@ -44,18 +44,23 @@ impl RevFile {
             let at = u64::from(frame.offset);
             let head = frames.peek(at, 9.min(frame.len as usize))?;
             let txs = Cursor::new(head).compact_size("").unwrap_or(u64::MAX);
-            let Some(txs) = u32::try_from(txs).ok().filter(|txs| *txs <= frame.len) else {
-                frames.reject(frame);
-                continue;
-            };
-            if frame.len == 1 && txs == 0 {
-                let sum = frames.peek(at + 1, CHECKSUM_BYTES)?;
-                if let Ok(sum) = sum.try_into() {
-                    empty.insert(sum, frame.offset);
+            match u32::try_from(txs).ok().filter(|txs| *txs <= frame.len) {
+                Some(0) if frame.len == 1 => {
+                    let sum = frames.peek(at + 1, CHECKSUM_BYTES)?;
+                    if let Ok(sum) = sum.try_into() {
+                        empty.insert(sum, frame.offset);
+                    }
                 }
-                continue;
+                Some(txs) => records.push(Record { offset: frame.offset, len: frame.len, txs }),
+                None => {
+                    frames.reject(frame);
+                    continue;
+                }
             }
-            records.push(Record { offset: frame.offset, len: frame.len, txs });
+            if !frame.in_line {
+                // only its checksum will tell whether it is one: others may begin inside of it
+                frames.reject(frame);
+            }
         }
         Ok(RevFile { file, records, empty, next: 0 })
     }

@@ -52,6 +52,11 @@ impl ChunkKey {
         ChunkKey((prefix.0 << SEQUENCE_BITS) as i64)
     }
 
+    /// The largest key of a chunk that begins with `prefix`.
+    pub fn last_of(prefix: Prefix) -> ChunkKey {
+        ChunkKey(ChunkKey::first_of(prefix).0 | ((1 << SEQUENCE_BITS) - 1))
+    }
+
     /// The chunk's first prefix.
     pub fn prefix(self) -> Prefix {
         Prefix(self.0 as u64 >> SEQUENCE_BITS)

@@ -20,6 +20,7 @@ use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
 use crate::sync::bulk::INDEX_FILE;
+use crate::sync::compact::in_force;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +131,7 @@ fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Resul
 }
 
 fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
-    let runs = db.runs()?;
-    let runs = runs.into_iter().filter(|run| run.kind == kind && run.complete);
+    let runs = in_force(&db.runs()?).into_iter().filter(|run| run.kind == kind);
     let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0), STREAM_PAGES)).collect())?;
     for posting in merged {
         let posting = posting?;

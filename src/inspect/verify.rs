@@ -14,6 +14,7 @@ use crate::store::open::{Db, Mode};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
 use crate::sync::bulk::{INDEX_FILE, tiles};
+use crate::sync::compact::in_force;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +77,7 @@ pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
         for table in [ItemTable::Nodes, ItemTable::Positions] {
             verdict.note(table.name(), db.each_row(table, |_, _| Ok(())));
         }
-        if let Some(runs) = verdict.note("list of runs", db.runs()) {
+        if let Some(runs) = verdict.note("list of runs", db.runs().map(|runs| in_force(&runs))) {
             check_runs(db, &state, &runs, &mut verdict);
         }
     }
@@ -128,7 +129,7 @@ fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
             verdict.note(&format!("{kind:?} runs cover all transactions"), outcome);
         }
     }
-    for run in runs.iter().filter(|run| run.complete) {
+    for run in runs {
         verdict.note(&format!("{:?} run {}", run.kind, run.id), check_run(db, run));
     }
 }

@@ -84,12 +84,11 @@ fn judge(
     summary: &mut Summary,
 ) -> Answer<()> {
     let place = reader.place(txnum)?;
-    let tx = reader.tx(&place)?;
+    let (tx, txid) = reader.tx(&place)?;
     let mut touched = false;
     for input in tx.inputs() {
         touched |= summary.coins.remove(&(*input.txid, input.vout)).is_some();
     }
-    let mut txid = None;
     for (vout, output) in (0u32..).zip(tx.outputs()) {
         if is_unspendable(output.script) {
             continue;
@@ -102,7 +101,6 @@ fn judge(
             if summary.script.is_none() {
                 summary.script = Some(output.script.to_vec());
             }
-            let txid = *txid.get_or_insert_with(|| tx.txid());
             let coin = Unspent { txnum, height: place.height, value: output.value };
             // BIP 30: a second transaction of the same txid replaces the outputs of the first
             summary.coins.insert((txid, vout), coin);
@@ -110,7 +108,6 @@ fn judge(
         }
     }
     if touched {
-        let txid = txid.unwrap_or_else(|| tx.txid());
         summary.push(Entry { txid, height: place.height });
     }
     summary.looked_at(txnum, place.height, place.block.tag);

@@ -19,7 +19,7 @@ pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<Outpo
     let Some((funder, place)) = reader.find(&out.0)?.last().copied() else {
         return Ok(OutpointStatus::default());
     };
-    let script = match reader.tx(&place)?.outputs().nth(out.1 as usize) {
+    let script = match reader.tx(&place)?.0.outputs().nth(out.1 as usize) {
         Some(output) => output.script.to_vec(),
         None => return Ok(OutpointStatus::default()),
     };
@@ -40,9 +40,9 @@ pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<Outpo
             )));
         }
         let place = reader.place(*txnum)?;
-        let tx = reader.tx(&place)?;
+        let (tx, spender) = reader.tx(&place)?;
         if tx.inputs().any(|input| (*input.txid, input.vout) == *out) {
-            let spender = Txid::from_byte_array(tx.txid());
+            let spender = Txid::from_byte_array(spender);
             status.spender = Some((spender, Confirmation::Block(place.height)));
             break;
         }

@@ -27,6 +27,8 @@ pub struct TxReader<'a> {
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TxPlace {
+    /// Its number.
+    pub txnum: TxNum,
     /// Its block.
     pub height: Height,
     /// What is held of the block.
@@ -51,7 +53,7 @@ impl<'a> TxReader<'a> {
         let block = snap.table.get(height).ok_or_else(gone)?;
         if let Some(recent) = snap.recent_at(height) {
             let (offset, len) = recent.locate(txnum).ok_or_else(gone)?;
-            return Ok(TxPlace { height, block, offset, len });
+            return Ok(TxPlace { txnum, height, block, offset, len });
         }
         let txs = snap.table.txs_of(height);
         let known = self.lens.as_mut().and_then(|lens| lens.locate(txnum, block.first, txs));
@@ -66,7 +68,7 @@ impl<'a> TxReader<'a> {
                 lens.locate(txnum, block.first, txs).ok_or_else(gone)?
             }
         };
-        Ok(TxPlace { height, block, offset, len })
+        Ok(TxPlace { txnum, height, block, offset, len })
     }
 
     /// The bytes of a transaction, from a block that was checked to stand there.
@@ -101,14 +103,23 @@ impl<'a> TxReader<'a> {
         Ok(&self.buffer)
     }
 
-    /// Parses a transaction at its place.
-    pub fn tx(&mut self, place: &TxPlace) -> Answer<TxView<'_>> {
-        let (view, height) = (self.view, place.height);
-        let bytes = self.bytes(place)?;
-        let mut cursor = Cursor::new(bytes);
+    /// Reads a transaction at its place, and its txid, which must be the one that is indexed:
+    /// what does not hash to it was damaged in bitcoind's file.
+    pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+        let view = self.view;
+        let (tx, txid) = self.unchecked(place)?;
+        if view.is_filed(&txid, place.txnum, place.height)? {
+            return Ok((tx, txid));
+        }
+        Err(view.damaged_block(place.height, "a transaction's bytes have changed"))
+    }
+
+    fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+        let view = self.view;
+        let mut cursor = Cursor::new(self.bytes(place)?);
         match TxView::read(&mut cursor) {
-            Ok(tx) if cursor.left() == 0 => Ok(tx),
-            _ => Err(view.wrong_position(height, "its transactions do not stand there")),
+            Ok(tx) if cursor.left() == 0 => Ok((tx, tx.txid())),
+            _ => Err(view.damaged_block(place.height, "a transaction cannot be read")),
         }
     }
 
@@ -141,8 +152,11 @@ impl<'a> TxReader<'a> {
         let mut found = Vec::new();
         for txnum in candidates {
             let place = self.place(txnum)?;
-            if self.tx(&place)?.txid() == *txid {
+            if self.unchecked(&place)?.1 == *txid {
                 found.push((txnum, place));
+            } else {
+                // another one with the same prefix, or damage
+                self.tx(&place)?;
             }
         }
         Ok(found)

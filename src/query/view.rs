@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::error;
 
-use crate::blockfile::dir::BlockDir;
+use crate::blockfile::dir::{BlockDir, Kind};
 use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::Error;
@@ -15,6 +15,7 @@ use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
 use crate::index::pages::{item_of, items_per_row};
 use crate::limits::IDLE_READERS_MAX;
 use crate::live::shared::{Shared, Snapshot};
+use crate::live::table::BlockInfo;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::BLOCK_ITEM;
@@ -130,6 +131,33 @@ impl View<'_> {
         QueryError::Internal(format!(
             "block {height} has moved in bitcoind's files and is being looked for; try again"
         ))
+    }
+
+    /// Notes that a block stands where it should but is not what it was.
+    pub fn damaged_block(&self, height: Height, why: &str) -> QueryError {
+        if let Some(BlockInfo { pos, .. }) = self.snap.table.get(height) {
+            error!(
+                "{}: block {height} at offset {} is damaged ({why}). bitcoind does not mend that \
+                 by itself: restore the file from a copy, or let bitcoind load the chain again",
+                self.dir().file_path(Kind::Block, pos.file).display(),
+                pos.offset
+            );
+        }
+        QueryError::Internal(format!("block {height} is damaged in bitcoind's files"))
+    }
+
+    /// Whether a transaction is indexed under that txid.
+    pub fn is_filed(&self, txid: &[u8; 32], txnum: TxNum, height: Height) -> Answer<bool> {
+        if let Some(recent) = self.snap.recent_at(height) {
+            let pos = txnum.0.checked_sub(recent.first.0);
+            return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
+        }
+        let mut found = Vec::new();
+        let mut runs = self.snap.runs.iter();
+        if let Some(run) = runs.find(|r| r.kind == RunKind::Txid && r.range.contains(txnum)) {
+            self.db()?.find(run, Prefix::of(txid), txnum, 0, &mut found).map_err(internal)?;
+        }
+        Ok(found.first() == Some(&txnum))
     }
 
     /// The last height.

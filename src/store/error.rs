@@ -27,6 +27,11 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
                  file and its folder"
             ))
         }
+        // a table that is not there, a value of another type: our own statements are not wrong
+        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => Error::Data(format!(
+            "{path}: damaged ({error}). The index can always be built again from the block files: \
+             start with --rebuild"
+        )),
         _ => Error::Io(format!("{path}: {error}")),
     }
 }

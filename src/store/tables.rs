@@ -213,13 +213,13 @@ impl Db {
         txnums: &mut Vec<TxNum>,
     ) -> Result<()> {
         let sql = format!(
-            "SELECT key, data FROM run_{0} WHERE key < ?2 AND key >= \
+            "SELECT key, data FROM run_{0} WHERE key <= ?2 AND key >= \
              coalesce((SELECT max(key) FROM run_{0} WHERE key < ?1), 0) ORDER BY key",
             run.id
         );
         let error = |error| self.error(error);
         let start = ChunkKey::first_of(prefix).0;
-        let to = ChunkKey::first_of(Prefix(prefix.0 + 1)).0;
+        let to = ChunkKey::last_of(prefix).0;
         let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
         let mut rows = query.query([start, to]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {

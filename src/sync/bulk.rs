@@ -20,7 +20,7 @@ use crate::store::write::RowWriters;
 use super::batch::{Batch, push_rows};
 use super::budget::merge_pages;
 use super::load::{BlockLoader, Load};
-use super::merge::merge_runs;
+use super::merge::{Pace, merge_runs};
 use super::plan::Plan;
 use super::read::read_blocks;
 use super::rollback::{common_blocks, roll_back};
@@ -46,6 +46,8 @@ pub struct Build<'a> {
     pub memory: u64,
     /// Postings that may be held in memory, in both batches together.
     pub batch_postings: usize,
+    /// Bytes that the merge writes in one transaction.
+    pub slice_bytes: u64,
     /// Threads that read and hash.
     pub threads: usize,
     /// Where to report.
@@ -239,7 +241,13 @@ impl Build<'_> {
     /// Merges the bulk runs into the main database and deletes the bulk file.
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
         self.progress.enter(Stage::Merging);
-        if !self.bulk_path().exists() {
+        let bulk = match self.bulk_path().exists() {
+            true => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
+            false => None,
+        };
+        let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;
+        let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
+        let Some(bulk) = bulk.filter(|_| whole) else {
             warn!("the runs to be merged are gone; beginning anew");
             let state = roll_back(main, 0)?;
             let state = State { phase: Phase::Building, ..state };
@@ -247,15 +255,17 @@ impl Build<'_> {
             change.set_state(&state)?;
             change.commit()?;
             return Ok(state);
-        }
-        let bulk = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+        };
         let range = TxRange { first: TxNum(0), end: TxNum(state.txs) };
         for kind in RunKind::ALL {
             let sources: Vec<RunInfo> =
-                bulk.runs()?.into_iter().filter(|run| run.kind == kind).collect();
+                runs.iter().copied().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
-            let pages = merge_pages(self.memory, sources.len());
-            let merged = merge_runs(&bulk, &sources, main, kind, range, pages, |prefix| {
+            let pace = Pace {
+                pages_at_once: merge_pages(self.memory, sources.len()),
+                slice_bytes: self.slice_bytes,
+            };
+            let merged = merge_runs(&bulk, &sources, main, (kind, range), pace, |prefix| {
                 self.report_merge(kind, prefix)
             });
             match merged {

@@ -5,30 +5,37 @@ use log::info;
 use crate::error::Result;
 use crate::ids::TxNum;
 use crate::index::chunk::TxRange;
-use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
+use crate::limits::{MERGE_FAN_IN, MERGE_SLICE_BYTES, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{RunInfo, RunKind, State};
 
-use super::merge::merge_runs;
+use super::merge::{Pace, merge_runs};
 
-/// Takes away what an interrupted merge left: unfinished runs, and runs that a finished one
-/// replaces.
-pub fn clean_up(db: &Db) -> Result<()> {
-    let runs = db.runs()?;
-    let change = db.change()?;
-    for run in &runs {
-        let covered = runs.iter().any(|other| {
+/// The complete runs that no other one replaces: after an interrupted merge both the small ones
+/// and the one that they were merged to are there.
+pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
+    let replaced = |run: &RunInfo| {
+        runs.iter().any(|other| {
             other.complete
                 && other.kind == run.kind
                 && other.id != run.id
                 && other.range.first <= run.range.first
                 && run.range.end <= other.range.end
                 && (other.range != run.range || other.id > run.id)
-        });
-        if covered || !run.complete {
-            change.drop_run(run.id)?;
-        }
+        })
+    };
+    runs.iter().filter(|run| run.complete && !replaced(run)).copied().collect()
+}
+
+/// Takes away what an interrupted merge left: unfinished runs, and runs that a finished one
+/// replaces.
+pub fn clean_up(db: &Db) -> Result<()> {
+    let runs = db.runs()?;
+    let kept = in_force(&runs);
+    let change = db.change()?;
+    for run in runs.iter().filter(|run| !kept.contains(run)) {
+        change.drop_run(run.id)?;
     }
     change.commit()
 }
@@ -62,7 +69,8 @@ pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
         let range = TxRange { first, end };
-        merge_runs(db, &sources, db, kind, range, STREAM_PAGES, |_| Ok(()))?;
+        let pace = Pace { pages_at_once: STREAM_PAGES, slice_bytes: MERGE_SLICE_BYTES };
+        merge_runs(db, &sources, db, (kind, range), pace, |_| Ok(()))?;
         let mut state = db.state()?;
         state.generation += 1;
         let change = db.change()?;

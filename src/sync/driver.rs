@@ -14,7 +14,7 @@ use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
-use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH};
+use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
 use crate::live::shared::{HeaderSource, Shared};
 use crate::node::chain::TipWait;
 use crate::node::rpc::Rpc;
@@ -154,6 +154,7 @@ impl Driver {
                 plan: &plan,
                 memory: self.memory,
                 batch_postings: batch_postings(self.memory),
+                slice_bytes: MERGE_SLICE_BYTES,
                 threads: self.threads,
                 progress: &self.progress,
             };

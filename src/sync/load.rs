@@ -71,16 +71,6 @@ impl BlockLoader {
         Ok(Load::Unusable(faults.join("; ")))
     }
 
-    /// Whether a block's undo data is there.
-    pub fn has_undo(
-        &self,
-        hash: &[u8; 32],
-        copies: impl Iterator<Item = FilePos>,
-        buffers: &mut LoadBuffers,
-    ) -> Result<bool> {
-        Ok(matches!(self.load(hash, copies, buffers)?, Load::Block(_)))
-    }
-
     /// Reads the block at `pos` into `buffer`; a text says why it is not the one of that hash.
     pub fn read_block(
         &self,

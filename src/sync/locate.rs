@@ -9,6 +9,7 @@ use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
 use crate::error::Result;
 use crate::ids::{HeaderBytes, Height};
+use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::table::HeaderTag;
 
@@ -57,6 +58,12 @@ pub fn newest_are_in_place(
     Ok(true)
 }
 
+fn is_whole(loader: &BlockLoader, hash: &[u8; 32], pos: FilePos) -> bool {
+    let mut bytes = Vec::new();
+    let read = loader.read_block(hash, pos, &mut bytes);
+    read.is_ok_and(|read| read.is_ok()) && check_block(&bytes).is_ok()
+}
+
 /// Looks through all files and corrects every position.
 pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
@@ -65,11 +72,12 @@ pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParam
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {
         let found = tree.find(hash).and_then(|id| {
-            let tag = HeaderTag::of_hash(hash);
-            tree.positions(id).find(|pos| {
-                let header = header_at(loader.dir(), params.magic, *pos);
-                header.is_ok_and(|h| h.is_some_and(|h| HeaderTag::of(&h) == tag))
-            })
+            let copies: Vec<FilePos> = tree.positions(id).collect();
+            match &copies[..] {
+                // bitcoind stores a block twice only when something went wrong with the first
+                [_, _, ..] => copies.into_iter().find(|pos| is_whole(loader, hash, *pos)),
+                one => one.first().copied(),
+            }
         });
         missing += u32::from(found.is_none());
         found

@@ -4,12 +4,20 @@ use crate::error::Result;
 use crate::ids::Prefix;
 use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
-use crate::limits::MERGE_SLICE_BYTES;
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::tables::{RunInfo, RunKind};
 
 use super::batch::empty_run;
+
+/// How much a merge takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Pages read of each run at once.
+    pub pages_at_once: usize,
+    /// Bytes written in one transaction.
+    pub slice_bytes: u64,
+}
 
 /// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, which
 /// may be the same database. Goes on where an earlier merge of the same range stopped. The sources
@@ -18,9 +26,8 @@ pub fn merge_runs(
     from: &Db,
     sources: &[RunInfo],
     into: &Db,
-    kind: RunKind,
-    range: TxRange,
-    pages_at_once: usize,
+    (kind, range): (RunKind, TxRange),
+    pace: Pace,
     mut progress: impl FnMut(Prefix) -> Result<()>,
 ) -> Result<RunInfo> {
     let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
@@ -36,8 +43,8 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
-    let streams = sources.iter().map(|run| from.stream(*run, start, pages_at_once)).collect();
+    let streams = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once)).collect();
     let merged = Merge::new(streams)?;
     progress(start)?;
-    fill_in_slices(into, target, merged, expected, MERGE_SLICE_BYTES, progress)
+    fill_in_slices(into, target, merged, expected, pace.slice_bytes, progress)
 }

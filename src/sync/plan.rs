@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use log::{info, warn};
 
+use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 
-use super::load::{BlockLoader, LoadBuffers};
+use super::load::{BlockLoader, Load, LoadBuffers};
 
 /// The active chain as far as the files have it.
 #[derive(Debug)]
@@ -39,6 +40,14 @@ pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree>
             "{}: there is no blk00000.dat. hekte needs the files of a node that is not pruned: \
              look at --bitcoin-dir and --blocks-dir, and at prune= in bitcoin.conf",
             dir.path().display()
+        )));
+    }
+    if let Some((gap, next)) = (0u32..).zip(&files).find(|(number, file)| *number != file.0) {
+        return Err(Error::NoInput(format!(
+            "{} is missing, but {} is there: every block in it and all that follow are out of \
+             reach. Restore it, or let bitcoind load the chain again",
+            dir.file_path(Kind::Block, FileNum(gap)).display(),
+            dir.file_path(Kind::Block, *next).display()
         )));
     }
     let mut tree = BlockTree::default();
@@ -86,14 +95,28 @@ impl Plan {
     /// Without bitcoind: the most work among blocks that have undo data.
     pub fn by_files(tree: BlockTree, loader: &BlockLoader, params: &ChainParams) -> Result<Plan> {
         let mut buffers = LoadBuffers::default();
+        let mut passed_over = 0u32;
+        let mut first_fault = None;
+        let mut chain = Vec::new();
         for (_, id) in tree.by_work(&params.genesis) {
-            let copies = tree.positions(id);
-            if loader.has_undo(tree.hash(id), copies, &mut buffers)? {
-                let chain = tree.path(&params.genesis, id).unwrap_or_default();
-                return Ok(Plan { tree, chain });
+            match loader.load(tree.hash(id), tree.positions(id), &mut buffers)? {
+                Load::Block(_) => {
+                    chain = tree.path(&params.genesis, id).unwrap_or_default();
+                    break;
+                }
+                Load::Unusable(fault) => {
+                    passed_over += 1;
+                    first_fault.get_or_insert(fault);
+                }
             }
         }
-        Ok(Plan { tree, chain: Vec::new() })
+        if let Some(fault) = first_fault {
+            warn!(
+                "{passed_over} blocks at the end of the files are left out: bitcoind had not \
+                 connected them, or they are damaged. The newest: {fault}"
+            );
+        }
+        Ok(Plan { tree, chain })
     }
 
     /// Hash of the block at a height.

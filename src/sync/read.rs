@@ -54,7 +54,11 @@ pub fn read_blocks(
         }
         drop(sender);
         let outcome = work.collect(from, &receiver, &mut sink);
-        work.stop.store(true, Ordering::Relaxed);
+        {
+            // under the lock: a worker between its look at the flag and its wait would sleep on
+            let _held = work.collected.lock().unwrap_or_else(PoisonError::into_inner);
+            work.stop.store(true, Ordering::Relaxed);
+        }
         work.moved.notify_all();
         // unread results are dropped with the receiver, so no worker waits for ever
         drop(receiver);

@@ -1,0 +1,218 @@
+//! An index over a folder of block files: built, digested, verified, served, without the program.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::consensus::deserialize;
+use bitcoin::hashes::Hash;
+use bitcoin::{Block, BlockHash, Network};
+use hekte::blockfile::dir::BlockDir;
+use hekte::chain::params::ChainParams;
+use hekte::error::Result;
+use hekte::inspect::digest::{IndexDigest, digest};
+use hekte::inspect::verify::{Verdict, verify};
+use hekte::limits::MERGE_SLICE_BYTES;
+use hekte::live::progress::Progress;
+use hekte::live::shared::Shared;
+use hekte::query::engine::{Costs, Engine};
+use hekte::query::view::Views;
+use hekte::store::open::{Db, Mode};
+use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
+use hekte::sync::live::Live;
+use hekte::sync::load::{BlockLoader, Load, LoadBuffers};
+use hekte::sync::plan::{Plan, scan_all};
+use hekte_testkit::files::xor;
+use hekte_testkit::scratch::Scratch;
+
+/// All in one batch.
+pub const ONE_BATCH: usize = 1 << 20;
+
+/// A folder for databases and what belongs to a network's block files.
+pub struct Index {
+    pub scratch: Scratch,
+    pub params: ChainParams,
+    pub loader: Arc<BlockLoader>,
+}
+
+/// The index as questions meet it.
+pub struct Served {
+    pub live: Live,
+    pub engine: Engine,
+    pub shared: Arc<Shared>,
+}
+
+impl Index {
+    /// An empty folder beside the block files in `blocks`.
+    pub fn over(blocks: &Path, network: Network) -> Index {
+        let params = ChainParams::of(network);
+        let dir = Arc::new(BlockDir::open(blocks).unwrap());
+        let loader = Arc::new(BlockLoader::new(dir, &params));
+        Index { scratch: Scratch::new("index"), params, loader }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.scratch.join(INDEX_FILE)
+    }
+
+    /// The plan that the files alone give.
+    pub fn plan(&self) -> Result<Plan> {
+        let tree = scan_all(&self.loader, &self.params)?;
+        Plan::by_files(tree, &self.loader, &self.params)
+    }
+
+    /// Builds along a plan; with `stop`, just the next block.
+    pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
+        let progress = Progress::default();
+        progress.stop.store(stop, std::sync::atomic::Ordering::Relaxed);
+        let build = Build {
+            memory: 256 << 20,
+            folder: self.folder(),
+            params: &self.params,
+            loader: &self.loader,
+            plan,
+            batch_postings,
+            slice_bytes: MERGE_SLICE_BYTES,
+            threads: 2,
+            progress: &progress,
+        };
+        build.run()
+    }
+
+    /// Builds to the end of what the files have.
+    pub fn build(&self, batch_postings: usize) -> Result<Outcome> {
+        self.run(&self.plan()?, batch_postings, false)
+    }
+
+    /// Builds, expecting no trouble.
+    pub fn built(self, batch_postings: usize) -> Index {
+        let outcome = self.build(batch_postings).unwrap();
+        assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+        self
+    }
+
+    pub fn db(&self, mode: Mode) -> Db {
+        Db::open(&self.path(), &self.params, mode).unwrap()
+    }
+
+    pub fn digest(&self) -> IndexDigest {
+        digest(&self.db(Mode::Read), None).unwrap()
+    }
+
+    pub fn verify(&self) -> Verdict {
+        verify(&self.db(Mode::Read), &self.params)
+    }
+
+    /// Opens it for questions; nothing is served before `live.publish()`.
+    pub fn open(&self) -> Result<Served> {
+        let shared = Arc::new(Shared::default());
+        let live = Live::open(self.folder(), &self.params, shared.clone())?;
+        let dir = self.loader.dir().clone();
+        let views = Views::new(self.path(), self.params, dir, shared.clone());
+        let costs = Costs {
+            max_history: 100_000,
+            query_time: Duration::from_secs(60),
+            summary_bytes: 1 << 20,
+        };
+        Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None), shared })
+    }
+
+    /// Serves it.
+    pub fn serve(&self) -> Served {
+        let mut served = self.open().unwrap();
+        served.live.publish();
+        served
+    }
+
+    /// Connects blocks to a served index, in memory, as they would come from the node.
+    pub fn connect(&self, live: &mut Live, plan: &Plan, heights: std::ops::Range<u32>) {
+        let mut buffers = LoadBuffers::default();
+        for height in heights {
+            let id = plan.chain[height as usize];
+            let hash = *plan.tree.hash(id);
+            let load = self.loader.load(&hash, plan.tree.positions(id), &mut buffers).unwrap();
+            let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
+            live.connect(*block, hash);
+        }
+    }
+}
+
+/// The longest chain in a folder of block files, read naively: from each magic on what parses.
+pub fn chain_in(blocks: &Path, magic: [u8; 4]) -> Vec<Block> {
+    let key = fs::read(blocks.join("xor.dat")).ok().map(|key| key.try_into().unwrap());
+    let mut found: HashMap<BlockHash, Block> = HashMap::new();
+    for number in 0.. {
+        let Ok(mut bytes) = fs::read(blocks.join(format!("blk{number:05}.dat"))) else { break };
+        xor(&mut bytes, key, 0);
+        found.extend(blocks_of(&bytes, magic).into_iter().map(|b| (b.block_hash(), b)));
+    }
+    longest(found)
+}
+
+/// Every block in the bytes of a file.
+pub fn blocks_of(bytes: &[u8], magic: [u8; 4]) -> Vec<Block> {
+    let (mut at, mut out) = (0, Vec::new());
+    while at + 8 < bytes.len() {
+        let len = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        let record = bytes.get(at + 8..at + 8 + len).filter(|_| bytes[at..at + 4] == magic);
+        match record.map(deserialize::<Block>) {
+            Some(Ok(block)) => {
+                out.push(block);
+                at += 8 + len;
+            }
+            _ => at += 1,
+        }
+    }
+    out
+}
+
+/// From genesis to the block furthest from it.
+pub fn longest(mut found: HashMap<BlockHash, Block>) -> Vec<Block> {
+    let mut heights: HashMap<BlockHash, u32> = HashMap::new();
+    for start in found.keys() {
+        let (mut path, mut at) = (Vec::new(), *start);
+        let base = loop {
+            match (heights.get(&at), found.get(&at)) {
+                (Some(height), _) => break Some(*height),
+                (None, None) => break (at == BlockHash::all_zeros()).then_some(0),
+                (None, Some(block)) => {
+                    path.push(at);
+                    at = block.header.prev_blockhash;
+                }
+            }
+        };
+        let Some(base) = base else { continue };
+        heights.extend(path.iter().rev().copied().zip(base + 1..));
+    }
+    let (mut at, _) = heights.iter().max_by_key(|(_, height)| **height).unwrap();
+    let mut chain = Vec::new();
+    while let Some(block) = found.remove(at) {
+        let previous = block.header.prev_blockhash;
+        chain.push(block);
+        match heights.get_key_value(&previous) {
+            Some((key, _)) => at = key,
+            None => break,
+        }
+    }
+    chain.reverse();
+    chain
+}
+
+/// Copies a folder of files.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        fs::copy(entry.path(), &target).unwrap();
+        let mut permissions = fs::metadata(&target).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+        fs::set_permissions(&target, permissions).unwrap();
+    }
+}

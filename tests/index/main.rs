@@ -1,0 +1,8 @@
+//! Is the index right? Built from real and made-up files, compared with answers worked out naively.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod answers;
+mod common;
+
+mod random_chains;
+mod realdata;
