@@ -1,0 +1,87 @@
+#!/bin/sh
+# Prints the path of an Electrum wallet that runs on this machine; fetches one when there is none.
+#
+# Order: $ELECTRUM, then PATH, then Debian's package electrum of this machine's own release with
+# what it needs and the machine lacks, unpacked (not installed) under target/electrum/.
+# Only the path goes to stdout; everything else goes to stderr.
+set -eu
+
+say() { echo "get-electrum: $*" >&2; }
+die() { say "$*"; say "set ELECTRUM=/path/to/electrum to use one of your own"; exit 1; }
+
+if [ -n "${ELECTRUM:-}" ]; then
+    [ -x "$ELECTRUM" ] || { say "ELECTRUM=$ELECTRUM is not an executable file"; exit 1; }
+    echo "$ELECTRUM"
+    exit 0
+fi
+if command -v electrum >/dev/null 2>&1; then
+    command -v electrum
+    exit 0
+fi
+
+home=$(cd "$(dirname "$0")/.." && pwd)
+dir="$home/target/electrum"
+wrapper="$dir/electrum"
+# the wrapper is written last, so its presence means that everything before it succeeded
+if [ -x "$wrapper" ]; then
+    echo "$wrapper"
+    exit 0
+fi
+
+for tool in apt-get apt-cache dpkg-deb flock; do
+    command -v "$tool" >/dev/null 2>&1 || die "needs $tool (this recipe is for Debian machines)"
+done
+mkdir -p "$dir"
+exec 9>"$dir/lock"
+flock 9 # two test binaries may ask at once
+if [ -x "$wrapper" ]; then
+    echo "$wrapper"
+    exit 0
+fi
+
+# A separate apt state, which knows what is installed: nothing on the machine is changed.
+apt="$dir/apt"
+rm -rf "$apt" "$dir/root"
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$dir/root"
+cat >"$apt/apt.conf" <<CONF
+Dir::State::lists "$apt/lists";
+Dir::Cache "$apt/cache";
+APT::Sandbox::User "";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Debug::NoLocking "true";
+CONF
+export APT_CONFIG="$apt/apt.conf"
+
+say "fetching electrum and the packages it needs, once"
+apt-get update >"$apt/update.log" 2>&1 ||
+    { tail -n 5 "$apt/update.log" >&2; die "apt-get update failed (network?)"; }
+apt-get --simulate install electrum >"$apt/plan.log" 2>&1 ||
+    { tail -n 5 "$apt/plan.log" >&2; die "there is no package electrum to be had"; }
+names=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$apt/plan.log")
+(cd "$apt/cache/archives" && apt-get download $names >"$apt/download.log" 2>&1) ||
+    { tail -n 5 "$apt/download.log" >&2; die "apt-get download failed"; }
+for deb in "$apt"/cache/archives/*.deb; do
+    dpkg-deb -x "$deb" "$dir/root" || die "cannot unpack $deb (disk full?)"
+done
+
+# paths relative to the wrapper, so that a moved checkout keeps working
+cat >"$wrapper.new" <<'RUN'
+#!/bin/sh
+here=$(cd "$(dirname "$0")" && pwd)
+root="$here/root"
+python=/usr/bin/python3
+[ -x "$python" ] || python="$root$python"
+libs=$(find "$root/usr/lib" -maxdepth 1 -type d -name '*-linux-gnu*' | head -n 1)
+export PYTHONPATH="$root/usr/lib/python3/dist-packages"
+export LD_LIBRARY_PATH="$libs"
+exec "$python" -W ignore "$root/usr/bin/electrum" "$@"
+RUN
+chmod +x "$wrapper.new"
+version=$("$wrapper.new" version --offline --dir "$apt/try" 2>&1) ||
+    die "the unpacked electrum does not start: $version"
+rm -rf "$apt"
+mv "$wrapper.new" "$wrapper"
+say "ready: electrum $version"
+echo "$wrapper"

@@ -1,0 +1,258 @@
+//! A bitcoind with a made-up chain, `hekte` beside it, and the right answers to compare with.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use bitcoin::Block;
+use bitcoin::consensus::encode::serialize_hex;
+use hekte_testkit::bitcoind::{self, Bitcoind};
+use hekte_testkit::chain::{ChainSpec, Generator};
+use hekte_testkit::client::{Answer, Client};
+use hekte_testkit::hekte::{self, Finished, Hekte};
+use hekte_testkit::maker::Maker;
+use hekte_testkit::model::{Model, ScriptHash};
+use hekte_testkit::scratch::Scratch;
+use serde_json::{Value, json};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
+
+/// How long anything may take before it counts as never.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Height of the chain that tests begin with.
+pub const START: u32 = 250;
+
+/// A node, its chain and how to go on with it, and a folder for hekte.
+pub struct World {
+    pub node: Bitcoind,
+    pub maker: Maker,
+    /// The chain that the node should have, genesis first.
+    pub blocks: Vec<Block>,
+    pub scratch: Scratch,
+}
+
+fn first_blocks() -> (Maker, Vec<Block>) {
+    static MADE: OnceLock<(Maker, Vec<Block>)> = OnceLock::new();
+    let make = || {
+        let spec = ChainSpec { blocks: START, txs_per_block: 8, ..ChainSpec::default() };
+        let mut generator = Generator::new(&spec);
+        let blocks = generator.by_ref().map(|block| block.block).collect();
+        (generator.into_maker(), blocks)
+    };
+    MADE.get_or_init(make).clone()
+}
+
+impl World {
+    /// A node with [`START`] blocks; `None` where the test is to be skipped.
+    pub fn new(test: &str) -> Option<World> {
+        World::with(test, &[])
+    }
+
+    /// The same with arguments for bitcoind.
+    pub fn with(test: &str, args: &[&str]) -> Option<World> {
+        if !bitcoind::available(test) {
+            return None;
+        }
+        let node = Bitcoind::start(args);
+        let (maker, blocks) = first_blocks();
+        for block in &blocks[1..] {
+            node.submit(block);
+        }
+        let world = World { node, maker, blocks, scratch: Scratch::new("node") };
+        assert_eq!(world.node.tip(), world.maker.tip());
+        Some(world)
+    }
+
+    /// Arguments that make hekte use this node, with its index in `data`.
+    pub fn args(&self, data: &str, extra: &[&str]) -> Vec<String> {
+        let bitcoin = self.node.datadir().display().to_string();
+        let data = self.data(data).display().to_string();
+        let url = self.node.rpc.url();
+        let mut args = vec!["--network", "regtest", "--bitcoin-dir", &bitcoin, "--data-dir", &data];
+        args.extend(["--rpc-url", &url, "--listen", "127.0.0.1:0"]);
+        args.extend(extra);
+        args.into_iter().map(str::to_string).collect()
+    }
+
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    /// Starts hekte with its index in `data`; its port is open, the index may not be there yet.
+    pub fn hekte(&self, data: &str, extra: &[&str]) -> Hekte {
+        let args = self.args(data, extra);
+        Hekte::start(BINARY, self.scratch.path(), &refs(&args))
+    }
+
+    /// Runs hekte to its end.
+    pub fn run(&self, data: &str, extra: &[&str]) -> Finished {
+        let args = self.args(data, extra);
+        hekte::run(BINARY, self.scratch.path(), &refs(&args))
+    }
+
+    /// The digest of the first blocks of the index in `data`.
+    pub fn digest(&self, data: &str, height: u32) -> String {
+        let height = height.to_string();
+        let done = self.run(data, &["digest", "--height", &height]);
+        assert!(done.status.success(), "{}", done.stderr);
+        done.stdout
+    }
+
+    /// Builds an index from nothing and compares its digest with that of the index in `data`.
+    pub fn same_as_built_anew(&self, data: &str, height: u32, how: &[&str]) {
+        let fresh = format!("fresh-{}", self.blocks.len());
+        let _ = std::fs::remove_dir_all(self.data(&fresh));
+        let done = self.run(&fresh, &[&["--sync-only"], how].concat());
+        assert!(done.status.success(), "{}", done.stderr);
+        assert_eq!(self.digest(data, height), self.digest(&fresh, height));
+    }
+
+    pub fn model(&self) -> Model {
+        Model::new(&self.blocks)
+    }
+
+    pub fn height(&self) -> u32 {
+        self.blocks.len() as u32 - 1
+    }
+
+    /// Makes the next block without handing it over.
+    pub fn make(&mut self) -> Block {
+        let block = self.maker.next_block().block;
+        self.blocks.push(block.clone());
+        block
+    }
+
+    /// Mines blocks on the tip.
+    pub fn mine(&mut self, count: u32) {
+        for _ in 0..count {
+            let block = self.make();
+            assert!(self.node.submit(&block), "height {}", self.height());
+        }
+    }
+
+    /// Hands over the whole chain again, as peers would to a node that lost blocks.
+    pub fn resubmit(&self) {
+        self.blocks[1..].iter().for_each(|block| _ = self.node.submit(block));
+        assert_eq!(self.node.tip(), self.maker.tip());
+    }
+
+    /// Forgets the newest blocks; the next ones made differ from them.
+    pub fn rewind(&mut self, depth: u32) {
+        let height = self.height() - depth;
+        self.maker.rewind(height);
+        self.blocks.truncate(height as usize + 1);
+    }
+
+    /// Replaces the newest `depth` blocks by a branch that is one block longer.
+    pub fn reorganise(&mut self, depth: u32) {
+        self.rewind(depth);
+        let branch: Vec<Block> = (0..=depth).map(|_| self.make()).collect();
+        branch.iter().for_each(|block| _ = self.node.submit(block));
+        assert_eq!(self.node.tip(), self.maker.tip());
+    }
+
+    /// Waits until hekte serves the tip of `blocks`; returns a connection.
+    pub fn served(&self, hekte: &Hekte) -> Client {
+        self.served_by(hekte, PATIENCE)
+    }
+
+    pub fn served_by(&self, hekte: &Hekte, patience: Duration) -> Client {
+        let mut client = hekte.client();
+        let wanted = serialize_hex(&self.blocks[self.blocks.len() - 1].header);
+        let end = Instant::now() + patience;
+        loop {
+            let tip = client.call("blockchain.headers.subscribe", json!([]));
+            let ready = client.call("server.ping", json!([])).is_ok();
+            if ready && tip.as_ref().is_ok_and(|tip| tip["hex"] == wanted.as_str()) {
+                // without that subscription
+                return hekte.client();
+            }
+            let height = self.height();
+            assert!(Instant::now() < end, "{tip:?}, not at {height}:\n{}", hekte.log());
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the tip, then compares every answer.
+    pub fn right(&self, hekte: &Hekte) {
+        same_answers(&mut self.served(hekte), &self.model());
+    }
+}
+
+pub fn refs(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// The answers about one script as they should be: history, coins, balance, status.
+pub fn expected(model: &Model, script: ScriptHash) -> [Value; 4] {
+    let entry = |item: &hekte_testkit::model::HistoryItem| json!({"tx_hash": item.txid.to_string(), "height": item.height});
+    let coin = |coin: &hekte_testkit::model::Unspent| {
+        let txid = coin.txid.to_string();
+        json!({"tx_hash": txid, "tx_pos": coin.vout, "height": coin.height, "value": coin.value})
+    };
+    [
+        model.history(script).iter().map(entry).collect(),
+        model.unspent(script).iter().map(coin).collect(),
+        json!({"confirmed": model.balance(script), "unconfirmed": 0}),
+        json!(model.status(script)),
+    ]
+}
+
+const QUESTIONS: [&str; 4] = [
+    "blockchain.scripthash.get_history",
+    "blockchain.scripthash.listunspent",
+    "blockchain.scripthash.get_balance",
+    "blockchain.scripthash.subscribe",
+];
+
+/// Asks everything about some scripts in one batch; four answers for each.
+pub fn ask(client: &mut Client, scripts: &[ScriptHash]) -> Vec<[Answer; 4]> {
+    let all = scripts.iter().flat_map(|s| QUESTIONS.map(|q| (q, json!([s.to_string()]))));
+    let answers = client.batch(&all.collect::<Vec<_>>());
+    answers.as_chunks::<4>().0.to_vec()
+}
+
+/// Every script, every header, and proofs for some transactions.
+pub fn same_answers(client: &mut Client, model: &Model) {
+    let tip = client.call("blockchain.headers.subscribe", json!([])).expect("a tip");
+    let hex = serialize_hex(model.header(model.height()));
+    assert_eq!(tip, json!({"height": model.height(), "hex": hex}));
+    let headers = client.call("blockchain.block.headers", json!([0, 2016])).expect("headers");
+    let hex: String = model.headers().iter().take(2016).map(serialize_hex).collect();
+    assert!(headers["hex"] == hex.as_str(), "headers differ");
+    for scripts in model.scripthashes().chunks(200) {
+        for (script, answers) in scripts.iter().zip(ask(client, scripts)) {
+            for ((question, answer), right) in
+                QUESTIONS.iter().zip(answers).zip(expected(model, *script))
+            {
+                assert_eq!(answer, Ok(right), "{question} {script}");
+            }
+        }
+    }
+    for txid in model.transactions().skip(1).step_by(29) {
+        let (height, pos) = model.places(txid)[0];
+        let merkle = model.merkle(height, pos);
+        let right = json!({"block_height": height, "pos": pos, "merkle": merkle});
+        let proof =
+            client.call("blockchain.transaction.get_merkle", json!([txid.to_string(), height]));
+        assert_eq!(proof, Ok(right), "{txid}");
+        let tx = client.call("blockchain.transaction.get", json!([txid.to_string()]));
+        let tx = tx.unwrap_or_else(|error| panic!("{txid}: {error}"));
+        let bytes: Vec<u8> =
+            bitcoin::hex::FromHex::from_hex(tx.as_str().expect("hex")).expect("hex");
+        let tx: bitcoin::Transaction =
+            bitcoin::consensus::deserialize(&bytes).expect("a transaction");
+        assert_eq!(tx.compute_txid(), txid);
+    }
+}
