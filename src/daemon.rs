@@ -14,13 +14,15 @@ use tokio::runtime::Runtime;
 
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
-use crate::config::Config;
 use crate::config::network::Network;
+use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
+use crate::host::disk::{self, Storage};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
+use crate::ids::Prefix;
 use crate::inspect::report::Reporter;
-use crate::limits::SUMMARY_SHARE;
+use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
@@ -34,14 +36,17 @@ use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig, Shared as Sessions};
 use crate::store::tables::State;
-use crate::sync::budget::batch_postings;
 use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
 use crate::sync::driver::Driver;
 use crate::sync::live::NewTip;
 use crate::sync::load::BlockLoader;
+use crate::sync::mempool::MempoolSync;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(50);
+
+/// How long bitcoind may take to answer a question about its mempool.
+const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -120,8 +125,18 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         query_time: config.query_time,
         summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
     };
-    let engine = Arc::new(Engine::new(views, costs, progress.clone()));
+    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    let engine = Arc::new(Engine::new(views, costs, progress.clone(), calls.clone()));
     let tips = TipChannel::default();
+    if let (Some(node), false) = (&node, config.sync_only) {
+        start_mempool(MempoolSync {
+            node: node.with_timeout(MEMPOOL_PATIENCE),
+            shared: shared.clone(),
+            progress: progress.clone(),
+            bytes_max: config.memory_bytes as usize / MEMPOOL_SHARE,
+            on_change: mempool_announcer(tips.clone(), shared.clone()),
+        })?;
+    }
     let driver = Driver {
         folder: folder.into(),
         params,
@@ -129,7 +144,8 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         shared,
         node: node.clone(),
         progress: progress.clone(),
-        batch_postings: batch_postings(config.memory_bytes),
+        memory: config.memory_bytes,
+        wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
         sync_only: config.sync_only,
         on_tip: announcer(tips.clone()),
@@ -141,7 +157,6 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         None
     } else {
         let listeners = bind(config).await?;
-        let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
         let sessions = Sessions::new(session_config(config, &listeners), engine, calls);
         let settings = Settings { max_clients: config.max_clients as usize, ..Settings::default() };
         notify::ready();
@@ -162,6 +177,18 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         summary(&state, folder);
     }
     Ok(())
+}
+
+/// Whether indexing waits for bitcoind's first download: on disks that turn, both at once would
+/// take longer than one after the other; an SD card would wear.
+fn waits_for_node(config: &Config) -> bool {
+    match config.index_during_ibd {
+        DuringIbd::Always => false,
+        DuringIbd::Never => true,
+        DuringIbd::Auto => {
+            matches!(disk::storage(&config.blocks_dir), Storage::Rotating | Storage::Card)
+        }
+    }
 }
 
 async fn ask_node(
@@ -231,6 +258,25 @@ fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
             tips.announce(TipChange { tip: Tip { height, header }, touched });
         }
     })
+}
+
+/// Tells sessions that scripts may look different, at the same tip.
+fn mempool_announcer(
+    tips: TipChannel,
+    shared: Arc<Shared>,
+) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
+    Box::new(move |touched| {
+        let snap = shared.snapshot();
+        if let Some(height) = snap.tip() {
+            let tip = Tip { height, header: snap.tip_header };
+            tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
+        }
+    })
+}
+
+fn start_mempool(mempool: MempoolSync) -> Result<()> {
+    let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
+    start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))
 }
 
 fn start_sync(

@@ -24,6 +24,9 @@ pub mod chain;
 
 pub mod store;
 
+// unconfirmed transactions
+pub mod mempool;
+
 // the moment that is served
 pub mod live;
 

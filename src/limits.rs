@@ -20,6 +20,8 @@ pub const MAX_CLIENT_NAME_CHARS: usize = 80;
 
 // --- what one client may get ---
 
+/// Transactions in the answer to `mempool.recent`.
+pub const MAX_RECENT_TRANSACTIONS: usize = 10;
 /// Headers in one answer, the number every server uses (one difficulty period).
 pub const MAX_HEADERS_PER_REPLY: u32 = 2_016;
 /// Longest answer, single or batch; about 300 000 lines of history.
@@ -81,6 +83,8 @@ pub const FEE_CACHE_AGE: Duration = Duration::from_secs(30);
 pub const OPEN_BLOCK_FILES_MAX: usize = 64;
 /// Largest serialised block (Core consensus/consensus.h, MAX_BLOCK_SERIALIZED_SIZE).
 pub const BLOCK_BYTES_MAX: u32 = 4_000_000;
+/// Newest files that a build leaves in the kernel's page cache, for bitcoind and for questions.
+pub const FILES_KEPT_CACHED: u32 = 4;
 /// Smallest block: a header, a count, and what Core accepts when it imports files.
 pub const BLOCK_BYTES_MIN: u32 = 81;
 /// Largest undo body read into memory.
@@ -102,6 +106,15 @@ pub const BLOCKS_AHEAD_MAX: u32 = 32;
 pub const BLOCKS_PER_SPAN: u32 = 8;
 /// Bytes that a merge writes in one transaction.
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
+/// A build stops while there is still so much room on the disk, beside what it is about to write.
+pub const FREE_BYTES_MIN: u64 = 64 << 20;
+/// What the index is expected to take of the size of the blocks, rounded up; small transactions
+/// make it more, large ones less (mainnet 4 to 5).
+pub const INDEX_PERCENT_OF_BLOCKS: u64 = 8;
+/// Memory of a merge for each of its runs: pages read at once, and one chunk decoded.
+pub const MERGE_PAGES_MIN: usize = 4;
+/// See [`MERGE_PAGES_MIN`]; more would not make reads faster.
+pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.
 pub const HASHES_PER_BATCH: u32 = 2000;
 /// Reading connections kept open between questions.
@@ -109,6 +122,12 @@ pub const IDLE_READERS_MAX: usize = 8;
 
 // --- beside a running node ---
 
+/// Unspent outputs of watched scripts that are remembered; about 60 bytes each.
+pub const WATCHED_COINS_MAX: usize = 500_000;
+/// Mempool transactions asked of bitcoind in one batch.
+pub const MEMPOOL_BATCH: usize = 200;
+/// The part of the memory budget that the mempool may take: one in so many.
+pub const MEMPOOL_SHARE: usize = 2;
 /// The part of the memory budget that summaries of scripts may take: one in so many.
 pub const SUMMARY_SHARE: usize = 8;
 

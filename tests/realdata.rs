@@ -7,11 +7,11 @@ use std::sync::Arc;
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::inspect::digest::digest;
+use hekte::live::progress::Progress;
 use hekte::store::open::{Db, Mode};
 use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
 use hekte::sync::load::BlockLoader;
 use hekte::sync::plan::{Plan, scan_all};
-use hekte::live::progress::Progress;
 
 #[test]
 fn first_light() {
@@ -40,6 +40,7 @@ fn first_light() {
             loader: &loader,
             plan: &plan,
             batch_postings: postings,
+            memory: 256 << 20,
             threads: 2,
             progress: &progress,
         };

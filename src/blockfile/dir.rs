@@ -5,7 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use crate::error::Result;
 use crate::host::access;
@@ -42,6 +45,8 @@ pub struct BlockDir {
     path: PathBuf,
     key: XorKey,
     open: Mutex<HashMap<(Kind, FileNum), Arc<File>>>,
+    /// What was read of files below this number need not stay in memory.
+    forget_below: AtomicU32,
 }
 
 impl BlockDir {
@@ -49,7 +54,12 @@ impl BlockDir {
     pub fn open(path: &Path) -> Result<BlockDir> {
         fs::read_dir(path).map_err(|error| access::explain(path, &error))?;
         let key = XorKey::load(path)?;
-        Ok(BlockDir { path: path.into(), key, open: Mutex::default() })
+        Ok(BlockDir {
+            path: path.into(),
+            key,
+            open: Mutex::default(),
+            forget_below: AtomicU32::new(0),
+        })
     }
 
     /// The folder.
@@ -128,6 +138,25 @@ impl BlockDir {
     pub fn read_exact(&self, kind: Kind, pos: FilePos, buffer: &mut [u8]) -> Result<bool> {
         let filled = self.read(kind, pos.file, u64::from(pos.offset), buffer, Raw::No)?;
         Ok(filled == buffer.len())
+    }
+
+    /// During a bulk read: what [`BlockDir::forget`] names of files below `file` is not worth
+    /// keeping. 0 ends that. Newer files stay: bitcoind reads them too, and the kernel's page
+    /// cache is one for all.
+    pub fn forget_below(&self, file: FileNum) {
+        self.forget_below.store(file.0, Ordering::Relaxed);
+    }
+
+    /// Lets the kernel drop a range that was read just now, if its file is old enough.
+    pub fn forget(&self, kind: Kind, pos: FilePos, len: u32) {
+        if pos.file.0 >= self.forget_below.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Ok(handle) = self.handle(kind, pos.file) {
+            let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+            // advice only: a file system that does not take it loses nothing
+            let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
+        }
     }
 
     /// Forgets open files, so that ones that were replaced are seen.

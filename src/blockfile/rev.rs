@@ -107,9 +107,11 @@ impl RevFile {
             )));
         }
         body.resize(record.len as usize + CHECKSUM_BYTES, 0);
-        if !dir.read_exact(Kind::Undo, FilePos { file: self.file, offset: record.offset }, body)? {
+        let pos = FilePos { file: self.file, offset: record.offset };
+        if !dir.read_exact(Kind::Undo, pos, body)? {
             return Ok(false);
         }
+        dir.forget(Kind::Undo, pos, record.len);
         let sum = body.split_off(record.len as usize);
         Ok(sum == sha256d(&[previous, body]))
     }

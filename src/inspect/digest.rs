@@ -16,6 +16,7 @@ use crate::index::pages::items_per_row;
 use crate::store::error::damaged;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
 use crate::sync::bulk::INDEX_FILE;
@@ -126,7 +127,7 @@ fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Resul
 fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
     let runs = db.runs()?;
     let runs = runs.into_iter().filter(|run| run.kind == kind && run.complete);
-    let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0))).collect())?;
+    let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0), STREAM_PAGES)).collect())?;
     for posting in merged {
         let posting = posting?;
         if posting.txnum < txs {

@@ -11,6 +11,7 @@ use crate::index::lens::lens_of;
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
 use crate::sync::bulk::{INDEX_FILE, tiles};
 
@@ -143,7 +144,7 @@ fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
 fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     let mut last: Option<Posting> = None;
     let mut count = 0u64;
-    for posting in db.stream(*run, Prefix(0)) {
+    for posting in db.stream(*run, Prefix(0), STREAM_PAGES) {
         let posting = posting?;
         if last.is_some_and(|last| last >= posting) {
             return broken(db, format_args!("the order of run {}", run.id));

@@ -1,13 +1,16 @@
 //! The moment that is served, swapped whole by the sync thread and borrowed by every question.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::mempool::pool::Mempool;
 use crate::store::tables::RunInfo;
 
+use super::poke::Poke;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
+use super::watched::WatchedCoins;
 
 /// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
 #[derive(Clone, Debug)]
@@ -76,6 +79,12 @@ pub struct Shared {
     serving: AtomicBool,
     building: Mutex<Option<Arc<dyn HeaderSource>>>,
     rescan: AtomicBool,
+    /// Changes together with the snapshot: a snapshot is swapped under its write lock.
+    mempool: RwLock<Mempool>,
+    /// What is spent here may change what a client watches.
+    pub watched: WatchedCoins,
+    /// Wakes whoever keeps the mempool in step.
+    pub mempool_poke: Poke,
 }
 
 impl Shared {
@@ -84,11 +93,30 @@ impl Shared {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The next moment; from now on every question is answered.
-    pub fn publish(&self, snapshot: Snapshot) {
+    /// The next moment; from now on every question is answered. `confirmed`: blocks that came
+    /// since the last one, whose transactions leave the mempool in the same swap.
+    pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) {
+        let mut mempool = self.mempool.write().unwrap_or_else(PoisonError::into_inner);
+        for block in confirmed {
+            for txid in block.txids() {
+                mempool.remove(txid);
+            }
+        }
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        drop(mempool);
         self.serving.store(true, Ordering::Release);
         *self.building.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.mempool_poke.poke();
+    }
+
+    /// The mempool; no new moment is published while it is held, so hold it briefly.
+    pub fn mempool(&self) -> RwLockReadGuard<'_, Mempool> {
+        self.mempool.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mempool, for who keeps it in step.
+    pub fn mempool_mut(&self) -> RwLockWriteGuard<'_, Mempool> {
+        self.mempool.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether every question is answered.

@@ -9,6 +9,7 @@ use crate::protocol::json::{Json, push_hash, push_plain};
 use crate::protocol::message::{ErrorObject, HISTORY_TOO_LONG};
 use crate::protocol::method::Naming;
 use crate::protocol::version::Version;
+use crate::query::answers::RecentTx;
 
 /// A list that may turn out too long to send.
 pub type Listed = Result<Json, ErrorObject>;
@@ -156,6 +157,24 @@ pub fn merkle(height: Height, pos: u32, siblings: &[[u8; 32]]) -> Json {
 /// `id_from_pos` with its proof.
 pub fn id_with_merkle(id: &Txid, siblings: &[[u8; 32]]) -> Json {
     Json::object([("merkle", branch(siblings)), ("tx_hash", txid(id))])
+}
+
+/// `mempool.get_fee_histogram`: satoshi per virtual byte to one digit, and virtual bytes.
+pub fn fee_histogram(bins: &[(u64, u64)]) -> Json {
+    let list = Json::list(bins, MAX_REPLY_BYTES, |out, (tenths, vbytes)| {
+        push_plain(out, format_args!("[{}.{},{vbytes}]", tenths / 10, tenths % 10));
+    });
+    list.unwrap_or_else(Json::null)
+}
+
+/// `mempool.recent`: the newest first.
+pub fn recent(txs: &[RecentTx]) -> Json {
+    let list = Json::list(txs, MAX_REPLY_BYTES, |out, tx| {
+        let fields =
+            [("fee", Json::int(tx.fee)), ("txid", txid(&tx.txid)), ("vsize", Json::int(tx.vsize))];
+        out.push_str(Json::object(fields).as_str());
+    });
+    list.unwrap_or_else(Json::null)
 }
 
 /// `server.ping`: nothing before 1.7, so many zeros from then on.

@@ -114,6 +114,9 @@ pub struct HeaderProof {
     pub root: [u8; 32],
 }
 
+/// Headers, and the proof for the last of them.
+pub type ProvenHeaders = (Vec<HeaderBytes>, Option<HeaderProof>);
+
 /// A transaction's place in its block, with the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxProof {
@@ -134,6 +137,17 @@ pub struct OutpointStatus {
     pub funder: Option<Confirmation>,
     /// The spending transaction and where it stands.
     pub spender: Option<(Txid, Confirmation)>,
+}
+
+/// A transaction that came into the mempool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentTx {
+    /// The transaction.
+    pub txid: Txid,
+    /// Satoshi.
+    pub fee: u64,
+    /// Virtual bytes.
+    pub vsize: u32,
 }
 
 /// How far the index is.
@@ -168,6 +182,10 @@ pub trait Answers: Send + Sync {
     fn header(&self, height: Height) -> Answer<HeaderBytes>;
     /// Up to `count` headers from `start`; fewer, or none, at the tip. Works while building.
     fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>>;
+    /// Up to `count` headers from `start` and the proof for the last of them up to `cp_height`, all
+    /// from one moment; no proof where there are no headers.
+    fn proven_headers(&self, start: Height, count: u32, cp_height: Height)
+    -> Answer<ProvenHeaders>;
     /// Proof for `height` among the headers 0..=`cp_height`; `BadRequest` unless
     /// height <= cp_height <= tip.
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof>;
@@ -193,4 +211,11 @@ pub trait Answers: Send + Sync {
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof>;
     /// Funding and spending of an output.
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus>;
+    /// Fee rate in tenths of a satoshi per virtual byte, and the virtual bytes that pay between
+    /// that and the rate before; rates falling.
+    fn fee_histogram(&self) -> Vec<(u64, u64)>;
+    /// Up to `count` transactions that came into the mempool last, newest first.
+    fn recent(&self, count: usize) -> Vec<RecentTx>;
+    /// Something was just sent to bitcoind: its mempool is worth a look.
+    fn mempool_changed(&self);
 }

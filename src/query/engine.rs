@@ -1,5 +1,6 @@
 //! Every question of a session, answered from one view.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,24 +8,30 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 use serde_json::{Value, json};
 
-use crate::hash::sha256;
 use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
-use crate::index::extract::is_unspendable;
 use crate::live::progress::Progress;
+use crate::mempool::histogram::fee_histogram;
+use crate::mempool::picture::{Picture, PoolEntry, draw};
+use crate::mempool::pool::{MemTx, ScriptTag};
+use crate::node::calls::NodeCalls;
 use crate::parse::tx::header;
-use crate::store::tables::RunKind;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    QueryError, Status, Tip, TxProof,
+    ProvenHeaders, QueryError, RecentTx, Status, Tip, TxProof,
 };
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
 use super::merkle::prove;
-use super::summary::{Summaries, Summary};
+use super::outpoint;
+use super::summary::{OutRef, Summaries, Summary};
 use super::tx::{TxPlace, TxReader};
+use super::unconfirmed::{Unconfirmed, unknown};
 use super::verbose::{Mined, decode};
 use super::view::{View, Views};
+
+/// How often a question starts again when the tip moves while it is being answered.
+const MOMENT_TRIES: u32 = 10;
 
 /// What a question may cost, and what is kept for the next.
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +51,26 @@ pub struct Engine {
     summaries: Summaries,
     proofs: HeaderProofs,
     progress: Arc<Progress>,
+    unconfirmed: Unconfirmed,
 }
 
 impl Engine {
     /// An engine over those views.
-    pub fn new(views: Views, costs: Costs, progress: Arc<Progress>) -> Engine {
+    pub fn new(
+        views: Views,
+        costs: Costs,
+        progress: Arc<Progress>,
+        node: Option<Arc<dyn NodeCalls>>,
+    ) -> Engine {
         let summaries = Summaries::new(costs.summary_bytes);
-        Engine { views, costs, summaries, proofs: HeaderProofs::default(), progress }
+        Engine {
+            views,
+            costs,
+            summaries,
+            proofs: HeaderProofs::default(),
+            progress,
+            unconfirmed: Unconfirmed { node },
+        }
     }
 
     fn budget(&self) -> Budget {
@@ -61,28 +81,48 @@ impl Engine {
         }
     }
 
-    /// Calls `tell` with the up-to-date summary of a script.
-    fn with_summary<T>(
+    /// Calls `tell` with the up-to-date summary of a script and what the mempool adds to it, both
+    /// of one moment.
+    fn with_script<T>(
         &self,
         script: &ScriptHash,
-        tell: impl FnOnce(&View<'_>, &Summary) -> Answer<T>,
+        tell: impl FnOnce(&Summary, &Picture) -> Answer<T>,
     ) -> Answer<T> {
         // before the view is opened: who waits here must not hold a read transaction meanwhile
         let slot = self.summaries.get(script);
         let mut summary = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = self.views.open()?;
-        let updated = update(&view, script, &mut summary, &self.budget());
-        self.summaries.weigh(script, &summary);
-        updated?;
-        tell(&view, &summary)
+        let budget = self.budget();
+        for _ in 0..MOMENT_TRIES {
+            let view = self.views.open()?;
+            let updated = update(&view, script, &mut summary, &budget);
+            self.summaries.weigh(script, &summary);
+            updated?;
+            let shared = self.views.shared();
+            let pool = shared.mempool();
+            // no moment is published while the mempool is held
+            if !Arc::ptr_eq(&view.snap, &shared.snapshot()) {
+                continue;
+            }
+            let value_of = |out: &OutRef| summary.coins.get(out).map(|coin| coin.value);
+            let count = summary.coins.len();
+            let tag = ScriptTag::of(script);
+            let picture = draw(&pool, tag, count, value_of, summary.coins.keys());
+            drop(pool);
+            return tell(&summary, &picture);
+        }
+        Err(QueryError::Busy)
     }
+}
 
-    fn found(&self, view: &View<'_>, txid: &Txid) -> Answer<(TxNum, TxPlace)> {
-        let found = TxReader::new(view).find(&txid.to_byte_array())?;
-        found.last().copied().ok_or_else(|| {
-            QueryError::NotFound(format!("no such transaction in the chain or mempool: {txid}"))
-        })
-    }
+/// The newest transaction of that txid in the chain.
+fn found(view: &View<'_>, txid: &Txid) -> Answer<Option<(TxNum, TxPlace)>> {
+    Ok(TxReader::new(view).find(&txid.to_byte_array())?.last().copied())
+}
+
+fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
+    let confirmation =
+        if entry.chained { Confirmation::MempoolChained } else { Confirmation::Mempool };
+    HistoryEntry { txid: Txid::from_byte_array(entry.txid), confirmation, fee: Some(entry.fee) }
 }
 
 impl Answers for Engine {
@@ -143,71 +183,103 @@ impl Answers for Engine {
         (start.0..end).map(header).collect()
     }
 
+    fn proven_headers(
+        &self,
+        start: Height,
+        count: u32,
+        cp_height: Height,
+    ) -> Answer<ProvenHeaders> {
+        let view = self.views.open()?;
+        let headers = view.headers(start, count)?;
+        let Some(more) = (headers.len() as u32).checked_sub(1) else {
+            return Ok((headers, None));
+        };
+        let proof = self.proofs.prove(&view, Height(start.0 + more), cp_height)?;
+        Ok((headers, Some(proof)))
+    }
+
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof> {
         let view = self.views.open()?;
         self.proofs.prove(&view, height, cp_height)
     }
 
     fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.with_summary(script, |_, summary| {
-            let entry = |entry: &super::summary::Entry| HistoryEntry {
+        self.with_script(script, |summary, picture| {
+            let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
                 txid: Txid::from_byte_array(entry.txid),
                 confirmation: Confirmation::Block(entry.height),
                 fee: None,
-            };
-            Ok(summary.entries.iter().map(entry).collect())
+            });
+            Ok(confirmed.chain(picture.entries.iter().map(unconfirmed)).collect())
         })
     }
 
-    fn mempool_history(&self, _script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.views.open()?;
-        Ok(Vec::new())
+    fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
+        self.with_script(script, |_, picture| Ok(picture.entries.iter().map(unconfirmed).collect()))
     }
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
-        self.with_summary(script, |_, summary| Ok(summary.status(std::iter::empty())))
+        self.with_script(script, |summary, picture| {
+            // who asks for a status watches: note what, if spent, would change it
+            let coins = summary.coins.keys().chain(picture.coins.iter().map(|(out, _)| out));
+            self.views.shared().watched.note(script.prefix(), coins);
+            let tail = picture.entries.iter();
+            Ok(summary.status(tail.map(|entry| (entry.txid, -i64::from(entry.chained)))))
+        })
     }
 
     fn balance(&self, script: &ScriptHash) -> Answer<Balance> {
-        self.with_summary(script, |_, summary| {
-            Ok(Balance { confirmed: summary.balance(), unconfirmed: 0 })
+        self.with_script(script, |summary, picture| {
+            Ok(Balance { confirmed: summary.balance(), unconfirmed: picture.delta })
         })
     }
 
     fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
-        self.with_summary(script, |_, summary| {
-            let coin =
-                |((txid, vout), coin): (super::summary::OutRef, super::summary::Unspent)| Coin {
-                    outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
-                    height: Some(coin.height),
-                    value: coin.value,
-                };
-            Ok(summary.unspent().into_iter().map(coin).collect())
+        self.with_script(script, |summary, picture| {
+            let spent: HashSet<&OutRef> = picture.spent.iter().collect();
+            let confirmed = summary.unspent().into_iter().filter(|(out, _)| !spent.contains(out));
+            let coin = |(txid, vout), height, value| Coin {
+                outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
+                height,
+                value,
+            };
+            let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
+            let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
+            Ok(confirmed.chain(pool).collect())
         })
     }
 
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {
         let view = self.views.open()?;
-        let (_, place) = self.found(&view, txid)?;
-        Ok(TxReader::new(&view).bytes(&place)?.to_vec())
+        match found(&view, txid)? {
+            Some((_, place)) => Ok(TxReader::new(&view).bytes(&place)?.to_vec()),
+            None => self.unconfirmed.raw(txid),
+        }
     }
 
     fn transaction_verbose(&self, txid: &Txid) -> Answer<Value> {
         let view = self.views.open()?;
-        let (_, place) = self.found(&view, txid)?;
-        let header = view.header(place.height)?;
-        let mined = Mined {
-            block_hash: BlockHash::from_byte_array(header::hash(&header)).to_string(),
-            confirmations: view.tip().0 - place.height.0 + 1,
-            time: header::time(&header),
+        let Some((_, place)) = found(&view, txid)? else {
+            return self.unconfirmed.verbose(txid, None);
         };
-        let mut reader = TxReader::new(&view);
-        decode(reader.bytes(&place)?, self.views.params().network, Some(mined))
+        let header = view.header(place.height)?;
+        let block_hash = BlockHash::from_byte_array(header::hash(&header));
+        let own = || {
+            let mined = Mined {
+                block_hash: block_hash.to_string(),
+                confirmations: view.tip().0 - place.height.0 + 1,
+                time: header::time(&header),
+            };
+            let mut reader = TxReader::new(&view);
+            decode(reader.bytes(&place)?, self.views.params().network, Some(mined))
+        };
+        // bitcoind's own words where it can be asked
+        self.unconfirmed.verbose(txid, Some(block_hash)).or_else(|_| own())
     }
 
     fn block_of(&self, txid: &Txid) -> Answer<(BlockHash, Height)> {
         let view = self.views.open()?;
-        let (_, place) = self.found(&view, txid)?;
+        let (_, place) = found(&view, txid)?.ok_or_else(|| unknown(txid))?;
         let hash = header::hash(&view.header(place.height)?);
         Ok((BlockHash::from_byte_array(hash), place.height))
     }
@@ -228,44 +300,38 @@ impl Answers for Engine {
     }
 
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {
-        let view = self.views.open()?;
-        let txid = outpoint.txid.to_byte_array();
-        let mut reader = TxReader::new(&view);
-        let Some((funder, place)) = reader.find(&txid)?.last().copied() else {
-            return Ok(OutpointStatus::default());
-        };
-        let script = match reader.tx(&place)?.outputs().nth(outpoint.vout as usize) {
-            Some(output) => output.script.to_vec(),
-            None => return Ok(OutpointStatus::default()),
-        };
-        let mut status =
-            OutpointStatus { funder: Some(Confirmation::Block(place.height)), spender: None };
-        if is_unspendable(&script) {
-            return Ok(status);
-        }
+        let out = (outpoint.txid.to_byte_array(), outpoint.vout);
         let budget = self.budget();
-        let prefix = ScriptHash(sha256(&script)).prefix();
-        let limit = budget.postings as usize;
-        let later = view.find(RunKind::Script, prefix, TxNum(funder.0 + 1), limit)?;
-        for (i, txnum) in later.iter().enumerate() {
-            budget.check_time()?;
-            if i >= limit {
-                return Err(QueryError::TooLong(format!(
-                    "history too large: the spender is not among the next {limit} transactions \
-                     of the script"
-                )));
-            }
-            let place = reader.place(*txnum)?;
-            let tx = reader.tx(&place)?;
-            if tx.inputs().any(|input| *input.txid == txid && input.vout == outpoint.vout) {
-                let spender = Txid::from_byte_array(tx.txid());
-                status.spender = Some((spender, Confirmation::Block(place.height)));
-                break;
+        for _ in 0..MOMENT_TRIES {
+            let view = self.views.open()?;
+            let confirmed = outpoint::confirmed(&view, &out, &budget)?;
+            let shared = self.views.shared();
+            let pool = shared.mempool();
+            if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
+                return Ok(outpoint::with_mempool(confirmed, &out, &pool));
             }
         }
-        Ok(status)
+        Err(QueryError::Busy)
+    }
+
+    fn fee_histogram(&self) -> Vec<(u64, u64)> {
+        fee_histogram(&self.views.shared().mempool())
+    }
+
+    fn recent(&self, count: usize) -> Vec<RecentTx> {
+        let pool = self.views.shared().mempool();
+        let mut newest: Vec<_> = pool.iter().collect();
+        newest.sort_unstable_by_key(|tx| std::cmp::Reverse(tx.arrival));
+        newest.truncate(count);
+        let recent = |tx: &MemTx| RecentTx {
+            txid: Txid::from_byte_array(tx.txid),
+            fee: tx.fee,
+            vsize: tx.vsize,
+        };
+        newest.into_iter().map(recent).collect()
+    }
+
+    fn mempool_changed(&self) {
+        self.views.shared().mempool_poke.poke();
     }
 }
-
-/// An engine that sessions share.
-pub type SharedEngine = Arc<Engine>;

@@ -25,8 +25,7 @@ pub struct Entry {
     pub height: Height,
 }
 
-/// An output, by txid (internal byte order) and index.
-pub type OutRef = ([u8; 32], u32);
+pub use crate::mempool::pool::OutRef;
 
 /// An unspent output of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 
 use crate::ids::{Height, ScriptHash};
-use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_REPLY_BYTES};
+use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::protocol::json::Json;
 use crate::protocol::message::{
     self, BUSY, ErrorObject, HISTORY_TOO_LONG, INTERNAL, INVALID_REQUEST, LIMIT, NODE_ERROR,
@@ -77,8 +77,10 @@ impl Session {
             Method::EstimateFee { blocks, mode } => self.estimate_fee(*blocks, *mode),
             Method::RelayFee => self.relay_fee(),
             Method::MempoolInfo => self.mempool_info(),
-            // both need a mempool of our own, which is a later step
-            Method::FeeHistogram | Method::MempoolRecent => Ok(Json::array([])),
+            Method::FeeHistogram => Ok(reply::fee_histogram(&self.shared.answers.fee_histogram())),
+            Method::MempoolRecent => {
+                Ok(reply::recent(&self.shared.answers.recent(MAX_RECENT_TRANSACTIONS)))
+            }
             // answered while reading, because later lines depend on it
             Method::Version { .. } => Err(ErrorObject::new(INTERNAL, "version came too late")),
             Method::Ping { pong_chars } => Ok(reply::pong(*pong_chars)),
@@ -93,10 +95,20 @@ impl Session {
 
     fn block_header(&self, height: Height, checkpoint: Option<Height>) -> Outcome {
         let answers = &self.shared.answers;
-        let header = answers.header(height).map_err(wire_error)?;
-        let proof = checkpoint.map(|checkpoint| answers.header_proof(height, checkpoint));
-        let proof = proof.transpose().map_err(wire_error)?;
-        Ok(reply::header(&header, proof.as_ref().map(proof_parts)))
+        let Some(checkpoint) = checkpoint else {
+            let header = answers.header(height).map_err(wire_error)?;
+            return Ok(reply::header(&header, None));
+        };
+        let proven = answers.proven_headers(height, 1, checkpoint).map_err(wire_error)?;
+        match &proven {
+            (headers, Some(proof)) if headers.len() == 1 => {
+                Ok(reply::header(&headers[0], Some(proof_parts(proof))))
+            }
+            _ => {
+                let text = format!("height {height} is above the tip");
+                Err(ErrorObject::new(message::BAD_REQUEST, text))
+            }
+        }
     }
 
     /// The proof is for the last header that is there, as ElectrumX reads the protocol.
@@ -109,11 +121,11 @@ impl Session {
     ) -> Outcome {
         let answers = &self.shared.answers;
         let count = count.min(MAX_HEADERS_PER_REPLY);
-        let headers = answers.headers(start, count).map_err(wire_error)?;
-        let got = u32::try_from(headers.len()).unwrap_or(u32::MAX);
-        let last = got.checked_sub(1).map(|more| Height(start.0.saturating_add(more)));
-        let proof = last.zip(checkpoint).map(|(last, point)| answers.header_proof(last, point));
-        let proof = proof.transpose().map_err(wire_error)?;
+        let proven = match checkpoint {
+            Some(checkpoint) => answers.proven_headers(start, count, checkpoint),
+            None => answers.headers(start, count).map(|headers| (headers, None)),
+        };
+        let (headers, proof) = proven.map_err(wire_error)?;
         Ok(reply::headers(version, &headers, proof.as_ref().map(proof_parts)))
     }
 

@@ -32,6 +32,7 @@ impl Session {
         let txid = self
             .call("sendrawtransaction", vec![Value::from(transaction)])
             .map_err(|error| rejected("transaction", error))?;
+        self.shared.answers.mempool_changed();
         Ok(Json::value(&txid))
     }
 
@@ -39,6 +40,7 @@ impl Session {
         let result = self
             .call("submitpackage", vec![Value::from(transactions)])
             .map_err(|error| rejected("package", error))?;
+        self.shared.answers.mempool_changed();
         if verbose {
             return Ok(Json::value(&result));
         }

@@ -4,5 +4,6 @@ pub mod error;
 pub mod items;
 pub mod open;
 pub mod run;
+pub mod stream;
 pub mod tables;
 pub mod write;

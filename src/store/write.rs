@@ -1,6 +1,6 @@
 //! Writing the tables, always inside one transaction that the caller opens and commits.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use crate::error::Result;
 use crate::ids::TxNum;
@@ -82,6 +82,25 @@ pub struct RowWriters {
     pub lens: LensWriter,
 }
 
+/// Rows that have come since the last time.
+#[derive(Clone, Debug, Default)]
+pub struct NewRows {
+    rows: [Vec<Row>; 4],
+}
+
+impl RowWriters {
+    /// The rows that changed since the last call.
+    pub fn take_rows(&mut self) -> NewRows {
+        let rows = ItemTable::ALL.map(|table| match table {
+            ItemTable::Blocks => self.blocks.take_rows(),
+            ItemTable::Nodes => self.nodes.take_rows(),
+            ItemTable::Positions => self.positions.take_rows(),
+            ItemTable::Lens => self.lens.take_rows(),
+        });
+        NewRows { rows }
+    }
+}
+
 impl Change<'_> {
     /// Makes it last.
     pub fn commit(self) -> Result<()> {
@@ -150,12 +169,12 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Stores everything that the writers hold.
-    pub fn put_writers(&self, writers: &mut RowWriters) -> Result<()> {
-        self.put_rows(ItemTable::Blocks, &writers.blocks.take_rows())?;
-        self.put_rows(ItemTable::Positions, &writers.positions.take_rows())?;
-        self.put_rows(ItemTable::Nodes, &writers.nodes.take_rows())?;
-        self.put_rows(ItemTable::Lens, &writers.lens.take_rows())
+    /// Stores rows of all tables.
+    pub fn put_new_rows(&self, new: &NewRows) -> Result<()> {
+        for (table, rows) in ItemTable::ALL.into_iter().zip(&new.rows) {
+            self.put_rows(table, rows)?;
+        }
+        Ok(())
     }
 
     /// Writes the state row.
@@ -200,14 +219,5 @@ impl Change<'_> {
         cut(ItemTable::Positions, PageWriter::<POSITION_ITEM>::row_of(blocks) + 1)?;
         cut(ItemTable::Nodes, PageWriter::<NODE_ITEM>::row_of(u64::from(state.txs) / 16) + 1)?;
         cut(ItemTable::Lens, i64::from(state.txs))
-    }
-
-    /// The highest run number in use, for tests of what is left behind.
-    pub fn last_run(&self) -> Result<Option<i64>> {
-        self.tx
-            .query_row("SELECT max(id) FROM runs", [], |row| row.get(0))
-            .optional()
-            .map(Option::flatten)
-            .map_err(|error| self.err(error))
     }
 }

@@ -45,7 +45,7 @@ impl Batch {
     /// Whether a block still fits. An empty batch takes any block.
     pub fn has_room(&self, block: &LoadedBlock) -> bool {
         let txs = block.rows.txids.len() as u32;
-        let postings = self.scripts.len() + self.txids.len() + block.rows.scripts.len();
+        let postings = self.postings() + block.rows.scripts.len();
         self.txs == 0
             || (postings + txs as usize <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
     }
@@ -64,9 +64,14 @@ impl Batch {
         }
     }
 
-    /// Starts again behind itself.
-    pub fn clear(&mut self) {
-        self.first = self.range().end;
+    /// How many postings it holds.
+    pub fn postings(&self) -> usize {
+        self.scripts.len() + self.txids.len()
+    }
+
+    /// Empties it; the next block begins with transaction `first`.
+    pub fn start_at(&mut self, first: TxNum) {
+        self.first = first;
         self.txs = 0;
         self.scripts.clear();
         self.txids.clear();

@@ -3,22 +3,28 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use log::{info, warn};
 
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::host::disk;
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::chunk::TxRange;
+use crate::limits::INDEX_PERCENT_OF_BLOCKS;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, RunInfo, RunKind, State};
+use crate::store::write::RowWriters;
 
 use super::batch::{Batch, push_rows};
+use super::budget::merge_pages;
 use super::load::{BlockLoader, Load};
 use super::merge::merge_runs;
 use super::plan::Plan;
 use super::read::read_blocks;
 use super::rollback::{common_blocks, roll_back};
+use super::writer::{Databases, Job, Writer};
 use crate::live::progress::{Progress, Stage};
 
 /// The index that is served.
@@ -36,7 +42,9 @@ pub struct Build<'a> {
     pub loader: &'a BlockLoader,
     /// What to index.
     pub plan: &'a Plan,
-    /// Postings that may be held in memory.
+    /// Bytes that the process may use.
+    pub memory: u64,
+    /// Postings that may be held in memory, in both batches together.
     pub batch_postings: usize,
     /// Threads that read and hash.
     pub threads: usize,
@@ -67,27 +75,28 @@ impl Build<'_> {
         let mut state = main.state()?;
         if state.phase == Phase::Merging {
             state = self.finish_merge(&main, state)?;
-        }
-        let bulk = match state.phase {
-            Phase::Ready => {
-                self.remove_bulk()?;
-                None
+            if state.phase == Phase::Merging {
+                return Ok(Outcome::Stopped(state));
             }
-            _ => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
-        };
-        if let Some(bulk) = &bulk {
-            state = self.match_bulk(&main, bulk, state)?;
+        }
+        let mut bulk = None;
+        if state.phase == Phase::Ready {
+            self.remove_bulk()?;
+        } else {
+            let opened = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+            state = self.match_bulk(&main, &opened, state)?;
+            bulk = Some(opened);
         }
         state = self.leave_foreign_blocks(&main, bulk.as_ref(), state)?;
-        let (state, blocked) = self.read(&main, bulk.as_ref(), state)?;
-        if self.progress.stopping() {
-            return Ok(Outcome::Stopped(state));
-        }
+        self.check_room(&state)?;
+        let (main, state, blocked) = self.read(Databases { main, bulk }, state)?;
         if let Some((height, why)) = blocked {
             return Ok(Outcome::Blocked(state, height, why));
         }
+        if self.progress.stopping() {
+            return Ok(Outcome::Stopped(state));
+        }
         if state.phase == Phase::Ready {
-            drop(bulk);
             self.remove_bulk()?;
             return Ok(Outcome::Complete(state));
         }
@@ -95,12 +104,41 @@ impl Build<'_> {
         let change = main.change()?;
         change.set_state(&merging)?;
         change.commit()?;
-        drop(bulk);
         let state = self.finish_merge(&main, merging)?;
-        if state.phase != Phase::Ready {
-            return Ok(Outcome::Stopped(state));
+        match state.phase {
+            Phase::Ready => Ok(Outcome::Complete(state)),
+            _ => Ok(Outcome::Stopped(state)),
         }
-        Ok(Outcome::Complete(state))
+    }
+
+    /// Says how much disk a build takes, and refuses to begin what cannot end.
+    fn check_room(&self, state: &State) -> Result<()> {
+        let progress = self.progress;
+        let share = match self.plan.chain.len() as u64 {
+            0 => 0,
+            all => (all - all.min(u64::from(state.blocks))) * 1000 / all,
+        };
+        let blocks = progress.bytes_total.load(Ordering::Relaxed) / 1000 * share;
+        let index = blocks / 100 * INDEX_PERCENT_OF_BLOCKS;
+        // runs and base run side by side, for the time of the merge
+        let peak = index * 2;
+        let free = disk::free_bytes(self.folder)?;
+        info!(
+            "about {} MiB of disk will be used at the peak, {} MiB in the end; {} MiB are free",
+            peak >> 20,
+            index >> 20,
+            free >> 20
+        );
+        if free > peak {
+            return Ok(());
+        }
+        Err(Error::Io(format!(
+            "{}: {} MiB are free, but the build needs up to {} MiB. Free some space, or choose a \
+             larger disk with --data-dir",
+            self.folder.display(),
+            free >> 20,
+            peak >> 20
+        )))
     }
 
     /// Makes the bulk database say what the main one says: it is written first, so it may be one
@@ -144,80 +182,58 @@ impl Build<'_> {
         Ok(state)
     }
 
-    /// Reads to the end of the plan; a height and a reason if a block cannot be used.
-    fn read(
-        &self,
-        main: &Db,
-        bulk: Option<&Db>,
-        mut state: State,
-    ) -> Result<(State, Option<(Height, String)>)> {
+    /// Reads to the end of the plan, one batch being stored while the next is collected. A height
+    /// and a reason come back if a block cannot be used.
+    fn read(&self, databases: Databases, mut state: State) -> Result<ReadToEnd> {
         let progress = self.progress;
         let end = self.plan.chain.len() as u32;
         progress.enter(Stage::Reading);
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(end, Ordering::Relaxed);
         if state.blocks >= end && state.blocks > 0 {
-            return Ok((state, None));
+            return Ok((databases.main, state, None));
         }
-        let mut stored = state;
-        let mut writers = main.row_writers(&state)?;
-        let mut batch = Batch::new(TxNum(state.txs), self.batch_postings);
+        let mut rows = databases.main.row_writers(&state)?;
+        let begun = state.blocks;
+        let half = self.batch_postings.div_ceil(2);
+        let mut batch = Batch::new(TxNum(state.txs), half);
         let mut blocked = None;
-        read_blocks(self.loader, self.plan, state.blocks, self.threads, |height, load| {
-            let block = match load {
-                Load::Block(block) => block,
-                Load::Unusable(why) => {
-                    blocked = Some((height, why));
-                    return Ok(false);
+        let databases = thread::scope(|scope| -> Result<Databases> {
+            let writer = Writer::start(scope, databases, Batch::new(TxNum(0), half));
+            let mut stored = begun;
+            let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
+                let block = match load {
+                    Load::Block(block) => block,
+                    Load::Unusable(why) => {
+                        blocked = Some((height, why));
+                        return Ok(false);
+                    }
+                };
+                if !batch.has_room(&block) {
+                    stored = state.blocks;
+                    if !hand_over(&writer, &mut batch, &mut rows, &mut state, false) {
+                        return Ok(false);
+                    }
                 }
-            };
-            if !batch.has_room(&block) {
-                // what the writers hold goes with the runs, or a crash would part them
-                let spill = bulk.unwrap_or(main);
-                self.store(main, spill, &mut batch, &mut writers, &mut state)?;
-                stored = state;
+                batch.push(&block)?;
+                push_rows(&mut rows, &mut state, &block)?;
+                progress.blocks.store(state.blocks, Ordering::Relaxed);
+                progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);
+                Ok(!progress.stopping())
+            });
+            if read.is_ok() && state.blocks > stored {
+                // all in one batch: it is the base run already
+                let only = stored == 0 && state.blocks == end;
+                if only {
+                    state.phase = Phase::Ready;
+                }
+                hand_over(&writer, &mut batch, &mut rows, &mut state, only);
             }
-            batch.push(&block)?;
-            push_rows(&mut writers, &mut state, &block)?;
-            progress.blocks.store(state.blocks, Ordering::Relaxed);
-            progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);
-            Ok(!progress.stopping())
+            let databases = writer.finish()?;
+            read.map(|()| databases)
         })?;
-        if state.blocks > stored.blocks {
-            // all in one batch: it is the base run already
-            let only = stored.blocks == 0 && state.blocks == end;
-            if only {
-                state.phase = Phase::Ready;
-            }
-            let spill = if only { main } else { bulk.unwrap_or(main) };
-            self.store(main, spill, &mut batch, &mut writers, &mut state)?;
-        }
-        Ok((state, blocked))
-    }
-
-    fn store(
-        &self,
-        main: &Db,
-        spill: &Db,
-        batch: &mut Batch,
-        writers: &mut crate::store::write::RowWriters,
-        state: &mut State,
-    ) -> Result<()> {
-        state.generation += 1;
-        let change = main.change()?;
-        if spill.path == main.path {
-            batch.write_runs(&change)?;
-        } else {
-            let runs = spill.change()?;
-            batch.write_runs(&runs)?;
-            runs.commit()?;
-        }
-        change.put_writers(writers)?;
-        change.set_state(state)?;
-        change.commit()?;
-        info!("indexed {} transactions in all, height={}", state.txs, state.blocks - 1);
-        batch.clear();
-        Ok(())
+        let state = databases.main.state()?;
+        Ok((databases.main, state, blocked))
     }
 
     /// Merges the bulk runs into the main database and deletes the bulk file.
@@ -238,7 +254,8 @@ impl Build<'_> {
             let sources: Vec<RunInfo> =
                 bulk.runs()?.into_iter().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
-            let merged = merge_runs(&bulk, &sources, main, kind, range, |prefix| {
+            let pages = merge_pages(self.memory, sources.len());
+            let merged = merge_runs(&bulk, &sources, main, kind, range, pages, |prefix| {
                 self.report_merge(kind, prefix)
             });
             match merged {
@@ -274,6 +291,29 @@ impl Build<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The main database after reading, the state it is in, and what was in the way.
+type ReadToEnd = (Db, State, Option<(Height, String)>);
+
+/// Gives the batch to the writer and goes on with an empty one; `false` if the writer has failed.
+fn hand_over(
+    writer: &Writer<'_>,
+    batch: &mut Batch,
+    rows: &mut RowWriters,
+    state: &mut State,
+    into_main: bool,
+) -> bool {
+    state.generation += 1;
+    let full = std::mem::replace(batch, Batch::new(TxNum(0), 0));
+    let job = Job { batch: full, rows: rows.take_rows(), state: *state, into_main };
+    match writer.hand_over(job) {
+        Some(empty) => {
+            *batch = empty;
+            true
+        }
+        None => false,
     }
 }
 

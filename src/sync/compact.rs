@@ -7,6 +7,7 @@ use crate::ids::TxNum;
 use crate::index::chunk::TxRange;
 use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
+use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{RunInfo, RunKind, State};
 
 use super::merge::merge_runs;
@@ -61,7 +62,7 @@ pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
         let range = TxRange { first, end };
-        merge_runs(db, &sources, db, kind, range, |_| Ok(()))?;
+        merge_runs(db, &sources, db, kind, range, STREAM_PAGES, |_| Ok(()))?;
         let mut state = db.state()?;
         state.generation += 1;
         let change = db.change()?;

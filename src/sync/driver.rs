@@ -6,14 +6,15 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use bitcoin::Network;
 use bitcoin::hashes::Hash;
 use log::{info, warn};
 
-use crate::blockfile::dir::Kind;
+use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
-use crate::limits::{CATCH_UP_BLOCKS, HASHES_PER_BATCH};
+use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH};
 use crate::live::shared::{HeaderSource, Shared};
 use crate::node::chain::TipWait;
 use crate::node::rpc::Rpc;
@@ -21,6 +22,7 @@ use crate::parse::tx::header;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
+use super::budget::batch_postings;
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
@@ -42,8 +44,10 @@ pub struct Driver {
     pub node: Option<Rpc>,
     /// What is told to whoever reports.
     pub progress: Arc<Progress>,
-    /// Postings held in memory during a build.
-    pub batch_postings: usize,
+    /// Bytes that the process may use.
+    pub memory: u64,
+    /// Wait while bitcoind is in its first download, instead of indexing beside it.
+    pub wait_for_node: bool,
     /// Threads that read and hash during a build.
     pub threads: usize,
     /// Stop when the index is built.
@@ -122,20 +126,18 @@ impl Driver {
     /// Builds, or catches up, to the end of what there is; `false` if told to stop.
     fn build(&self) -> Result<bool> {
         loop {
+            if !self.node_is_ready()? {
+                return Ok(false);
+            }
             self.progress.enter(Stage::Scanning);
             let tree = scan_all(&self.loader, &self.params)?;
-            let plan = match &self.node {
-                Some(node) => {
-                    let plan = self.patiently(|| {
-                        // the tree is given away, so it is scanned again after a failure
-                        Ok(node.tip_height()?)
-                    })?;
-                    if plan.is_none() {
-                        return Ok(false);
-                    }
-                    Plan::by_node(tree, node, HASHES_PER_BATCH)?
-                }
-                None => Plan::by_files(tree, &self.loader, &self.params)?,
+            let planned = match &self.node {
+                Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
+                None => Plan::by_files(tree, &self.loader, &self.params),
+            };
+            let plan = match planned {
+                Err(Error::Unavailable(_) | Error::TryAgain(_)) => continue,
+                other => other?,
             };
             let plan = Arc::new(plan);
             self.count_bytes()?;
@@ -150,17 +152,45 @@ impl Driver {
                 params: &self.params,
                 loader: &self.loader,
                 plan: &plan,
-                batch_postings: self.batch_postings,
+                memory: self.memory,
+                batch_postings: batch_postings(self.memory),
                 threads: self.threads,
                 progress: &self.progress,
             };
-            match build.run()? {
+            let outcome = build.run();
+            self.loader.dir().forget_below(FileNum(0));
+            match outcome? {
                 Outcome::Complete(_) => return Ok(true),
                 Outcome::Stopped(_) if self.progress.stopping() => return Ok(false),
                 Outcome::Stopped(_) => {}
                 Outcome::Blocked(state, height, why) => self.blocked(&state, height, &why)?,
             }
         }
+    }
+
+    /// Waits until bitcoind answers, and where so configured until its first download is done.
+    fn node_is_ready(&self) -> Result<bool> {
+        let Some(node) = &self.node else { return Ok(true) };
+        self.progress.enter(Stage::Waiting);
+        let mut said = false;
+        while let Some(info) = self.patiently(|| Ok(node.blockchain_info()?))? {
+            let downloading =
+                info.initial_block_download && self.params.network != Network::Regtest;
+            if !(downloading && self.wait_for_node) {
+                return Ok(true);
+            }
+            if !said {
+                info!(
+                    "bitcoind is still downloading ({} of {} blocks); indexing begins when it is \
+                     done, since both at once would wear out this disk (index_during_ibd=always \
+                     begins now)",
+                    info.blocks, info.headers
+                );
+                said = true;
+            }
+            self.pause(Duration::from_secs(10));
+        }
+        Ok(false)
     }
 
     /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming.
@@ -227,9 +257,12 @@ impl Driver {
     fn count_bytes(&self) -> Result<()> {
         let dir = self.loader.dir();
         let mut bytes = 0;
-        for file in dir.block_files()? {
+        let files = dir.block_files()?;
+        for &file in &files {
             bytes += dir.len(Kind::Block, file)?;
         }
+        let newest = files.last().map_or(0, |file| file.0);
+        dir.forget_below(FileNum(newest.saturating_sub(FILES_KEPT_CACHED)));
         self.progress.bytes_total.store(bytes, Ordering::Relaxed);
         self.progress.bytes.store(0, Ordering::Relaxed);
         info!("block files hold {} MiB", bytes >> 20);

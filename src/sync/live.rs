@@ -43,6 +43,8 @@ pub struct Live {
     snap: Snapshot,
     /// What was touched since the last publication.
     touched: Option<Vec<Prefix>>,
+    /// Blocks connected since then.
+    fresh: Vec<Arc<RecentBlock>>,
 }
 
 impl Live {
@@ -58,7 +60,8 @@ impl Live {
         if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
             return Err(damaged(&db.path, "the list of runs"));
         }
-        let mut live = Live { db, shared, snap: Snapshot::default(), touched: None };
+        let mut live =
+            Live { db, shared, snap: Snapshot::default(), touched: None, fresh: Vec::new() };
         live.load(&state)?;
         Ok(live)
     }
@@ -90,13 +93,16 @@ impl Live {
         if let Some(touched) = &mut self.touched {
             touched.extend(block.touched());
         }
-        self.snap.recent.push(Arc::new(block));
+        let block = Arc::new(block);
+        self.fresh.push(block.clone());
+        self.snap.recent.push(block);
     }
 
     /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
     /// which changes what readers see, so the outcome is published at once.
     pub fn disconnect_to(&mut self, keep: u32) -> Result<Option<NewTip>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
+            self.fresh.clear();
             if let (Some(block), Some(touched)) = (self.snap.recent.pop(), &mut self.touched) {
                 touched.extend(block.touched());
             }
@@ -120,7 +126,7 @@ impl Live {
 
     /// Makes the present state the one that questions are answered from.
     pub fn publish(&mut self) -> NewTip {
-        self.shared.publish(self.snap.clone());
+        self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
         let mut touched = self.touched.replace(Vec::new());
         if let Some(touched) = &mut touched {
             touched.sort_unstable();
@@ -139,7 +145,7 @@ impl Live {
         self.flush(count)?;
         while let Some(state) = compact::merge_smallest(&self.db)? {
             self.adopt(&state)?;
-            self.shared.publish(self.snap.clone());
+            self.shared.publish(self.snap.clone(), &[]);
         }
         Ok(())
     }
@@ -159,12 +165,12 @@ impl Live {
         state.generation += 1;
         let change = self.db.change()?;
         batch.write_runs(&change)?;
-        change.put_writers(&mut writers)?;
+        change.put_new_rows(&writers.take_rows())?;
         change.set_state(&state)?;
         change.commit()?;
         self.snap.recent.drain(..count);
         self.adopt(&state)?;
-        self.shared.publish(self.snap.clone());
+        self.shared.publish(self.snap.clone(), &[]);
         info!("wrote {count} blocks to the database, which holds height={}", state.blocks - 1);
         Ok(())
     }
@@ -186,7 +192,7 @@ impl Live {
             warn!("{wrong} blocks stood elsewhere in bitcoind's files than remembered");
             self.store_positions(from)?;
             if self.shared.serving() {
-                self.shared.publish(self.snap.clone());
+                self.shared.publish(self.snap.clone(), &[]);
             }
         }
         Ok(wrong)

@@ -133,6 +133,7 @@ impl BlockLoader {
             return Ok(Err(format!("no undo data for it in {}", path.display())));
         };
         let bytes = buffers.block.len() as u32;
+        self.dir.forget(Kind::Block, pos, bytes);
         Ok(extract(&buffers.block, undo)
             .map(|rows| LoadedBlock { pos, rows, bytes })
             .map_err(|misfit| misfit.to_string()))

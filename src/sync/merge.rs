@@ -20,6 +20,7 @@ pub fn merge_runs(
     into: &Db,
     kind: RunKind,
     range: TxRange,
+    pages_at_once: usize,
     mut progress: impl FnMut(Prefix) -> Result<()>,
 ) -> Result<RunInfo> {
     let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
@@ -35,7 +36,7 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
-    let streams = sources.iter().map(|run| from.stream(*run, start)).collect();
+    let streams = sources.iter().map(|run| from.stream(*run, start, pages_at_once)).collect();
     let merged = Merge::new(streams)?;
     progress(start)?;
     fill_in_slices(into, target, merged, expected, MERGE_SLICE_BYTES, progress)

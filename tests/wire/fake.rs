@@ -124,6 +124,16 @@ impl Answers for FakeIndex {
         }
     }
 
+    fn fee_histogram(&self) -> Vec<(u64, u64)> {
+        vec![]
+    }
+
+    fn recent(&self, _count: usize) -> Vec<hekte::query::answers::RecentTx> {
+        vec![]
+    }
+
+    fn mempool_changed(&self) {}
+
     fn report(&self) -> Value {
         serde_json::json!({ "height": self.tip().height.0 })
     }
@@ -144,6 +154,15 @@ impl Answers for FakeIndex {
         let end = self.tip().height.0.min(start.0.saturating_add(count).saturating_sub(1));
         let end = if count == 0 { 0 } else { end.saturating_add(1) };
         Ok((start.0..end).map(|height| header_at(height as usize)).collect())
+    }
+
+    fn proven_headers(&self, start: Height, count: u32, cp: Height) -> Answer<ProvenHeaders> {
+        let headers = self.headers(start, count)?;
+        let Some(more) = (headers.len() as u32).checked_sub(1) else {
+            return Ok((headers, None));
+        };
+        let proof = self.header_proof(Height(start.0 + more), cp)?;
+        Ok((headers, Some(proof)))
     }
 
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof> {

@@ -1,0 +1,5 @@
+//! Unconfirmed transactions, known by what they spend and pay; no previous output is ever looked up.
+
+pub mod histogram;
+pub mod picture;
+pub mod pool;

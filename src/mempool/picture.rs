@@ -1,0 +1,130 @@
+//! What the mempool adds to a script: entries in canonical order, coins that come and go.
+
+use super::pool::{MemTx, Mempool, OutRef, ScriptTag};
+
+/// An unconfirmed line of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolEntry {
+    /// Internal byte order.
+    pub txid: [u8; 32],
+    /// Spends an unconfirmed output: wire height -1 instead of 0.
+    pub chained: bool,
+    /// Satoshi.
+    pub fee: u64,
+}
+
+/// The unconfirmed side of one script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Transactions that pay or spend the script: height 0 before -1, then by txid as displayed
+    /// (protocol basics, "Status").
+    pub entries: Vec<PoolEntry>,
+    /// Outputs to the script that nothing spends yet, with their values.
+    pub coins: Vec<(OutRef, u64)>,
+    /// Confirmed outputs of the script that are being spent.
+    pub spent: Vec<OutRef>,
+    /// What all that does to the balance, satoshi.
+    pub delta: i64,
+}
+
+/// Draws it. `confirmed` holds the script's confirmed unspent outputs: their number, a look-up of
+/// the value, and a list of all.
+pub fn draw<'a>(
+    pool: &Mempool,
+    script: ScriptTag,
+    confirmed: usize,
+    value_of: impl Fn(&OutRef) -> Option<u64>,
+    all: impl Iterator<Item = &'a OutRef>,
+) -> Picture {
+    let mut picture = Picture::default();
+    if pool.is_empty() {
+        return picture;
+    }
+    let mut found: Vec<&MemTx> = Vec::new();
+    for tx in pool.payers(script) {
+        found.push(tx);
+        for (vout, output) in (0u32..).zip(&tx.outputs).filter(|(_, out)| out.script == script) {
+            let out = (tx.txid, vout);
+            match pool.spender(&out) {
+                Some(spender) => found.push(spender),
+                None => {
+                    picture.coins.push((out, output.value));
+                    picture.delta = picture.delta.saturating_add_unsigned(output.value);
+                }
+            }
+        }
+    }
+    let mut take = |out: &OutRef, value: u64, spender| {
+        picture.spent.push(*out);
+        picture.delta = picture.delta.saturating_sub_unsigned(value);
+        found.push(spender);
+    };
+    // whichever is shorter: the script's coins, or all that the mempool spends
+    if confirmed <= pool.len() * 2 {
+        for out in all {
+            if let (Some(spender), Some(value)) = (pool.spender(out), value_of(out)) {
+                take(out, value, spender);
+            }
+        }
+    } else {
+        for tx in pool.iter() {
+            for out in &tx.inputs {
+                if let Some(value) = value_of(out) {
+                    take(out, value, tx);
+                }
+            }
+        }
+    }
+    picture.entries = ordered(pool, found);
+    picture
+}
+
+fn ordered(pool: &Mempool, mut found: Vec<&MemTx>) -> Vec<PoolEntry> {
+    let displayed = |txid: &[u8; 32]| {
+        let mut bytes = *txid;
+        bytes.reverse();
+        bytes
+    };
+    found.sort_unstable_by_key(|tx| displayed(&tx.txid));
+    found.dedup_by_key(|tx| tx.txid);
+    let entry = |tx: &MemTx| PoolEntry { txid: tx.txid, chained: pool.is_chained(tx), fee: tx.fee };
+    let mut entries: Vec<PoolEntry> = found.into_iter().map(entry).collect();
+    entries.sort_by_key(|entry| entry.chained);
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mempool::pool::MemOutput;
+
+    #[test]
+    fn a_payment_that_is_spent_on_and_a_coin_that_goes() {
+        let mine = ScriptTag(7);
+        let output = |script, value| MemOutput { script: ScriptTag(script), value };
+        let tx = |n: u8, inputs: Vec<OutRef>, outputs: Vec<MemOutput>| MemTx {
+            txid: [n; 32],
+            fee: u64::from(n),
+            vsize: 100,
+            arrival: 0,
+            inputs: inputs.into(),
+            outputs: outputs.into(),
+        };
+        let mut pool = Mempool::default();
+        let coin = ([50; 32], 1);
+        // pays me twice; the second output is spent by 1, which pays a stranger
+        pool.insert(tx(9, vec![([60; 32], 0)], vec![output(7, 100), output(7, 30)]));
+        pool.insert(tx(1, vec![([9; 32], 1)], vec![output(8, 29)]));
+        // spends my confirmed coin
+        pool.insert(tx(3, vec![coin], vec![output(8, 400)]));
+        pool.insert(tx(4, vec![([61; 32], 0)], vec![output(8, 1)]));
+        let value_of = |out: &OutRef| (*out == coin).then_some(1000);
+        let picture = draw(&pool, mine, 1, value_of, [coin].iter());
+        let txids: Vec<u8> = picture.entries.iter().map(|entry| entry.txid[0]).collect();
+        assert_eq!(txids, [3, 9, 1], "1 is last: its input is unconfirmed");
+        assert_eq!(picture.coins, [(([9; 32], 0), 100)]);
+        assert_eq!((picture.spent.clone(), picture.delta), (vec![coin], 100 - 1000));
+        let long_way = draw(&pool, mine, 1000, value_of, [coin].iter());
+        assert_eq!(long_way, picture);
+    }
+}

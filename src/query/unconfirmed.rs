@@ -1,0 +1,48 @@
+//! Transactions that only bitcoind has: raw and decoded ones of the mempool.
+
+use std::sync::Arc;
+
+use bitcoin::hex::FromHex;
+use bitcoin::{BlockHash, Txid};
+use serde_json::{Value, json};
+
+use crate::node::calls::{NodeCalls, NodeError};
+
+use super::answers::{Answer, QueryError};
+
+/// Asks bitcoind; `None` offline.
+pub struct Unconfirmed {
+    /// bitcoind.
+    pub node: Option<Arc<dyn NodeCalls>>,
+}
+
+/// The error for a txid that nobody knows.
+pub fn unknown(txid: &Txid) -> QueryError {
+    QueryError::NotFound(format!("no such transaction in the chain or the mempool: {txid}"))
+}
+
+impl Unconfirmed {
+    /// The serialised transaction.
+    pub fn raw(&self, txid: &Txid) -> Answer<Vec<u8>> {
+        let raw = self.ask(txid, vec![json!(txid.to_string())])?;
+        let bytes = raw.as_str().and_then(|hex| Vec::from_hex(hex).ok());
+        bytes.ok_or_else(|| QueryError::Node("bitcoind sent no transaction".into()))
+    }
+
+    /// The transaction decoded by bitcoind; of a block if that is given.
+    pub fn verbose(&self, txid: &Txid, block: Option<BlockHash>) -> Answer<Value> {
+        let mut params = vec![json!(txid.to_string()), json!(true)];
+        params.extend(block.map(|hash| json!(hash.to_string())));
+        self.ask(txid, params)
+    }
+
+    fn ask(&self, txid: &Txid, params: Vec<Value>) -> Answer<Value> {
+        let Some(node) = &self.node else { return Err(unknown(txid)) };
+        node.call("getrawtransaction", params).map_err(|error| match error {
+            NodeError::Refused { .. } => unknown(txid),
+            NodeError::Away(why) => QueryError::Node(format!(
+                "{txid} is not in the chain, and bitcoind cannot be asked for it: {why}"
+            )),
+        })
+    }
+}

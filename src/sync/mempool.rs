@@ -1,0 +1,255 @@
+//! Keeping the mempool in step with bitcoind's: what is new is fetched in bounded batches, what is gone
+//! is taken out, and only while both are at the same tip.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::hashes::Hash;
+use bitcoin::hex::FromHex;
+use bitcoin::{Amount, Txid};
+use log::{debug, info, warn};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::ids::Prefix;
+use crate::limits::MEMPOOL_BATCH;
+use crate::live::progress::Progress;
+use crate::live::shared::Shared;
+use crate::mempool::pool::{MemTx, Mempool};
+use crate::node::error::RpcError;
+use crate::node::rpc::Rpc;
+use crate::parse::bytes::Cursor;
+use crate::parse::tx::{TxView, header};
+
+/// The largest list of txids read from bitcoind: 67 bytes each, for a million transactions.
+const LIST_BYTES_MAX: u64 = 128 << 20;
+
+/// Looks at bitcoind's mempool now and then.
+pub struct MempoolSync {
+    /// bitcoind, on a connection of its own.
+    pub node: Rpc,
+    /// Where the mempool is.
+    pub shared: Arc<Shared>,
+    /// When to stop.
+    pub progress: Arc<Progress>,
+    /// Bytes that the mempool may take.
+    pub bytes_max: usize,
+    /// Told of the scripts that a change touched; `None`: any may be.
+    pub on_change: Box<dyn Fn(Option<Vec<Prefix>>) + Send>,
+}
+
+/// What one look came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// In step.
+    Same,
+    /// More to come at once: a bounded batch was taken, or the tip moved meanwhile.
+    Again,
+}
+
+impl MempoolSync {
+    /// Until told to stop.
+    pub fn run(mut self) {
+        let mut left_out: HashSet<[u8; 32]> = HashSet::new();
+        let mut away = false;
+        while !self.progress.stopping() {
+            if !self.shared.serving() {
+                self.shared.mempool_poke.wait(Duration::from_millis(200));
+                continue;
+            }
+            let wait = match self.look(&mut left_out) {
+                Ok(Look::Same) => self.interval(),
+                Ok(Look::Again) => Duration::from_millis(20),
+                Err(error) => {
+                    if !away {
+                        debug!("the mempool cannot be read: {error}");
+                    }
+                    away = true;
+                    Duration::from_secs(2)
+                }
+            };
+            self.shared.mempool_poke.wait(wait);
+        }
+    }
+
+    /// A list of 300 000 txids is 20 MB: the longer it is, the less often it is asked for.
+    fn interval(&self) -> Duration {
+        match self.shared.mempool().len() {
+            0..5_000 => Duration::from_secs(1),
+            5_000..50_000 => Duration::from_secs(5),
+            _ => Duration::from_secs(30),
+        }
+    }
+
+    fn look(&mut self, left_out: &mut HashSet<[u8; 32]>) -> Result<Look> {
+        let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
+        let node = self.node.with_max_reply(LIST_BYTES_MAX);
+        let list: TxidList = node.call_as("getrawmempool", vec![])?;
+        let theirs: HashSet<[u8; 32]> = list.0.into_iter().collect();
+        left_out.retain(|txid| theirs.contains(txid));
+        let (gone, mut new) = {
+            let pool = self.shared.mempool();
+            let gone: Vec<[u8; 32]> =
+                pool.iter().map(|tx| tx.txid).filter(|txid| !theirs.contains(txid)).collect();
+            let new = theirs.iter().filter(|txid| !pool.contains(txid));
+            let new: Vec<[u8; 32]> =
+                new.filter(|txid| !left_out.contains(*txid)).copied().collect();
+            (gone, new)
+        };
+        if gone.is_empty() && new.is_empty() {
+            return Ok(Look::Same);
+        }
+        let more = new.len() > MEMPOOL_BATCH;
+        new.truncate(MEMPOOL_BATCH);
+        let fetched = self.fetch(&new)?;
+        // a block between the two looks: its transactions are gone there, but not confirmed here
+        if self.common_tip()? != Some(tip) {
+            return Ok(Look::Again);
+        }
+        let touched = self.apply(&gone, fetched, left_out, tip);
+        if let Some(touched) = touched {
+            (self.on_change)(touched);
+        }
+        Ok(if more { Look::Again } else { Look::Same })
+    }
+
+    /// The tip, if bitcoind's and ours are the same.
+    fn common_tip(&self) -> Result<Option<[u8; 32]>> {
+        let theirs = self.node.blockchain_info()?.best_block_hash.to_byte_array();
+        let ours = header::hash(&self.shared.snapshot().tip_header);
+        Ok((theirs == ours).then_some(ours))
+    }
+
+    fn fetch(&self, txids: &[[u8; 32]]) -> Result<Vec<MemTx>> {
+        let mut calls = Vec::with_capacity(txids.len() * 2);
+        for txid in txids {
+            let id = json!(Txid::from_byte_array(*txid).to_string());
+            calls.push(("getmempoolentry", vec![id.clone()]));
+            calls.push(("getrawtransaction", vec![id]));
+        }
+        let replies = self.node.batch(&calls)?;
+        let mut fetched = Vec::with_capacity(txids.len());
+        for (pair, txid) in replies.chunks(2).zip(txids) {
+            let [entry, raw] = pair else { break };
+            match (entry, raw) {
+                (Ok(entry), Ok(raw)) => match read(entry, raw).filter(|tx| tx.txid == *txid) {
+                    Some(tx) => fetched.push(tx),
+                    None => warn!("bitcoind sent a mempool transaction that cannot be read"),
+                },
+                // gone in the meantime
+                (Err(RpcError::Method { .. }), _) | (_, Err(RpcError::Method { .. })) => {}
+                (Err(error), _) | (_, Err(error)) => return Err(error.clone().into()),
+            }
+        }
+        Ok(fetched)
+    }
+
+    /// Changes the mempool; the scripts touched come back, or nothing if the tip has moved.
+    fn apply(
+        &self,
+        gone: &[[u8; 32]],
+        fetched: Vec<MemTx>,
+        left_out: &mut HashSet<[u8; 32]>,
+        tip: [u8; 32],
+    ) -> Option<Option<Vec<Prefix>>> {
+        let mut pool = self.shared.mempool_mut();
+        if header::hash(&self.shared.snapshot().tip_header) != tip {
+            return None;
+        }
+        let mut touched = Vec::new();
+        let mut known = true;
+        for txid in gone {
+            if let Some(tx) = pool.remove(txid) {
+                known &= self.touches(&pool, &tx, &mut touched);
+            }
+        }
+        for tx in fetched {
+            known &= self.touches(&pool, &tx, &mut touched);
+            pool.insert(tx);
+        }
+        self.trim(&mut pool, left_out);
+        drop(pool);
+        touched.sort_unstable();
+        touched.dedup();
+        Some(known.then_some(touched))
+    }
+
+    fn touches(&self, pool: &Mempool, tx: &MemTx, touched: &mut Vec<Prefix>) -> bool {
+        touched.extend(tx.outputs.iter().map(|output| output.script.prefix()));
+        let parents = tx.inputs.iter().filter_map(|input| pool.output(input));
+        touched.extend(parents.map(|output| output.script.prefix()));
+        self.shared.watched.touched(tx.inputs.iter(), touched)
+    }
+
+    /// Over the budget, the lowest fee rates go first.
+    fn trim(&self, pool: &mut Mempool, left_out: &mut HashSet<[u8; 32]>) {
+        if pool.bytes() <= self.bytes_max {
+            return;
+        }
+        let mut by_rate: Vec<(u64, [u8; 32])> = pool
+            .iter()
+            .map(|tx| (tx.fee.saturating_mul(1000) / u64::from(tx.vsize), tx.txid))
+            .collect();
+        by_rate.sort_unstable();
+        let before = pool.len();
+        for (_, txid) in by_rate {
+            // a tenth below, so that this is not done for every transaction
+            if pool.bytes() <= self.bytes_max / 10 * 9 {
+                break;
+            }
+            pool.remove(&txid);
+            left_out.insert(txid);
+        }
+        info!(
+            "the mempool is larger than the memory for it: {} transactions of the lowest fee rates \
+             are left out (raise --memory to see them)",
+            before - pool.len()
+        );
+    }
+}
+
+/// From `getmempoolentry` and `getrawtransaction`.
+fn read(entry: &Value, raw: &Value) -> Option<MemTx> {
+    let fee = entry.get("fees").and_then(|fees| fees.get("base")).or_else(|| entry.get("fee"))?;
+    let fee = Amount::from_str_in(&fee.to_string(), bitcoin::Denomination::Bitcoin).ok()?;
+    let vsize = entry.get("vsize").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok())?;
+    let bytes = Vec::<u8>::from_hex(raw.as_str()?).ok()?;
+    let mut cursor = Cursor::new(&bytes);
+    let tx = TxView::read(&mut cursor).ok()?;
+    (cursor.left() == 0).then(|| MemTx::new(&tx, fee.to_sat(), vsize))
+}
+
+/// A list of txids read without a tree of JSON values; internal byte order.
+struct TxidList(Vec<[u8; 32]>);
+
+impl<'de> Deserialize<'de> for TxidList {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
+        json.deserialize_seq(ListVisitor)
+    }
+}
+
+/// Reads the list item by item.
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = TxidList;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of txids")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<TxidList, A::Error> {
+        let mut txids = Vec::new();
+        while let Some(text) = items.next_element::<Cow<'de, str>>()? {
+            let txid = Txid::from_str(&text).map_err(serde::de::Error::custom)?;
+            txids.push(txid.to_byte_array());
+        }
+        Ok(TxidList(txids))
+    }
+}

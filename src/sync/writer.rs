@@ -1,0 +1,122 @@
+//! The thread that sorts and stores one batch while the next one is being read.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use log::info;
+
+use crate::error::{Error, Result};
+use crate::host::disk;
+use crate::ids::TxNum;
+use crate::limits::FREE_BYTES_MIN;
+use crate::store::open::Db;
+use crate::store::tables::State;
+use crate::store::write::NewRows;
+
+use super::batch::Batch;
+
+/// A batch to be stored, with the rows and the state that belong to it.
+pub struct Job {
+    /// The postings.
+    pub batch: Batch,
+    /// Rows of the same blocks.
+    pub rows: NewRows,
+    /// The state when they are stored.
+    pub state: State,
+    /// Where the runs go: the main database instead of the bulk one.
+    pub into_main: bool,
+}
+
+/// The two databases of a build. Runs are committed before the state that counts them.
+pub struct Databases {
+    /// Holds rows and state, and in the end all runs.
+    pub main: Db,
+    /// Holds runs until they are merged; `None` where runs go straight to the main one.
+    pub bulk: Option<Db>,
+}
+
+/// The collector's end: gives batches away and gets empty ones back.
+pub struct Writer<'scope> {
+    jobs: SyncSender<Job>,
+    empty: Receiver<Batch>,
+    thread: ScopedJoinHandle<'scope, Result<Databases>>,
+}
+
+impl<'scope> Writer<'scope> {
+    /// Starts the thread. It owns the databases until [`Writer::finish`]. `spare` is the batch
+    /// that is filled while the first one is stored.
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        databases: Databases,
+        spare: Batch,
+    ) -> Writer<'scope> {
+        let (jobs, inbox) = sync_channel::<Job>(0);
+        let (give_back, empty) = sync_channel(2);
+        // the channel has room for both batches
+        let _ = give_back.send(spare);
+        let thread = scope.spawn(move || {
+            for job in inbox {
+                let batch = store(&databases, job)?;
+                if give_back.send(batch).is_err() {
+                    break;
+                }
+            }
+            Ok(databases)
+        });
+        Writer { jobs, empty, thread }
+    }
+
+    /// Hands a batch over, waiting for the one before to be stored; an empty batch that begins
+    /// behind it comes back. `None`: the thread has failed, [`Writer::finish`] says why.
+    pub fn hand_over(&self, job: Job) -> Option<Batch> {
+        let next = job.batch.range().end;
+        self.jobs.send(job).ok()?;
+        let mut batch = self.empty.recv().ok()?;
+        batch.start_at(next);
+        Some(batch)
+    }
+
+    /// Waits until everything is stored; the databases come back.
+    pub fn finish(self) -> Result<Databases> {
+        drop(self.jobs);
+        let joined = self.thread.join();
+        joined.unwrap_or_else(|_| Err(Error::Software("the writing thread panicked".into())))
+    }
+}
+
+fn store(databases: &Databases, job: Job) -> Result<Batch> {
+    let Job { mut batch, rows, state, into_main } = job;
+    check_room(&databases.main, &batch)?;
+    let change = databases.main.change()?;
+    match &databases.bulk {
+        Some(bulk) if !into_main => {
+            let runs = bulk.change()?;
+            batch.write_runs(&runs)?;
+            runs.commit()?;
+        }
+        _ => batch.write_runs(&change)?,
+    }
+    change.put_new_rows(&rows)?;
+    change.set_state(&state)?;
+    change.commit()?;
+    info!("indexed {} transactions in all, height={}", state.txs, state.blocks.saturating_sub(1));
+    batch.start_at(TxNum(0));
+    Ok(batch)
+}
+
+/// Stops before the disk is full: bitcoind may be using the same one.
+fn check_room(main: &Db, batch: &Batch) -> Result<()> {
+    let free = disk::free_bytes(&main.path)?;
+    // a stored posting takes about half of what it takes in memory
+    let needed = FREE_BYTES_MIN + batch.postings() as u64 * 8;
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Error::Io(format!(
+        "{}: only {} MiB are left on the disk, the next step needs {}. Nothing is lost: free some \
+         space and start again, and hekte goes on where it stopped",
+        main.path.display(),
+        free >> 20,
+        needed >> 20
+    )))
+}
