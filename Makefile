@@ -26,7 +26,8 @@ demo: ## makes a small chain, indexes it, serves it, asks it what the README ask
 	demo/run.sh
 
 bench: ## how fast and how small, beside reading and hashing alone; minutes
-	$(CARGO) run --locked --release -p hekte-testkit --bin bench
+	$(CARGO) build --locked --release --bin hekte
+	$(CARGO) run --locked --release -p hekte-bench -- all
 
 install: build ## program, unit and example configuration below PREFIX and DESTDIR
 	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte

@@ -1,0 +1,74 @@
+//! The chains that are measured: made once, kept in the target folder.
+
+use std::fs;
+use std::path::PathBuf;
+
+use hekte_testkit::chain::{ChainSpec, Generator, Shape};
+use hekte_testkit::files::{BlockDir, FileOptions};
+
+/// Key of `xor.dat`, as every bitcoind since 28 has one.
+const XOR: [u8; 8] = [0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15];
+
+/// A chain by its size.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Its name on the command line.
+    pub name: &'static str,
+    blocks: u32,
+    txs_per_block: u32,
+}
+
+impl Size {
+    /// About 50 000 transactions.
+    pub const SMALL: Size = Size { name: "small", blocks: 200, txs_per_block: 500 };
+    /// About 1.15 million transactions, 430 MB of blocks.
+    pub const MIDDLE: Size = Size { name: "middle", blocks: 620, txs_per_block: 2250 };
+    /// About 5 million transactions, 1.9 GB of blocks.
+    pub const LARGE: Size = Size { name: "large", blocks: 2330, txs_per_block: 2250 };
+
+    /// By name.
+    pub fn named(name: &str) -> Option<Size> {
+        [Size::SMALL, Size::MIDDLE, Size::LARGE].into_iter().find(|size| size.name == name)
+    }
+
+    /// bitcoind's folder for it.
+    pub fn folder(self) -> PathBuf {
+        crate::work_folder().join(self.name)
+    }
+
+    /// Its block files.
+    pub fn blocks_dir(self) -> PathBuf {
+        self.folder().join("regtest/blocks")
+    }
+
+    /// Makes it unless it is there.
+    pub fn make(self) {
+        let (done, folder) = (self.folder().join("complete"), self.blocks_dir());
+        if done.exists() {
+            return;
+        }
+        eprintln!("making the {} chain in {}", self.name, folder.display());
+        let _ = fs::remove_dir_all(self.folder());
+        let spec = ChainSpec {
+            seed: 1,
+            blocks: self.blocks,
+            txs_per_block: self.txs_per_block,
+            shape: Shape::Bench,
+            keep_undo: 16,
+            ..ChainSpec::default()
+        };
+        let options = FileOptions { xor: Some(XOR), ..FileOptions::default() };
+        let mut dir = BlockDir::create(&folder, options);
+        for block in Generator::new(&spec) {
+            dir.add(&block);
+        }
+        drop(dir);
+        fs::write(done, b"").expect("the target folder can be written");
+    }
+
+    /// Bytes of its blk and rev files.
+    pub fn bytes(self) -> u64 {
+        let files = fs::read_dir(self.blocks_dir()).expect("the chain was made");
+        files.flatten().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()
+    }
+}

@@ -1,0 +1,71 @@
+//! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
+
+mod chain;
+mod cold;
+mod limit;
+mod peers;
+mod probes;
+mod process;
+mod queries;
+mod read_and_hash;
+mod stats;
+mod sync;
+
+use std::path::{Path, PathBuf};
+use std::process::exit;
+
+use chain::Size;
+
+const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
+bench peer NAME ADDR:PORT SIZE      asks another server the same questions
+SIZE: small, middle (the default: both) or large. BENCH_LARGE=1 adds the large one, BENCH_RUNS is
+how often each sync is repeated (3).";
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["one", limit, ref command @ ..] => process::run_one(limit, command),
+        ["read-and-hash", folder] => read_and_hash::run(Path::new(folder)),
+        ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
+        ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
+        [] | ["all"] => {
+            sync::run(&chosen(&[]));
+            queries::run(&chosen(&[]));
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            exit(64); // EX_USAGE
+        }
+    }
+}
+
+fn chosen(names: &[&str]) -> Vec<Size> {
+    if !names.is_empty() {
+        let named = |name: &&str| Size::named(name).unwrap_or_else(|| panic!("{name}: {USAGE}"));
+        return names.iter().map(named).collect();
+    }
+    let mut sizes = vec![Size::SMALL, Size::MIDDLE];
+    if std::env::var_os("BENCH_LARGE").is_some_and(|value| value == "1") {
+        sizes.push(Size::LARGE);
+    }
+    sizes
+}
+
+/// The folder of this program: the one that is measured lies beside it.
+fn beside() -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    own.parent().expect("a file lies in a folder").to_path_buf()
+}
+
+/// The release binary that is measured.
+fn hekte() -> PathBuf {
+    beside().join("hekte")
+}
+
+/// Where chains and indexes are kept between runs.
+fn work_folder() -> PathBuf {
+    let target = beside().parent().map(Path::to_path_buf).unwrap_or_default();
+    target.join("bench")
+}

@@ -1,0 +1,125 @@
+//! Syncs from nothing at several memory budgets, beside reading and hashing the same files.
+
+use std::fs;
+
+use crate::chain::Size;
+use crate::limit;
+use crate::process::{self, Cost};
+use crate::stats::{head, median, row};
+
+/// Memory budgets, MiB.
+const BUDGETS: [u64; 3] = [128, 256, 512];
+
+/// Measures each chain and prints a table.
+pub fn run(sizes: &[Size]) {
+    for size in sizes {
+        size.make();
+    }
+    let limited = if limit::possible() { "enforced by a control group" } else { "not enforced" };
+    println!("\nsync from block files; the budget is {limited}");
+    head(&[
+        "chain",
+        "budget MiB",
+        "wall s",
+        "CPU s",
+        "peak MiB",
+        "written MB",
+        "index MB",
+        "B/tx",
+        "written/index",
+        "wall / read+hash",
+        "CPU / read+hash",
+    ]);
+    let runs = std::env::var("BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(3);
+    for size in sizes {
+        measure(*size, runs);
+    }
+}
+
+fn measure(size: Size, runs: usize) {
+    let mut plain = Vec::new();
+    let mut synced: Vec<Vec<Cost>> = vec![Vec::new(); BUDGETS.len()];
+    // in turn, so that a slow minute of the machine hits all alike
+    for _ in 0..runs {
+        plain.push(read_and_hash(size));
+        for (budget, costs) in BUDGETS.iter().zip(&mut synced) {
+            costs.push(sync(size, *budget));
+        }
+    }
+    let (plain_wall, plain_cpu) = (middle(&plain, |c| c.wall), middle(&plain, |c| c.cpu));
+    let name = format!("{} ({} MB)", size.name, size.bytes() / 1_000_000);
+    let dash = || "–".to_string();
+    row(&[
+        name.clone(),
+        "read and hash".into(),
+        format!("{plain_wall:.2}"),
+        format!("{plain_cpu:.2}"),
+        mib(middle(&plain, |c| c.peak_rss as f64)),
+        dash(),
+        dash(),
+        dash(),
+        dash(),
+        "1".into(),
+        "1".into(),
+    ]);
+    for (budget, costs) in BUDGETS.iter().zip(&synced) {
+        let of = |get: fn(&Cost) -> f64| middle(costs, get);
+        let index = field(&costs[0].stdout, "index_bytes");
+        let (wall, cpu, written) = (of(|c| c.wall), of(|c| c.cpu), of(|c| c.written as f64));
+        row(&[
+            name.clone(),
+            budget.to_string(),
+            format!("{wall:.2}"),
+            format!("{cpu:.2}"),
+            mib(costs.iter().map(|c| c.peak_rss as f64).fold(0.0, f64::max)),
+            format!("{:.1}", written / 1e6),
+            format!("{:.1}", index / 1e6),
+            format!("{:.2}", index / field(&costs[0].stdout, "transactions")),
+            format!("{:.2}", written / index),
+            format!("{:.2}", wall / plain_wall),
+            format!("{:.2}", cpu / plain_cpu),
+        ]);
+    }
+}
+
+fn middle(costs: &[Cost], get: fn(&Cost) -> f64) -> f64 {
+    median(costs.iter().map(get).collect())
+}
+
+fn mib(bytes: f64) -> String {
+    format!("{:.0}", bytes / 1_048_576.0)
+}
+
+fn read_and_hash(size: Size) -> Cost {
+    let own = std::env::current_exe().expect("this program has a path");
+    let folder = size.blocks_dir();
+    process::run(None, &own, &["read-and-hash", &folder.to_string_lossy()])
+}
+
+/// A sync from nothing; the index stays, for the questions.
+pub fn sync(size: Size, budget: u64) -> Cost {
+    let data = size.folder().join("hekte");
+    let _ = fs::remove_dir_all(&data);
+    let memory = format!("{budget}MiB");
+    let (data, bitcoin) = (data.to_string_lossy(), size.folder());
+    let args = [
+        "--network",
+        "regtest",
+        "--bitcoin-dir",
+        &bitcoin.to_string_lossy(),
+        "--data-dir",
+        &data,
+        "--offline",
+        "--sync-only",
+        "--memory",
+        &memory,
+    ];
+    process::run(Some(budget), &crate::hekte(), &args)
+}
+
+/// A number out of the program's last line.
+fn field(line: &str, name: &str) -> f64 {
+    let words = line.split_whitespace();
+    let value = words.filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name);
+    value.and_then(|(_, value)| value.parse().ok()).unwrap_or(f64::NAN)
+}
