@@ -37,12 +37,19 @@ fn until(client: &mut Client, method: &str, params: Value, expected: &Value) {
     }
 }
 
-#[test]
-fn a_payment_is_seen_spent_on_and_confirmed() {
-    if !bitcoind::available("mempool") {
-        return;
-    }
-    let mut node = Bitcoind::start(&[]);
+/// A node with money, hekte beside it, and a client that watches a script nobody has used.
+struct Stage {
+    node: Bitcoind,
+    maker: Maker,
+    server: Hekte,
+    client: Client,
+    mine: Owner,
+    hash: Value,
+    _dir: Scratch,
+}
+
+fn stage() -> Stage {
+    let node = Bitcoind::start(&[]);
     let mut maker = Maker::new(&ChainSpec { blocks: 130, ..ChainSpec::default() });
     for _ in 0..130 {
         assert!(node.submit(&maker.next_block().block));
@@ -69,7 +76,15 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
         assert!(start.elapsed() < PATIENCE, "{}", server.log());
         std::thread::sleep(Duration::from_millis(50));
     }
+    Stage { node, maker, server, client, mine, hash, _dir: dir }
+}
 
+#[test]
+fn a_payment_is_seen_spent_on_and_confirmed() {
+    if !bitcoind::available("mempool") {
+        return;
+    }
+    let Stage { mut node, mut maker, server, mut client, mine, hash, _dir } = stage();
     // a payment to me
     let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 1_000_000;
     let coin = *maker.wallet.coins().iter().find(signed).unwrap();

@@ -1,4 +1,4 @@
-//! Unconfirmed transactions, known by what they spend and pay; no previous output is ever looked up.
+//! Unconfirmed transactions by what they spend and pay; no previous output is ever looked up.
 
 pub mod histogram;
 pub mod picture;

@@ -6,4 +6,5 @@ pub mod chain;
 pub mod error;
 pub mod fits;
 mod http;
+pub mod mempool;
 pub mod rpc;

@@ -1,37 +1,23 @@
 //! Every question of a session, answered from one view.
 
-use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use bitcoin::hashes::Hash;
-use bitcoin::{BlockHash, OutPoint, Txid};
-use serde_json::{Value, json};
-
-use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
+use crate::ids::ScriptHash;
 use crate::live::progress::Progress;
-use crate::mempool::histogram::fee_histogram;
-use crate::mempool::picture::{Picture, PoolEntry, draw};
-use crate::mempool::pool::{MemTx, ScriptTag};
+use crate::mempool::picture::{Picture, draw};
+use crate::mempool::pool::ScriptTag;
 use crate::node::calls::NodeCalls;
-use crate::parse::tx::header;
 
-use super::answers::{
-    Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    ProvenHeaders, QueryError, RecentTx, Status, Tip, TxProof,
-};
+use super::answers::{Answer, QueryError};
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
-use super::merkle::prove;
-use super::outpoint;
 use super::summary::{OutRef, Summaries, Summary};
-use super::tx::{TxPlace, TxReader};
-use super::unconfirmed::{Unconfirmed, unknown};
-use super::verbose::{Mined, decode};
-use super::view::{View, Views};
+use super::unconfirmed::Unconfirmed;
+use super::view::Views;
 
 /// How often a question starts again when the tip moves while it is being answered.
-const MOMENT_TRIES: u32 = 10;
+pub(super) const MOMENT_TRIES: u32 = 10;
 
 /// What a question may cost, and what is kept for the next.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +32,12 @@ pub struct Costs {
 
 /// Answers from the index.
 pub struct Engine {
-    views: Views,
+    pub(super) views: Views,
     costs: Costs,
     summaries: Summaries,
-    proofs: HeaderProofs,
-    progress: Arc<Progress>,
-    unconfirmed: Unconfirmed,
+    pub(super) proofs: HeaderProofs,
+    pub(super) progress: Arc<Progress>,
+    pub(super) unconfirmed: Unconfirmed,
 }
 
 impl Engine {
@@ -73,7 +59,7 @@ impl Engine {
         }
     }
 
-    fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
         Budget {
             postings: self.costs.max_history,
             deadline: Instant::now() + self.costs.query_time,
@@ -83,7 +69,7 @@ impl Engine {
 
     /// Calls `tell` with the up-to-date summary of a script and what the mempool adds to it, both
     /// of one moment.
-    fn with_script<T>(
+    pub(super) fn with_script<T>(
         &self,
         script: &ScriptHash,
         tell: impl FnOnce(&Summary, &Picture) -> Answer<T>,
@@ -111,227 +97,5 @@ impl Engine {
             return tell(&summary, &picture);
         }
         Err(QueryError::Busy)
-    }
-}
-
-/// The newest transaction of that txid in the chain.
-fn found(view: &View<'_>, txid: &Txid) -> Answer<Option<(TxNum, TxPlace)>> {
-    Ok(TxReader::new(view).find(&txid.to_byte_array())?.last().copied())
-}
-
-fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
-    let confirmation =
-        if entry.chained { Confirmation::MempoolChained } else { Confirmation::Mempool };
-    HistoryEntry { txid: Txid::from_byte_array(entry.txid), confirmation, fee: Some(entry.fee) }
-}
-
-impl Answers for Engine {
-    fn phase(&self) -> Phase {
-        if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
-    }
-
-    fn report(&self) -> Value {
-        let serving = self.views.shared().serving();
-        let told = self.progress.told();
-        let height = if serving { self.tip().height.0 } else { told.height };
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "phase": told.phase,
-            "height": height,
-            "target": told.target.max(height),
-            "percent": told.percent,
-            "seconds_in_phase": told.seconds,
-            "synced": serving,
-        })
-    }
-
-    fn tip(&self) -> Tip {
-        let shared = self.views.shared();
-        if shared.serving() {
-            let snap = shared.snapshot();
-            return Tip { height: snap.tip().unwrap_or_default(), header: snap.tip_header };
-        }
-        let source = shared.header_source();
-        let (height, header) = source
-            .and_then(|source| source.tip())
-            .unwrap_or((Height(0), self.views.params().genesis_header));
-        Tip { height, header }
-    }
-
-    fn header(&self, height: Height) -> Answer<HeaderBytes> {
-        let mut headers = self.headers(height, 1)?;
-        headers.pop().ok_or_else(|| {
-            let tip = self.tip().height;
-            QueryError::BadRequest(format!("height {height} is above the tip, which is at {tip}"))
-        })
-    }
-
-    fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
-        let shared = self.views.shared();
-        if shared.serving() {
-            return self.views.open()?.headers(start, count);
-        }
-        let tip = self.tip().height;
-        let end = start.0.saturating_add(count).min(tip.0 + 1);
-        let source = shared.header_source();
-        let genesis = self.views.params().genesis_header;
-        let header = |height| match (&source, height) {
-            (_, 0) => Ok(genesis),
-            (Some(source), _) => source.header(Height(height)).ok_or(QueryError::Building),
-            (None, _) => Err(QueryError::Building),
-        };
-        (start.0..end).map(header).collect()
-    }
-
-    fn proven_headers(
-        &self,
-        start: Height,
-        count: u32,
-        cp_height: Height,
-    ) -> Answer<ProvenHeaders> {
-        let view = self.views.open()?;
-        let headers = view.headers(start, count)?;
-        let Some(more) = (headers.len() as u32).checked_sub(1) else {
-            return Ok((headers, None));
-        };
-        let proof = self.proofs.prove(&view, Height(start.0 + more), cp_height)?;
-        Ok((headers, Some(proof)))
-    }
-
-    fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof> {
-        let view = self.views.open()?;
-        self.proofs.prove(&view, height, cp_height)
-    }
-
-    fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.with_script(script, |summary, picture| {
-            let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
-                txid: Txid::from_byte_array(entry.txid),
-                confirmation: Confirmation::Block(entry.height),
-                fee: None,
-            });
-            Ok(confirmed.chain(picture.entries.iter().map(unconfirmed)).collect())
-        })
-    }
-
-    fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.with_script(script, |_, picture| Ok(picture.entries.iter().map(unconfirmed).collect()))
-    }
-
-    fn status(&self, script: &ScriptHash) -> Answer<Status> {
-        self.with_script(script, |summary, picture| {
-            // who asks for a status watches: note what, if spent, would change it
-            let coins = summary.coins.keys().chain(picture.coins.iter().map(|(out, _)| out));
-            self.views.shared().watched.note(script.prefix(), coins);
-            let tail = picture.entries.iter();
-            Ok(summary.status(tail.map(|entry| (entry.txid, -i64::from(entry.chained)))))
-        })
-    }
-
-    fn balance(&self, script: &ScriptHash) -> Answer<Balance> {
-        self.with_script(script, |summary, picture| {
-            Ok(Balance { confirmed: summary.balance(), unconfirmed: picture.delta })
-        })
-    }
-
-    fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
-        self.with_script(script, |summary, picture| {
-            let spent: HashSet<&OutRef> = picture.spent.iter().collect();
-            let confirmed = summary.unspent().into_iter().filter(|(out, _)| !spent.contains(out));
-            let coin = |(txid, vout), height, value| Coin {
-                outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
-                height,
-                value,
-            };
-            let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
-            let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
-            Ok(confirmed.chain(pool).collect())
-        })
-    }
-
-    fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {
-        let view = self.views.open()?;
-        match found(&view, txid)? {
-            Some((_, place)) => Ok(TxReader::new(&view).bytes(&place)?.to_vec()),
-            None => self.unconfirmed.raw(txid),
-        }
-    }
-
-    fn transaction_verbose(&self, txid: &Txid) -> Answer<Value> {
-        let view = self.views.open()?;
-        let Some((_, place)) = found(&view, txid)? else {
-            return self.unconfirmed.verbose(txid, None);
-        };
-        let header = view.header(place.height)?;
-        let block_hash = BlockHash::from_byte_array(header::hash(&header));
-        let own = || {
-            let mined = Mined {
-                block_hash: block_hash.to_string(),
-                confirmations: view.tip().0 - place.height.0 + 1,
-                time: header::time(&header),
-            };
-            let mut reader = TxReader::new(&view);
-            decode(reader.bytes(&place)?, self.views.params().network, Some(mined))
-        };
-        // bitcoind's own words where it can be asked
-        self.unconfirmed.verbose(txid, Some(block_hash)).or_else(|_| own())
-    }
-
-    fn block_of(&self, txid: &Txid) -> Answer<(BlockHash, Height)> {
-        let view = self.views.open()?;
-        let (_, place) = found(&view, txid)?.ok_or_else(|| unknown(txid))?;
-        let hash = header::hash(&view.header(place.height)?);
-        Ok((BlockHash::from_byte_array(hash), place.height))
-    }
-
-    fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof> {
-        let view = self.views.open()?;
-        let height = view.checked_height(height)?;
-        let found = TxReader::new(&view).find(&txid.to_byte_array())?;
-        let here = found.iter().find(|(_, place)| place.height == height);
-        let (txnum, place) = here.ok_or_else(|| {
-            QueryError::BadRequest(format!("transaction {txid} is not in block {height}"))
-        })?;
-        prove(&view, height, txnum.0 - place.block.first.0)
-    }
-
-    fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof> {
-        prove(&self.views.open()?, height, pos)
-    }
-
-    fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {
-        let out = (outpoint.txid.to_byte_array(), outpoint.vout);
-        let budget = self.budget();
-        for _ in 0..MOMENT_TRIES {
-            let view = self.views.open()?;
-            let confirmed = outpoint::confirmed(&view, &out, &budget)?;
-            let shared = self.views.shared();
-            let pool = shared.mempool();
-            if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
-                return Ok(outpoint::with_mempool(confirmed, &out, &pool));
-            }
-        }
-        Err(QueryError::Busy)
-    }
-
-    fn fee_histogram(&self) -> Vec<(u64, u64)> {
-        fee_histogram(&self.views.shared().mempool())
-    }
-
-    fn recent(&self, count: usize) -> Vec<RecentTx> {
-        let pool = self.views.shared().mempool();
-        let mut newest: Vec<_> = pool.iter().collect();
-        newest.sort_unstable_by_key(|tx| std::cmp::Reverse(tx.arrival));
-        newest.truncate(count);
-        let recent = |tx: &MemTx| RecentTx {
-            txid: Txid::from_byte_array(tx.txid),
-            fee: tx.fee,
-            vsize: tx.vsize,
-        };
-        newest.into_iter().map(recent).collect()
-    }
-
-    fn mempool_changed(&self) {
-        self.views.shared().mempool_poke.poke();
     }
 }

@@ -1,5 +1,6 @@
 //! Answers to what wallets ask: histories, coins, transactions, proofs, headers.
 
+mod answering;
 pub mod answers;
 pub mod engine;
 pub mod headers;

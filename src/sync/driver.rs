@@ -13,20 +13,20 @@ use log::{info, warn};
 use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
-use crate::live::shared::{HeaderSource, Shared};
+use crate::live::shared::Shared;
 use crate::node::chain::TipWait;
 use crate::node::rpc::Rpc;
-use crate::parse::tx::header;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
 use super::budget::batch_postings;
+use super::build_headers::BuildHeaders;
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
-use super::locate::{find_all_again, header_at, newest_are_in_place};
+use super::locate::{find_all_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
 use crate::live::progress::{Progress, Stage};
 
@@ -268,30 +268,6 @@ impl Driver {
         self.progress.bytes.store(0, Ordering::Relaxed);
         info!("block files hold {} MiB", bytes >> 20);
         Ok(())
-    }
-}
-
-/// Headers during a build: from the block files, checked against the plan.
-struct BuildHeaders {
-    plan: Arc<Plan>,
-    loader: Arc<BlockLoader>,
-    params: ChainParams,
-    progress: Arc<Progress>,
-}
-
-impl HeaderSource for BuildHeaders {
-    fn tip(&self) -> Option<(Height, HeaderBytes)> {
-        let height = Height(self.progress.blocks.load(Ordering::Relaxed).checked_sub(1)?);
-        Some((height, self.header(height)?))
-    }
-
-    fn header(&self, height: Height) -> Option<HeaderBytes> {
-        let id = *self.plan.chain.get(height.0 as usize)?;
-        let hash = self.plan.tree.hash(id);
-        self.plan.tree.positions(id).find_map(|pos| {
-            let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
-            (header::hash(&found) == *hash).then_some(found)
-        })
     }
 }
 

@@ -1,20 +1,12 @@
-//! Keeping the mempool in step with bitcoind's: what is new is fetched in bounded batches, what is gone
-//! is taken out, and only while both are at the same tip.
+//! Keeping the mempool in step with bitcoind's: what is new is fetched in bounded batches, what is
+//! gone is taken out, and only while both are at the same tip.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::hashes::Hash;
-use bitcoin::hex::FromHex;
-use bitcoin::{Amount, Txid};
 use log::{debug, info, warn};
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::ids::Prefix;
@@ -22,13 +14,9 @@ use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::mempool::pool::{MemTx, Mempool};
-use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::parse::bytes::Cursor;
 use crate::parse::tx::{TxView, header};
-
-/// The largest list of txids read from bitcoind: 67 bytes each, for a million transactions.
-const LIST_BYTES_MAX: u64 = 128 << 20;
 
 /// Looks at bitcoind's mempool now and then.
 pub struct MempoolSync {
@@ -89,9 +77,7 @@ impl MempoolSync {
 
     fn look(&mut self, left_out: &mut HashSet<[u8; 32]>) -> Result<Look> {
         let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
-        let node = self.node.with_max_reply(LIST_BYTES_MAX);
-        let list: TxidList = node.call_as("getrawmempool", vec![])?;
-        let theirs: HashSet<[u8; 32]> = list.0.into_iter().collect();
+        let theirs: HashSet<[u8; 32]> = self.node.mempool_txids()?.into_iter().collect();
         left_out.retain(|txid| theirs.contains(txid));
         let (gone, mut new) = {
             let pool = self.shared.mempool();
@@ -127,24 +113,16 @@ impl MempoolSync {
     }
 
     fn fetch(&self, txids: &[[u8; 32]]) -> Result<Vec<MemTx>> {
-        let mut calls = Vec::with_capacity(txids.len() * 2);
-        for txid in txids {
-            let id = json!(Txid::from_byte_array(*txid).to_string());
-            calls.push(("getmempoolentry", vec![id.clone()]));
-            calls.push(("getrawtransaction", vec![id]));
-        }
-        let replies = self.node.batch(&calls)?;
         let mut fetched = Vec::with_capacity(txids.len());
-        for (pair, txid) in replies.chunks(2).zip(txids) {
-            let [entry, raw] = pair else { break };
-            match (entry, raw) {
-                (Ok(entry), Ok(raw)) => match read(entry, raw).filter(|tx| tx.txid == *txid) {
-                    Some(tx) => fetched.push(tx),
-                    None => warn!("bitcoind sent a mempool transaction that cannot be read"),
-                },
-                // gone in the meantime
-                (Err(RpcError::Method { .. }), _) | (_, Err(RpcError::Method { .. })) => {}
-                (Err(error), _) | (_, Err(error)) => return Err(error.clone().into()),
+        for (found, txid) in self.node.mempool_transactions(txids)?.into_iter().zip(txids) {
+            // one that is gone in the meantime is no matter
+            let Some(found) = found else { continue };
+            let mut cursor = Cursor::new(&found.raw);
+            match TxView::read(&mut cursor) {
+                Ok(tx) if cursor.left() == 0 && tx.txid() == *txid => {
+                    fetched.push(MemTx::new(&tx, found.fee, found.vsize));
+                }
+                _ => warn!("bitcoind sent a mempool transaction that cannot be read"),
             }
         }
         Ok(fetched)
@@ -211,45 +189,5 @@ impl MempoolSync {
              are left out (raise --memory to see them)",
             before - pool.len()
         );
-    }
-}
-
-/// From `getmempoolentry` and `getrawtransaction`.
-fn read(entry: &Value, raw: &Value) -> Option<MemTx> {
-    let fee = entry.get("fees").and_then(|fees| fees.get("base")).or_else(|| entry.get("fee"))?;
-    let fee = Amount::from_str_in(&fee.to_string(), bitcoin::Denomination::Bitcoin).ok()?;
-    let vsize = entry.get("vsize").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok())?;
-    let bytes = Vec::<u8>::from_hex(raw.as_str()?).ok()?;
-    let mut cursor = Cursor::new(&bytes);
-    let tx = TxView::read(&mut cursor).ok()?;
-    (cursor.left() == 0).then(|| MemTx::new(&tx, fee.to_sat(), vsize))
-}
-
-/// A list of txids read without a tree of JSON values; internal byte order.
-struct TxidList(Vec<[u8; 32]>);
-
-impl<'de> Deserialize<'de> for TxidList {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> std::result::Result<Self, D::Error> {
-        json.deserialize_seq(ListVisitor)
-    }
-}
-
-/// Reads the list item by item.
-struct ListVisitor;
-
-impl<'de> Visitor<'de> for ListVisitor {
-    type Value = TxidList;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of txids")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<TxidList, A::Error> {
-        let mut txids = Vec::new();
-        while let Some(text) = items.next_element::<Cow<'de, str>>()? {
-            let txid = Txid::from_str(&text).map_err(serde::de::Error::custom)?;
-            txids.push(txid.to_byte_array());
-        }
-        Ok(TxidList(txids))
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod batch;
 pub mod budget;
+pub mod build_headers;
 pub mod bulk;
+mod collect;
 pub mod compact;
 pub mod driver;
 pub mod folder;

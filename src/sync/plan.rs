@@ -79,7 +79,7 @@ impl Plan {
             }
             for hash in hashes {
                 match tree.find(&hash) {
-                    // bitcoind moved to another branch between two batches: that is for the next plan
+                    // bitcoind changed to another branch between two batches: for the next plan
                     Some(id) if chain.last().copied() != tree.parent(id) => break 'heights,
                     Some(id) => chain.push(id),
                     None => {

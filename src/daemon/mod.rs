@@ -1,5 +1,7 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
+mod wiring;
+
 use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -9,45 +11,36 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use self::wiring::{announcer, bind, costs, session_config, start_mempool, waits_for_node};
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
+use crate::config::Config;
 use crate::config::network::Network;
-use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
-use crate::host::disk::{self, Storage};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
-use crate::ids::Prefix;
 use crate::inspect::report::Reporter;
-use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
-use crate::query::answers::{Tip, TipChange};
-use crate::query::engine::{Costs, Engine};
+use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
 use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
-use crate::session::config::{Host, SessionConfig, Shared as Sessions};
+use crate::session::config::Shared as Sessions;
 use crate::store::tables::State;
 use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
 use crate::sync::folder::{lock, remove_index};
-use crate::sync::live::NewTip;
 use crate::sync::load::BlockLoader;
-use crate::sync::mempool::MempoolSync;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(50);
-
-/// How long bitcoind may take to answer a question about its mempool.
-const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -85,22 +78,11 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shared = Arc::new(Shared::default());
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
-    let costs = Costs {
-        max_history: config.max_history,
-        query_time: config.query_time,
-        summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
-    };
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    let engine = Arc::new(Engine::new(views, costs, progress.clone(), calls.clone()));
+    let engine = Arc::new(Engine::new(views, costs(config), progress.clone(), calls.clone()));
     let tips = TipChannel::default();
     if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(MempoolSync {
-            node: node.with_timeout(MEMPOOL_PATIENCE),
-            shared: shared.clone(),
-            progress: progress.clone(),
-            bytes_max: config.memory_bytes as usize / MEMPOOL_SHARE,
-            on_change: mempool_announcer(tips.clone(), shared.clone()),
-        })?;
+        start_mempool(config, node, shared.clone(), progress.clone(), tips.clone())?;
     }
     let driver = Driver {
         folder: folder.into(),
@@ -144,18 +126,6 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     Ok(())
 }
 
-/// Whether indexing waits for bitcoind's first download: on disks that turn, both at once would
-/// take longer than one after the other; an SD card would wear.
-fn waits_for_node(config: &Config) -> bool {
-    match config.index_during_ibd {
-        DuringIbd::Always => false,
-        DuringIbd::Never => true,
-        DuringIbd::Auto => {
-            matches!(disk::storage(&config.blocks_dir), Storage::Rotating | Storage::Card)
-        }
-    }
-}
-
 async fn ask_node(
     node: &Rpc,
     config: &Config,
@@ -180,68 +150,6 @@ async fn ask_node(
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
     }
-}
-
-async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for address in &config.listen {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            Error::TryAgain(format!(
-                "cannot listen on {address}: {error}; is another Electrum server running? Choose \
-                 another port with --listen"
-            ))
-        })?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
-fn session_config(config: &Config, listeners: &[TcpListener]) -> SessionConfig {
-    let mut session = SessionConfig::new(config.network.genesis_hash());
-    session.software.clone_from(&config.server_name);
-    session.banner.clone_from(&config.banner);
-    session.donation_address.clone_from(&config.donation_address);
-    session.max_scripts = config.max_subscriptions as usize;
-    let address = listeners.first().and_then(|listener| listener.local_addr().ok());
-    session.hosts = address
-        .map(|address| Host {
-            name: address.ip().to_string(),
-            tcp_port: Some(address.port()),
-            ssl_port: None,
-        })
-        .into_iter()
-        .collect();
-    session
-}
-
-/// Tells sessions of each new tip.
-fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
-    Box::new(move |new: NewTip| {
-        if let Some(height) = new.snapshot.tip() {
-            let header = new.snapshot.tip_header;
-            let touched = new.touched.map(Arc::new);
-            tips.announce(TipChange { tip: Tip { height, header }, touched });
-        }
-    })
-}
-
-/// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(
-    tips: TipChannel,
-    shared: Arc<Shared>,
-) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
-    Box::new(move |touched| {
-        let snap = shared.snapshot();
-        if let Some(height) = snap.tip() {
-            let tip = Tip { height, header: snap.tip_header };
-            tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
-        }
-    })
-}
-
-fn start_mempool(mempool: MempoolSync) -> Result<()> {
-    let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
-    start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))
 }
 
 fn start_sync(

@@ -1,0 +1,124 @@
+//! How the parts are told of each other: sockets, sessions, announcements, threads.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::config::{Config, DuringIbd};
+use crate::error::{Error, Result};
+use crate::host::disk::{self, Storage};
+use crate::ids::Prefix;
+use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
+use crate::live::progress::Progress;
+use crate::live::shared::Shared;
+use crate::node::rpc::Rpc;
+use crate::query::answers::{Tip, TipChange};
+use crate::query::engine::Costs;
+use crate::server::tips::TipChannel;
+use crate::session::config::{Host, SessionConfig};
+use crate::sync::live::NewTip;
+use crate::sync::mempool::MempoolSync;
+
+/// How long bitcoind may take to answer a question about its mempool.
+const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What one question may cost.
+pub fn costs(config: &Config) -> Costs {
+    Costs {
+        max_history: config.max_history,
+        query_time: config.query_time,
+        summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
+    }
+}
+
+/// Whether indexing waits for bitcoind's first download: on disks that turn, both at once would
+/// take longer than one after the other; an SD card would wear.
+pub fn waits_for_node(config: &Config) -> bool {
+    match config.index_during_ibd {
+        DuringIbd::Always => false,
+        DuringIbd::Never => true,
+        DuringIbd::Auto => {
+            matches!(disk::storage(&config.blocks_dir), Storage::Rotating | Storage::Card)
+        }
+    }
+}
+
+/// Opens every configured address.
+pub async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Error::TryAgain(format!(
+                "cannot listen on {address}: {error}; is another Electrum server running? Choose \
+                 another port with --listen"
+            ))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// What sessions say of the server.
+pub fn session_config(config: &Config, listeners: &[TcpListener]) -> SessionConfig {
+    let mut session = SessionConfig::new(config.network.genesis_hash());
+    session.software.clone_from(&config.server_name);
+    session.banner.clone_from(&config.banner);
+    session.donation_address.clone_from(&config.donation_address);
+    session.max_scripts = config.max_subscriptions as usize;
+    let address = listeners.first().and_then(|listener| listener.local_addr().ok());
+    session.hosts = address
+        .map(|address| Host {
+            name: address.ip().to_string(),
+            tcp_port: Some(address.port()),
+            ssl_port: None,
+        })
+        .into_iter()
+        .collect();
+    session
+}
+
+/// Tells sessions of each new tip.
+pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
+    Box::new(move |new: NewTip| {
+        if let Some(height) = new.snapshot.tip() {
+            let header = new.snapshot.tip_header;
+            let touched = new.touched.map(Arc::new);
+            tips.announce(TipChange { tip: Tip { height, header }, touched });
+        }
+    })
+}
+
+/// Tells sessions that scripts may look different, at the same tip.
+fn mempool_announcer(
+    tips: TipChannel,
+    shared: Arc<Shared>,
+) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
+    Box::new(move |touched| {
+        let snap = shared.snapshot();
+        if let Some(height) = snap.tip() {
+            let tip = Tip { height, header: snap.tip_header };
+            tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
+        }
+    })
+}
+
+/// Starts the thread that keeps the mempool in step.
+pub fn start_mempool(
+    config: &Config,
+    node: &Rpc,
+    shared: Arc<Shared>,
+    progress: Arc<Progress>,
+    tips: TipChannel,
+) -> Result<()> {
+    let mempool = MempoolSync {
+        node: node.with_timeout(MEMPOOL_PATIENCE),
+        shared: shared.clone(),
+        progress,
+        bytes_max: config.memory_bytes as usize / MEMPOOL_SHARE,
+        on_change: mempool_announcer(tips, shared),
+    };
+    let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
+    start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))
+}

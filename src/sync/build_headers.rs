@@ -1,0 +1,42 @@
+//! Headers that are answered while the index is being built.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::chain::params::ChainParams;
+use crate::ids::{HeaderBytes, Height};
+use crate::live::progress::Progress;
+use crate::live::shared::HeaderSource;
+use crate::parse::tx::header;
+
+use super::load::BlockLoader;
+use super::locate::header_at;
+use super::plan::Plan;
+
+/// Headers during a build: from the block files, checked against the plan.
+pub struct BuildHeaders {
+    /// What is being indexed.
+    pub plan: Arc<Plan>,
+    /// The files.
+    pub loader: Arc<BlockLoader>,
+    /// The network.
+    pub params: ChainParams,
+    /// How far it is.
+    pub progress: Arc<Progress>,
+}
+
+impl HeaderSource for BuildHeaders {
+    fn tip(&self) -> Option<(Height, HeaderBytes)> {
+        let height = Height(self.progress.blocks.load(Ordering::Relaxed).checked_sub(1)?);
+        Some((height, self.header(height)?))
+    }
+
+    fn header(&self, height: Height) -> Option<HeaderBytes> {
+        let id = *self.plan.chain.get(height.0 as usize)?;
+        let hash = self.plan.tree.hash(id);
+        self.plan.tree.positions(id).find_map(|pos| {
+            let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
+            (header::hash(&found) == *hash).then_some(found)
+        })
+    }
+}
