@@ -20,7 +20,7 @@ check: ## format, lints and the house rules, in a minute or two
 
 test: ## everything: fetches what the tests need, then runs them all
 	tests/prepare.sh
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 demo: ## makes a small chain, indexes it, serves it, asks it what the README asks
 	demo/run.sh
@@ -29,7 +29,7 @@ bench: ## how fast and how small, beside reading and hashing alone; minutes
 	$(CARGO) build --locked --release --bin hekte
 	$(CARGO) run --locked --release -p hekte-bench -- all
 
-install: build ## program, unit and example configuration below PREFIX and DESTDIR
+install: ## program, unit and example configuration, after `make build`; below PREFIX and DESTDIR
 	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte
 	install -D -m 0644 systemd/hekte.service $(DESTDIR)/etc/systemd/system/hekte.service
 	sed -i 's|/usr/local/bin/hekte|$(PREFIX)/bin/hekte|' \

@@ -29,7 +29,7 @@ impl Budget {
             return Ok(());
         }
         Err(QueryError::TooLong(format!(
-            "history too large: not read within {} seconds; ask again, or raise query_seconds on \
+            "history too large: not read within {} seconds; ask again, or raise query_time on \
              the server",
             self.seconds
         )))

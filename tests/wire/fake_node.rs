@@ -54,7 +54,8 @@ impl NodeCalls for FakeNode {
             ("estimatesmartfee", _) => r#"{"feerate":0.00012340,"blocks":2}"#,
             ("getmempoolinfo", _) => {
                 r#"{"loaded":true,"size":5,
-                    "mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,"incrementalrelayfee":0.00000100}"#
+                    "mempoolminfee":0.00000100,"minrelaytxfee":0.00000100,
+                    "incrementalrelayfee":0.00000100}"#
             }
             _ => return refuse(-32601, "Method not found"),
         };

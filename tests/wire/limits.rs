@@ -30,10 +30,13 @@ fn a_slow_question_does_not_hold_up_another_client() {
         assert_eq!(reply["result"].as_array().map(Vec::len), Some(6));
     }
     server.index.open_gate();
-    let mut ids: Vec<u64> = (0..100).map(|_| slow.value()["id"].as_u64().unwrap()).collect();
+    // two lines of a client are answered at once, so the batch may overtake single replies
+    let (batches, single): (Vec<Value>, Vec<Value>) =
+        (0..101).map(|_| slow.value()).partition(Value::is_array);
+    let mut ids: Vec<u64> = single.iter().map(|reply| reply["id"].as_u64().unwrap()).collect();
     ids.sort_unstable();
     assert!(ids.into_iter().eq(0..100));
-    assert_eq!(slow.value().as_array().map(Vec::len), Some(100));
+    assert_eq!(batches[0].as_array().map(Vec::len), Some(100));
 }
 
 #[test]
@@ -131,7 +134,8 @@ fn large_replies_that_find_no_room_become_errors() {
     for id in 0..5 {
         client.send_line(&history(id, LARGE));
     }
-    std::thread::sleep(Duration::from_secs(3));
+    // long enough for all five on a busy machine: only what is computed can find no room
+    std::thread::sleep(Duration::from_secs(8));
     let replies: Vec<Value> = (0..5).map(|_| client.value()).collect();
     let busy = replies.iter().filter(|reply| reply["error"]["code"] == json!(-102)).count();
     assert_eq!(busy, 4);
