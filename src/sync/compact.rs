@@ -40,32 +40,33 @@ pub fn clean_up(db: &Db) -> Result<()> {
     change.commit()
 }
 
-/// The size class of a run: runs of one class differ in size by less than the fan-in.
-fn tier(run: &RunInfo) -> u32 {
-    run.range.count().max(1).ilog(MERGE_FAN_IN as u32)
+/// The fewest newest runs of a kind that are worth merging: enough of them, and none larger than
+/// the others together, so that whatever is written again comes to be in a run twice as large.
+/// Very large runs, the base run above all, are left alone.
+fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
+    let mut suffix = Vec::new();
+    let (mut largest, mut sum) = (0, 0);
+    for run in runs.iter().rev().filter(|run| run.kind == kind && run.complete) {
+        if run.bytes > MERGED_RUN_BYTES_MAX {
+            return None;
+        }
+        suffix.push(*run);
+        let count = u64::from(run.range.count());
+        largest = count.max(largest);
+        sum += count;
+        if suffix.len() >= MERGE_FAN_IN && largest <= sum - largest {
+            suffix.reverse();
+            return Some(suffix);
+        }
+    }
+    None
 }
 
-/// Merges the newest runs if there are enough of one size class; the state after it. Very large
-/// runs, the base run above all, are left alone.
+/// Merges the newest runs if that is worth it; the state after it.
 pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
     let runs = db.runs()?;
-    let newest = |kind: RunKind| -> Vec<RunInfo> {
-        let mut suffix: Vec<RunInfo> = Vec::new();
-        for run in runs.iter().rev().filter(|run| run.kind == kind && run.complete) {
-            let same = suffix.first().is_none_or(|first| tier(first) == tier(run));
-            if !same || run.bytes > MERGED_RUN_BYTES_MAX {
-                break;
-            }
-            suffix.push(*run);
-        }
-        suffix.reverse();
-        suffix
-    };
     for kind in RunKind::ALL {
-        let sources = newest(kind);
-        if sources.len() < MERGE_FAN_IN {
-            continue;
-        }
+        let Some(sources) = worth_merging(&runs, kind) else { continue };
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
         let range = TxRange { first, end };

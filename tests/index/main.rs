@@ -4,5 +4,9 @@
 mod answers;
 mod common;
 
+mod blocks;
+mod by_hand;
+mod kill;
+mod live;
 mod random_chains;
 mod realdata;

@@ -1,0 +1,204 @@
+//! Chains that no generator makes: the twins of BIP 30, and prefixes that are not unique.
+
+use bitcoin::absolute::LockTime;
+use bitcoin::block::Header;
+use bitcoin::hashes::Hash;
+use bitcoin::transaction::Version;
+use bitcoin::{
+    Amount, Block, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut,
+    Witness,
+};
+use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
+use hekte::index::chunk::Posting;
+use hekte::query::answers::Answers;
+use hekte::store::open::Mode;
+use hekte::store::run::RunWriter;
+use hekte::store::tables::RunKind;
+use hekte::sync::batch::empty_run;
+use hekte::sync::load::{Load, LoadBuffers};
+use hekte_testkit::chain::describe;
+use hekte_testkit::files::{BlockDir, FileOptions};
+use hekte_testkit::model::Model;
+use hekte_testkit::rng::Rng;
+use hekte_testkit::scratch::Scratch;
+
+use crate::answers;
+use crate::common::{Index, ONE_BATCH};
+use crate::random_chains::{active, mixed, orderly};
+
+/// A transaction that spends `coins` (none: a coinbase with `salt`) and pays to `scripts`.
+fn pay(salt: u8, coins: &[OutPoint], scripts: &[u8]) -> Transaction {
+    let input = |previous_output, script_sig| TxIn {
+        previous_output,
+        script_sig,
+        sequence: Sequence::MAX,
+        witness: Witness::new(),
+    };
+    let input = match coins {
+        [] => vec![input(OutPoint::null(), ScriptBuf::from_bytes(vec![1, salt]))],
+        coins => coins.iter().map(|coin| input(*coin, ScriptBuf::new())).collect(),
+    };
+    let output = |script: &u8| TxOut {
+        value: Amount::from_sat(1000 + u64::from(*script)),
+        script_pubkey: ScriptBuf::from_bytes(vec![0x51, *script]),
+    };
+    let output = scripts.iter().map(output).collect();
+    Transaction { version: Version::ONE, lock_time: LockTime::ZERO, input, output }
+}
+
+fn chain_of(bodies: Vec<Vec<Transaction>>) -> Vec<Block> {
+    let mut blocks = vec![bitcoin::constants::genesis_block(Network::Regtest)];
+    for txdata in bodies {
+        let last = blocks[blocks.len() - 1].header;
+        let header = Header {
+            prev_blockhash: last.block_hash(),
+            merkle_root: TxMerkleNode::all_zeros(),
+            time: last.time + 1,
+            ..last
+        };
+        let mut block = Block { header, txdata };
+        block.header.merkle_root = block.compute_merkle_root().unwrap();
+        blocks.push(block);
+    }
+    blocks
+}
+
+#[test]
+fn twins_of_one_txid_are_two_entries_and_one_coin() {
+    let twin = || pay(1, &[], &[7, 8]);
+    let spend = pay(0, &[OutPoint { txid: twin().compute_txid(), vout: 0 }], &[9]);
+    let blocks = chain_of(vec![
+        vec![twin()],
+        vec![pay(2, &[], &[7])],
+        vec![twin()],
+        vec![pay(3, &[], &[10]), spend],
+        vec![pay(4, &[], &[8])],
+    ]);
+    let scratch = Scratch::new("twins");
+    BlockDir::create(scratch.path(), FileOptions::default()).add_all(&describe(blocks.clone()));
+    for batch in [ONE_BATCH, 1] {
+        let index = Index::over(scratch.path(), Network::Regtest).built(batch);
+        let engine = index.serve().engine;
+        println!("{:?}", answers::compare(&engine, &blocks));
+        let script = ScriptHash::of(&[0x51, 8]);
+        let heights = |script| -> Vec<i64> {
+            let history = engine.history(script).unwrap();
+            history.iter().map(|entry| entry.confirmation.wire_height()).collect()
+        };
+        assert_eq!(heights(&script), [1, 3, 5]);
+        assert_eq!(engine.balance(&script).unwrap().confirmed, 2 * 1008);
+        assert_eq!(heights(&ScriptHash::of(&[0x51, 7])), [1, 2, 3, 4]);
+        let txid = twin().compute_txid();
+        for height in [1, 3] {
+            assert_eq!(engine.merkle_proof(&txid, Height(height)).unwrap().height, Height(height));
+        }
+        assert!(engine.merkle_proof(&txid, Height(2)).is_err());
+    }
+    // and where the newest blocks are in memory
+    let index = Index::over(scratch.path(), Network::Regtest);
+    let plan = index.plan().unwrap();
+    let mut short = index.plan().unwrap();
+    short.chain.truncate(2);
+    index.run(&short, ONE_BATCH, false).unwrap();
+    let mut served = index.serve();
+    index.connect(&mut served.live, &plan, 2..6);
+    served.live.publish();
+    answers::compare(&served.engine, &blocks);
+}
+
+/// As if each of these scripts and txids shared its 40 bits with a dozen others.
+#[test]
+fn postings_of_others_under_the_same_prefix_change_no_answer() {
+    let chain = mixed(77, 130);
+    let blocks = active(&chain);
+    let scratch = Scratch::new("collisions");
+    orderly(scratch.path(), &chain);
+    let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
+    let db = index.db(Mode::Live);
+    let mut rng = Rng::new(5);
+    let mut foreign = 0;
+    for run in db.runs().unwrap() {
+        let mut postings: Vec<Posting> =
+            db.stream(run, Prefix(0)).collect::<Result<_, _>>().unwrap();
+        let before = postings.len();
+        for i in 0..before {
+            let others = if i % 3 == 0 { 12 } else { 1 };
+            for _ in 0..others {
+                let txnum = TxNum(rng.below(u64::from(run.range.end.0)) as u32);
+                postings.push(Posting { prefix: postings[i].prefix, txnum });
+            }
+        }
+        postings.sort_unstable();
+        postings.dedup();
+        foreign += postings.len() - before;
+        let change = db.change().unwrap();
+        change.drop_run(run.id).unwrap();
+        let id = change.create_run(run.kind, run.range).unwrap();
+        let new = empty_run(id, run.kind, run.range);
+        let mut writer = RunWriter::new(&change, new, postings.len() as u64);
+        postings.into_iter().for_each(|posting| writer.push(posting).unwrap());
+        writer.finish(None).unwrap();
+        change.commit().unwrap();
+    }
+    drop(db);
+    println!("{foreign} foreign postings: {:?}", answers::compare(&index.serve().engine, &blocks));
+}
+
+/// The same for blocks in memory.
+#[test]
+fn foreign_postings_in_new_blocks_change_no_answer() {
+    let chain = mixed(78, 120);
+    let blocks = active(&chain);
+    let scratch = Scratch::new("collisions");
+    orderly(scratch.path(), &chain);
+    let index = Index::over(scratch.path(), Network::Regtest);
+    let plan = index.plan().unwrap();
+    let mut short = index.plan().unwrap();
+    short.chain.truncate(90);
+    index.run(&short, ONE_BATCH, false).unwrap();
+    let mut served = index.serve();
+    let scripts = Model::new(&blocks).scripthashes();
+    let (mut rng, mut buffers) = (Rng::new(6), LoadBuffers::default());
+    for height in 90..blocks.len() {
+        let id = plan.chain[height];
+        let hash = *plan.tree.hash(id);
+        let load = index.loader.load(&hash, plan.tree.positions(id), &mut buffers).unwrap();
+        let Load::Block(mut block) = load else { panic!("{load:?}") };
+        for _ in 0..100 {
+            let script = ScriptHash(scripts[rng.below(scripts.len() as u64) as usize].0);
+            let pos = rng.below(block.rows.txids.len() as u64);
+            block.rows.scripts.push(script.prefix().0 << 24 | pos);
+        }
+        block.rows.scripts.sort_unstable_by_key(|packed| packed & 0xff_ffff);
+        block.rows.scripts.sort_unstable();
+        block.rows.scripts.dedup();
+        served.live.connect(*block, hash);
+    }
+    served.live.publish();
+    answers::compare(&served.engine, &blocks);
+}
+
+/// One hash in 2^40 begins with forty ones.
+#[test]
+fn the_last_prefix_of_all_is_found_too() {
+    let scratch = Scratch::new("last");
+    let index = Index::over(scratch.path(), Network::Regtest);
+    let db = index.db(Mode::Bulk);
+    let range = hekte::index::chunk::TxRange { first: TxNum(0), end: TxNum(5000) };
+    let change = db.change().unwrap();
+    let id = change.create_run(RunKind::Script, range).unwrap();
+    let mut writer = RunWriter::new(&change, empty_run(id, RunKind::Script, range), 5000);
+    let last = Prefix(Prefix::END - 1);
+    for n in 0..5000 {
+        let prefix = if n < 10 { Prefix(0) } else { last };
+        writer.push(Posting { prefix, txnum: TxNum(n) }).unwrap();
+    }
+    let run = writer.finish(None).unwrap();
+    change.commit().unwrap();
+    for (prefix, right) in [(Prefix(0), 0..10), (last, 10..5000), (Prefix(4), 0..0)] {
+        let mut found = Vec::new();
+        db.find(&run, prefix, TxNum(0), usize::MAX, &mut found).unwrap();
+        assert!(found.iter().map(|txnum| txnum.0).eq(right), "{prefix:?}");
+    }
+    assert_eq!(db.stream(run, last).count(), 4990);
+}

@@ -1,0 +1,261 @@
+//! Builds that are killed, stopped or robbed of a file at any moment end as if nothing had been.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bitcoin::Network;
+use hekte::inspect::digest::IndexDigest;
+use hekte::live::progress::Progress;
+use hekte::store::open::{Db, Mode};
+use hekte::store::tables::{Phase, State};
+use hekte::sync::bulk::{BULK_FILE, Build, INDEX_FILE, Outcome};
+use hekte::sync::plan::Plan;
+use hekte_testkit::chain::{ChainSpec, Shape, generate};
+use hekte_testkit::files::{BlockDir, FileOptions};
+use hekte_testkit::hekte::{Hekte, run};
+use hekte_testkit::rng::Rng;
+use hekte_testkit::scratch::Scratch;
+
+use crate::common::{Index, ONE_BATCH, copy_folder};
+use crate::random_chains::{mixed, orderly};
+
+/// Tells the child process where to build; see [`child`].
+const CHILD: &str = "INDEX_TEST_CHILD";
+const BATCH: usize = 300;
+
+/// Not a test by itself: what [`killed_at_any_moment_it_goes_on`] starts and kills.
+#[test]
+fn child() {
+    let Some(folders) = std::env::var_os(CHILD) else { return };
+    let folders = folders.into_string().unwrap();
+    let (blocks, folder) = folders.split_once('|').unwrap();
+    let index = Index::over(Path::new(blocks), Network::Regtest);
+    let plan = index.plan().unwrap();
+    let build = Build {
+        folder: Path::new(folder),
+        params: &index.params,
+        loader: &index.loader,
+        plan: &plan,
+        batch_postings: BATCH,
+        slice_bytes: 10_000,
+        threads: 2,
+        progress: &Progress::default(),
+    };
+    assert!(matches!(build.run().unwrap(), Outcome::Complete(_)));
+}
+
+fn digest_of(folder: &Path, index: &Index) -> IndexDigest {
+    let db = Db::open(&folder.join(INDEX_FILE), &index.params, Mode::Read).unwrap();
+    let verdict = hekte::inspect::verify::verify(&db, &index.params);
+    assert!(verdict.is_sound(), "{verdict}");
+    hekte::inspect::digest::digest(&db, None).unwrap()
+}
+
+fn bulk_files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
+    names.map(|n| n.to_string_lossy().into()).filter(|n: &String| n.contains("bulk")).collect()
+}
+
+#[test]
+fn killed_at_any_moment_it_goes_on() {
+    let scratch = Scratch::new("kill");
+    let blocks = scratch.join("blocks");
+    let spec = ChainSpec {
+        seed: 31,
+        blocks: 260,
+        txs_per_block: 30,
+        shape: Shape::Bench,
+        ..ChainSpec::default()
+    };
+    BlockDir::create(&blocks, FileOptions { max_file: 300_000, ..FileOptions::default() })
+        .add_all(&generate(&spec).blocks);
+    let fresh = Index::over(&blocks, Network::Regtest).built(ONE_BATCH);
+    let (mut rng, mut kills, mut seen) = (Rng::new(1), 0, Vec::new());
+    for round in 0..3 {
+        let folder = scratch.join(format!("data{round}"));
+        fs::create_dir_all(&folder).unwrap();
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < Duration::from_secs(60), "never comes to an end");
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "kill::child"])
+                .env(CHILD, format!("{}|{}", blocks.display(), folder.display()))
+                .stdout(Stdio::null())
+                .stderr(Stdio::inherit())
+                .spawn()
+                .unwrap();
+            // scanning takes a few milliseconds; each start gets a little more time than the last
+            let end = Instant::now() + Duration::from_micros(rng.range(10_000, 120_000));
+            let status = loop {
+                match child.try_wait().unwrap() {
+                    Some(status) => break Some(status),
+                    None if Instant::now() > end => break None,
+                    None => std::thread::sleep(Duration::from_micros(200)),
+                }
+            };
+            if let Some(status) = status {
+                assert!(status.success());
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            seen.push(phase(&folder, &fresh));
+        }
+        assert_eq!(digest_of(&folder, &fresh), fresh.digest(), "round {round}");
+        assert_eq!(bulk_files(&folder), Vec::<String>::new());
+    }
+    println!("{kills} kills, left in: {seen:?}");
+    assert!(kills > 5);
+}
+
+/// What a kill left, as the next start finds it; looked at in a copy.
+fn phase(folder: &Path, index: &Index) -> String {
+    let copy = Scratch::new("look");
+    copy_folder(folder, copy.path());
+    let path = copy.join(INDEX_FILE);
+    if !path.exists() {
+        return "nothing".into();
+    }
+    let State { phase, blocks, .. } =
+        Db::open(&path, &index.params, Mode::Bulk).unwrap().state().unwrap();
+    format!("{phase:?} {blocks}")
+}
+
+/// The program itself, with its lock, log and signals.
+#[test]
+fn the_program_can_be_killed_too() {
+    let binary = env!("CARGO_BIN_EXE_hekte");
+    let scratch = Scratch::new("program");
+    let chain = mixed(32, 140);
+    orderly(&scratch.join("blocks"), &chain);
+    let right = Index::over(&scratch.join("blocks"), Network::Regtest).built(7).digest();
+    let args = ["--network", "regtest", "--blocks-dir", "blocks", "--data-dir", "data"];
+    let build = [&args[..], &["--offline", "--sync-only", "--memory", "64MiB"]].concat();
+    for wait in [5, 15, 25, 40, 60] {
+        let hekte = Hekte::spawn(binary, scratch.path(), &build);
+        std::thread::sleep(Duration::from_millis(wait));
+        hekte.kill();
+    }
+    let done = run(binary, scratch.path(), &build);
+    assert!(done.status.success(), "{}", done.stderr);
+    let digest = run(binary, scratch.path(), &[&args[..], &["--offline", "digest"]].concat());
+    assert_eq!(digest.stdout.trim(), right.to_string());
+    let verify = run(binary, scratch.path(), &[&args[..], &["--offline", "verify"]].concat());
+    assert!(verify.status.success(), "{}{}", verify.stdout, verify.stderr);
+}
+
+/// A world for stops by hand, and its right digest.
+fn small() -> (Scratch, Index, Plan, IndexDigest) {
+    let scratch = Scratch::new("stops");
+    orderly(scratch.path(), &mixed(33, 125));
+    let fresh = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
+    let index = Index::over(scratch.path(), Network::Regtest);
+    let plan = index.plan().unwrap();
+    let right = fresh.digest();
+    (scratch, index, plan, right)
+}
+
+fn finished(index: &Index, plan: &Plan, right: IndexDigest) {
+    let outcome = index.run(plan, BATCH, false).unwrap();
+    assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+    assert_eq!(index.digest(), right);
+    assert!(index.verify().is_sound(), "{}", index.verify());
+    assert_eq!(bulk_files(index.folder()), Vec::<String>::new());
+}
+
+fn blocks_of(outcome: &Outcome) -> u32 {
+    let (Outcome::Stopped(state) | Outcome::Complete(state)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    state.blocks
+}
+
+#[test]
+fn stopped_after_every_block_it_goes_on() {
+    let (_scratch, index, plan, right) = small();
+    for blocks in 1..=plan.chain.len() as u32 {
+        let outcome = index.run(&plan, BATCH, true).unwrap();
+        assert_eq!(blocks_of(&outcome), blocks);
+    }
+    finished(&index, &plan, right);
+}
+
+/// The runs of a batch are committed before the rows that count them.
+#[test]
+fn a_batch_that_only_the_bulk_file_knows_is_read_again() {
+    let (_scratch, index, plan, right) = small();
+    for round in 0..5 {
+        for _ in 0..10 {
+            index.run(&plan, BATCH, true).unwrap();
+        }
+        let before = fs::read(index.path()).unwrap();
+        index.run(&plan, BATCH, true).unwrap();
+        fs::write(index.path(), before).unwrap();
+        let outcome = index.run(&plan, BATCH, true).unwrap();
+        assert_eq!(blocks_of(&outcome), round * 11 + 11);
+    }
+    finished(&index, &plan, right);
+}
+
+#[test]
+fn a_lost_or_emptied_bulk_file_costs_time_only() {
+    for phase in [Phase::Building, Phase::Merging] {
+        for loss in ["gone", "empty", "stale"] {
+            let (_scratch, index, plan, right) = small();
+            let bulk = index.scratch.join(BULK_FILE);
+            let mut stale = Vec::new();
+            for step in 0..40 {
+                index.run(&plan, BATCH, true).unwrap();
+                if step == 20 {
+                    stale = fs::read(&bulk).unwrap();
+                }
+            }
+            if phase == Phase::Merging {
+                while blocks_of(&index.run(&plan, BATCH, true).unwrap()) < plan.chain.len() as u32 {
+                }
+                let db = index.db(Mode::Bulk);
+                let state = State { phase, ..db.state().unwrap() };
+                let change = db.change().unwrap();
+                change.set_state(&state).unwrap();
+                change.commit().unwrap();
+            }
+            match loss {
+                "gone" => fs::remove_file(&bulk).unwrap(),
+                "empty" => fs::write(&bulk, []).unwrap(),
+                _ => fs::write(&bulk, stale).unwrap(),
+            }
+            finished(&index, &plan, right);
+        }
+    }
+}
+
+/// Indexing went on along a branch that lost while hekte was off.
+#[test]
+fn a_build_that_meets_another_chain_leaves_the_old_one() {
+    let scratch = Scratch::new("other");
+    let chain = mixed(34, 125);
+    orderly(scratch.path(), &chain);
+    let right = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH).digest();
+    let stale: Vec<_> = chain.blocks.iter().filter(|block| !block.active).collect();
+    let mut tried = 0;
+    for tip in stale {
+        let index = Index::over(scratch.path(), Network::Regtest);
+        let mut plan = index.plan().unwrap();
+        let hash = bitcoin::hashes::Hash::to_byte_array(tip.hash());
+        let id = plan.tree.find(&hash).unwrap();
+        let ours = plan.tree.path(&index.params.genesis, id).unwrap();
+        let main = std::mem::replace(&mut plan.chain, ours);
+        match index.run(&plan, BATCH, false).unwrap() {
+            Outcome::Blocked(..) => {} // it never had undo data
+            outcome => assert_eq!(blocks_of(&outcome) as usize, plan.chain.len()),
+        }
+        plan.chain = main;
+        finished(&index, &plan, right);
+        tried += 1;
+    }
+    println!("{tried} branches");
+    assert!(tried > 0);
+}

@@ -1,0 +1,214 @@
+//! The index beside a node: reorgs in memory and on disk, runs written, merged and cleaned up.
+
+use std::collections::HashMap;
+
+use bitcoin::hashes::Hash;
+use bitcoin::{Block, Network};
+use hekte::ids::{Prefix, TxNum};
+use hekte::index::chunk::TxRange;
+use hekte::limits::RECENT_BLOCKS_KEPT;
+use hekte::store::open::Mode;
+use hekte::store::tables::RunKind;
+use hekte::sync::compact;
+use hekte::sync::merge::merge_runs;
+use hekte::sync::plan::Plan;
+use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
+use hekte_testkit::files::{BlockDir, FileOptions};
+use hekte_testkit::model::Model;
+use hekte_testkit::scratch::Scratch;
+
+use crate::answers;
+use crate::common::{Index, ONE_BATCH};
+
+/// Two chains that part at `fork`, each with all that its blocks spend.
+struct Forked {
+    scratch: Scratch,
+    ours: Vec<Block>,
+    theirs: Vec<Block>,
+}
+
+fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
+    let spec = ChainSpec { seed, blocks: 0, txs_per_block: 6, ..ChainSpec::default() };
+    let mut maker = Generator::new(&spec).into_maker();
+    let mut make =
+        |count: u32| -> Vec<GenBlock> { (0..count).map(|_| maker.next_block()).collect() };
+    let mut first = vec![GenBlock::genesis()];
+    first.extend(make(ours));
+    maker.rewind(fork);
+    let second: Vec<_> = (fork..theirs).map(|_| maker.next_block()).collect();
+    let scratch = Scratch::new("fork");
+    let options = FileOptions { max_file: 200_000, ..FileOptions::default() };
+    let mut dir = BlockDir::create(scratch.path(), options);
+    for block in first.iter().chain(&second) {
+        // both were the best chain once
+        dir.store(block);
+        dir.write_undo(block);
+    }
+    let plain = |blocks: &[GenBlock]| blocks.iter().map(|b| b.block.clone()).collect::<Vec<_>>();
+    let mut other = plain(&first[..=fork as usize]);
+    other.extend(plain(&second));
+    Forked { scratch, ours: plain(&first), theirs: other }
+}
+
+/// The plan that follows these blocks, as bitcoind would tell them.
+fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
+    let mut plan = index.plan().unwrap();
+    let id = |block: &Block| plan.tree.find(&block.block_hash().to_byte_array()).unwrap();
+    let chain = blocks.iter().map(id).collect();
+    plan.chain = chain;
+    plan
+}
+
+/// Blocks on disk, then reorgs of every depth: in memory, to the border, through runs.
+#[test]
+fn a_reorg_of_any_depth_leaves_nothing_behind() {
+    let fork = 60;
+    let world = forked(21, fork, 90, 95);
+    for (on_disk, batch) in [(50, ONE_BATCH), (61, 30), (61, ONE_BATCH), (75, 40), (91, ONE_BATCH)]
+    {
+        let index = Index::over(world.scratch.path(), Network::Regtest);
+        let ours = plan_of(&index, &world.ours);
+        let theirs = plan_of(&index, &world.theirs);
+        let mut short = plan_of(&index, &world.ours);
+        short.chain.truncate(on_disk);
+        index.run(&short, batch, false).unwrap();
+        let mut served = index.serve();
+        index.connect(&mut served.live, &ours, on_disk as u32..91);
+        served.live.publish();
+        answers::compare(&served.engine, &world.ours);
+        let deep = served.live.disconnect_to(fork + 1).unwrap();
+        assert_eq!(deep.is_some(), on_disk as u32 > fork + 1);
+        index.connect(&mut served.live, &theirs, fork + 1..96);
+        let tip = served.live.publish();
+        match deep {
+            Some(deep) => assert_eq!(deep.touched, None, "any script may have lost something"),
+            None => all_told(&tip.touched.unwrap(), &world),
+        }
+        // summaries of the old chain are still remembered
+        answers::compare(&served.engine, &world.theirs);
+        served.live.disconnect_to(fork + 1).unwrap();
+        index.connect(&mut served.live, &ours, fork + 1..91);
+        served.live.publish();
+        answers::compare(&served.engine, &world.ours);
+        drop(served);
+        // a restart forgets what was in memory and builds on
+        index.run(&theirs, 50, false).unwrap();
+        let fresh = Index::over(world.scratch.path(), Network::Regtest);
+        fresh.run(&theirs, ONE_BATCH, false).unwrap();
+        assert_eq!(index.digest(), fresh.digest(), "{on_disk} on disk");
+        assert!(index.verify().is_sound(), "{}", index.verify());
+        answers::compare(&index.serve().engine, &world.theirs);
+    }
+}
+
+/// Whoever watches a script must hear of every script whose history is another now.
+fn all_told(touched: &[Prefix], world: &Forked) {
+    let histories = |blocks: &[Block]| -> HashMap<_, _> {
+        let model = Model::new(blocks);
+        model.scripthashes().into_iter().map(|s| (s, model.status(s))).collect()
+    };
+    let (before, after) = (histories(&world.ours), histories(&world.theirs));
+    for (script, status) in before.iter().chain(&after) {
+        if before.get(script) != after.get(script) {
+            let told = touched.binary_search(&Prefix::of(&script.0)).is_ok();
+            assert!(told, "nobody hears of {script}, now {status:?}");
+        }
+    }
+}
+
+/// Days of blocks: runs are written, merged, and hold what a build in one go holds.
+#[test]
+fn days_of_new_blocks_come_to_the_same_as_a_build() {
+    let world = forked(22, 10, 900, 10);
+    let index = Index::over(world.scratch.path(), Network::Regtest);
+    let plan = plan_of(&index, &world.ours);
+    let mut short = plan_of(&index, &world.ours);
+    short.chain.truncate(20);
+    index.run(&short, ONE_BATCH, false).unwrap();
+    let mut served = index.serve();
+    for height in 20..901 {
+        index.connect(&mut served.live, &plan, height..height + 1);
+        served.live.publish();
+        served.live.flush_if_due().unwrap();
+    }
+    let on_disk = served.live.snapshot().disk_blocks;
+    assert!(on_disk as usize <= 901 - RECENT_BLOCKS_KEPT && on_disk > 600, "{on_disk}");
+    let compared = answers::compare(&served.engine, &world.ours);
+    println!("{compared:?}, {} runs", served.live.snapshot().runs.len());
+    // deeper than what is in memory, into a run
+    let cut = on_disk - 30;
+    served.live.disconnect_to(cut).unwrap();
+    answers::compare(&served.engine, &world.ours[..cut as usize]);
+    index.connect(&mut served.live, &plan, cut..901);
+    served.live.publish();
+    answers::scripts(&served.engine, &Model::new(&world.ours));
+    drop(served);
+    index.run(&plan, 500, false).unwrap();
+    let fresh = Index::over(world.scratch.path(), Network::Regtest);
+    fresh.run(&plan, ONE_BATCH, false).unwrap();
+    assert_eq!(index.digest(), fresh.digest());
+    assert!(index.verify().is_sound(), "{}", index.verify());
+}
+
+/// Many small runs beside the first, as a node that was off for weeks leaves them.
+fn with_small_runs(world: &Forked, batch: usize) -> Index {
+    let index = Index::over(world.scratch.path(), Network::Regtest);
+    let mut plan = plan_of(&index, &world.ours);
+    let rest = plan.chain.split_off(30);
+    index.run(&plan, ONE_BATCH, false).unwrap();
+    plan.chain.extend(rest);
+    index.run(&plan, batch, false).unwrap();
+    index
+}
+
+#[test]
+fn merging_small_runs_changes_nothing() {
+    let world = forked(23, 10, 130, 10);
+    let fresh = Index::over(world.scratch.path(), Network::Regtest);
+    fresh.run(&plan_of(&fresh, &world.ours), ONE_BATCH, false).unwrap();
+    for batch in [1, 25] {
+        let index = with_small_runs(&world, batch);
+        assert_eq!(index.digest(), fresh.digest());
+        let db = index.db(Mode::Live);
+        let before = db.runs().unwrap().len();
+        let mut merges = 0;
+        while compact::merge_smallest(&db).unwrap().is_some() {
+            merges += 1;
+            assert_eq!(index.digest(), fresh.digest(), "after {merges} merges");
+            assert!(index.verify().is_sound(), "{}", index.verify());
+        }
+        println!("{before} runs, {merges} merges, {} left", db.runs().unwrap().len());
+        assert!(merges >= 2 && db.runs().unwrap().len() < before / 2);
+        answers::compare(&index.serve().engine, &world.ours);
+    }
+}
+
+/// Stopped before the new run was whole, or before the old ones were gone.
+#[test]
+fn what_an_interrupted_merge_leaves_counts_once() {
+    let world = forked(24, 10, 120, 10);
+    let index = with_small_runs(&world, 1);
+    let right = index.digest();
+    let db = index.db(Mode::Live);
+    for kind in RunKind::ALL {
+        let runs = db.runs().unwrap();
+        let of_kind: Vec<_> = runs.into_iter().filter(|run| run.kind == kind).collect();
+        let sources = &of_kind[of_kind.len() - 9..];
+        let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
+        // the sources stay
+        merge_runs(&db, sources, &db, (kind, range), 1 << 20, |_| Ok(())).unwrap();
+        // one that was only begun
+        let change = db.change().unwrap();
+        let begun = TxRange { first: TxNum(0), end: sources[3].range.end };
+        change.create_run(kind, begun).unwrap();
+        change.commit().unwrap();
+        assert_eq!(index.digest(), right);
+        assert!(index.verify().is_sound(), "{}", index.verify());
+    }
+    let before = db.runs().unwrap().len();
+    drop(db);
+    answers::compare(&index.serve().engine, &world.ours);
+    assert_eq!(index.digest(), right);
+    let left = index.db(Mode::Read).runs().unwrap().len();
+    assert_eq!(left, before - 2 * 9 - 2, "opening it for questions takes leftovers away");
+}
