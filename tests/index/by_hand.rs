@@ -119,7 +119,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let mut foreign = 0;
     for run in db.runs().unwrap() {
         let mut postings: Vec<Posting> =
-            db.stream(run, Prefix(0)).collect::<Result<_, _>>().unwrap();
+            db.stream(run, Prefix(0), 3).collect::<Result<_, _>>().unwrap();
         let before = postings.len();
         for i in 0..before {
             let others = if i % 3 == 0 { 12 } else { 1 };
@@ -200,5 +200,5 @@ fn the_last_prefix_of_all_is_found_too() {
         db.find(&run, prefix, TxNum(0), usize::MAX, &mut found).unwrap();
         assert!(found.iter().map(|txnum| txnum.0).eq(right), "{prefix:?}");
     }
-    assert_eq!(db.stream(run, last).count(), 4990);
+    assert_eq!(db.stream(run, last, 3).count(), 4990);
 }

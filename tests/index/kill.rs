@@ -34,6 +34,7 @@ fn child() {
     let index = Index::over(Path::new(blocks), Network::Regtest);
     let plan = index.plan().unwrap();
     let build = Build {
+        memory: 256 << 20,
         folder: Path::new(folder),
         params: &index.params,
         loader: &index.loader,

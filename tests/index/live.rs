@@ -10,7 +10,7 @@ use hekte::limits::RECENT_BLOCKS_KEPT;
 use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
 use hekte::sync::compact;
-use hekte::sync::merge::merge_runs;
+use hekte::sync::merge::{Pace, merge_runs};
 use hekte::sync::plan::Plan;
 use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
 use hekte_testkit::files::{BlockDir, FileOptions};
@@ -19,6 +19,8 @@ use hekte_testkit::scratch::Scratch;
 
 use crate::answers;
 use crate::common::{Index, ONE_BATCH};
+
+const PACE: Pace = Pace { pages_at_once: 4, slice_bytes: 1 << 20 };
 
 /// Two chains that part at `fork`, each with all that its blocks spend.
 struct Forked {
@@ -196,7 +198,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let sources = &of_kind[of_kind.len() - 9..];
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
         // the sources stay
-        merge_runs(&db, sources, &db, (kind, range), 1 << 20, |_| Ok(())).unwrap();
+        merge_runs(&db, sources, &db, (kind, range), PACE, |_| Ok(())).unwrap();
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };

@@ -1,4 +1,4 @@
-//! Building beside a node: right answers at the end, good manners until then, patience with bitcoind.
+//! Building beside a node: right answers in the end, good manners and patience until then.
 
 use std::time::Duration;
 

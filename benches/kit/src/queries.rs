@@ -1,4 +1,4 @@
-//! Questions to a running server over TCP: first and second time, cold and warm, one client and many.
+//! Questions to a running server over TCP: first and second time, cold and warm, one client or 32.
 
 use std::sync::Mutex;
 use std::thread;

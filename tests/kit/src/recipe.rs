@@ -111,10 +111,10 @@ fn split(maker: &mut Maker, total: u64, outputs: u64) -> Vec<Pay> {
 fn owner(maker: &mut Maker) -> Owner {
     let bench = maker.spec.shape == Shape::Bench;
     let roll = maker.rng.below(100);
-    if roll < 6 {
-        if let Some(hot) = hot(maker, bench) {
-            return hot;
-        }
+    if roll < 6
+        && let Some(hot) = hot(maker, bench)
+    {
+        return hot;
     }
     if roll < if bench { 12 } else { 75 } {
         let kind = SIGNED[maker.rng.below(SIGNED.len() as u64) as usize];
