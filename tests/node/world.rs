@@ -199,7 +199,10 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
 
 /// The answers about one script as they should be: history, coins, balance, status.
 pub fn expected(model: &Model, script: ScriptHash) -> [Value; 4] {
-    let entry = |item: &hekte_testkit::model::HistoryItem| json!({"tx_hash": item.txid.to_string(), "height": item.height});
+    let entry = |item: &hekte_testkit::model::HistoryItem| {
+        let txid = item.txid.to_string();
+        json!({"tx_hash": txid, "height": item.height})
+    };
     let coin = |coin: &hekte_testkit::model::Unspent| {
         let txid = coin.txid.to_string();
         json!({"tx_hash": txid, "tx_pos": coin.vout, "height": coin.height, "value": coin.value})
