@@ -17,7 +17,10 @@ pub enum Error {
     /// A file that hekte may not read or write.
     #[error("{0}")]
     NoPermission(String),
-    /// bitcoind cannot be reached, or cannot do what is needed (pruned, wrong network).
+    /// bitcoind cannot be asked just now: down, starting, busy. It may come by itself.
+    #[error("{0}")]
+    Away(String),
+    /// bitcoind cannot do what is needed: pruned, or it forbids what we must ask.
     #[error("{0}")]
     Unavailable(String),
     /// Stored data that does not fit: damaged, foreign, of another version.
@@ -44,7 +47,7 @@ impl Error {
             Error::Usage(_) => 64,
             Error::Data(_) => 65,
             Error::NoInput(_) => 66,
-            Error::Unavailable(_) => 69,
+            Error::Away(_) | Error::Unavailable(_) => 69,
             Error::Software(_) => 70,
             Error::Io(_) => 74,
             Error::TryAgain(_) => 75,
@@ -61,6 +64,7 @@ impl Error {
             Config(text) => Config(format!("{place}: {text}")),
             NoInput(text) => NoInput(format!("{place}: {text}")),
             NoPermission(text) => NoPermission(format!("{place}: {text}")),
+            Away(text) => Away(format!("{place}: {text}")),
             Unavailable(text) => Unavailable(format!("{place}: {text}")),
             Data(text) => Data(format!("{place}: {text}")),
             Io(text) => Io(format!("{place}: {text}")),

@@ -137,7 +137,7 @@ async fn ask_node(
         let asked = tokio::task::spawn_blocking(move || fits::check(&node, &config)).await;
         match asked.map_err(|error| Error::Software(error.to_string()))? {
             Ok(facts) => return Ok(Some(facts.magic)),
-            Err(Error::Unavailable(why) | Error::TryAgain(why)) => {
+            Err(Error::Away(why)) => {
                 warn!("waiting for bitcoind: {why}");
             }
             Err(error) => return Err(error),

@@ -41,7 +41,7 @@ impl RpcError {
 impl From<RpcError> for Error {
     fn from(error: RpcError) -> Error {
         match error {
-            RpcError::WarmingUp(_) => Error::TryAgain(error.to_string()),
+            RpcError::Away(_) | RpcError::WarmingUp(_) => Error::Away(error.to_string()),
             RpcError::Auth(text) => Error::NoPermission(text),
             other => Error::Unavailable(other.to_string()),
         }

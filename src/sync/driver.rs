@@ -113,6 +113,7 @@ impl Driver {
     /// Serves what was built until told to stop.
     fn stand_still(&self, live: &mut Live) -> Result<bool> {
         self.progress.enter(Stage::Following);
+        self.count_blocks(live);
         (self.on_tip)(live.publish());
         while !self.progress.stopping() {
             if self.shared.take_rescan() {
@@ -125,6 +126,7 @@ impl Driver {
 
     /// Builds, or catches up, to the end of what there is; `false` if told to stop.
     fn build(&self) -> Result<bool> {
+        let mut stuck = None;
         loop {
             if !self.node_is_ready()? {
                 return Ok(false);
@@ -136,7 +138,7 @@ impl Driver {
                 None => Plan::by_files(tree, &self.loader, &self.params),
             };
             let plan = match planned {
-                Err(Error::Unavailable(_) | Error::TryAgain(_)) => continue,
+                Err(Error::Away(_)) => continue,
                 other => other?,
             };
             let plan = Arc::new(plan);
@@ -164,7 +166,10 @@ impl Driver {
                 Outcome::Complete(_) => return Ok(true),
                 Outcome::Stopped(_) if self.progress.stopping() => return Ok(false),
                 Outcome::Stopped(_) => {}
-                Outcome::Blocked(state, height, why) => self.blocked(&state, height, &why)?,
+                Outcome::Blocked(state, height, why) => {
+                    let again = stuck.replace(height) == Some(height);
+                    self.blocked(&state, height, &why, again)?;
+                }
             }
         }
     }
@@ -194,8 +199,10 @@ impl Driver {
         Ok(false)
     }
 
-    /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming.
-    fn blocked(&self, state: &State, height: Height, why: &str) -> Result<()> {
+    /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming;
+    /// further down it may have moved since the scan, if bitcoind was killed and started meanwhile,
+    /// so it is an error only if it cannot be read `again`.
+    fn blocked(&self, state: &State, height: Height, why: &str, again: bool) -> Result<()> {
         let message = format!(
             "block {height} cannot be indexed: {why}. {} blocks before it are indexed and kept",
             state.blocks
@@ -206,8 +213,8 @@ impl Driver {
                  itself), then start hekte again"
             )));
         };
-        let tip = node.tip_height()?;
-        if tip.0 > height.0 + 10 {
+        let Some(tip) = self.patiently(|| node.tip_height())? else { return Ok(()) };
+        if again && tip.0 > height.0 + 10 {
             return Err(Error::Data(format!(
                 "{message}. bitcoind's files are damaged there: stop bitcoind and start it once \
                  with -reindex, then start hekte again"
@@ -224,7 +231,7 @@ impl Driver {
         let mut said = false;
         while !self.progress.stopping() {
             match ask() {
-                Err(Error::Unavailable(why) | Error::TryAgain(why)) => {
+                Err(Error::Away(why)) => {
                     if !said {
                         warn!("waiting for bitcoind: {why}");
                         said = true;
@@ -245,6 +252,12 @@ impl Driver {
             thread::sleep(step.min(left));
             left = left.saturating_sub(step);
         }
+    }
+
+    /// Reports what a finished index holds.
+    pub fn count_blocks(&self, live: &Live) {
+        self.progress.blocks.store(live.blocks(), Ordering::Relaxed);
+        self.progress.target.store(live.blocks(), Ordering::Relaxed);
     }
 
     fn stored_state(&self) -> Result<Option<State>> {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
 use crate::node::chain::{BlockchainInfo, TipWait};
+use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::parse::tx::header;
 
@@ -73,7 +74,7 @@ impl<'a> Follow<'a> {
             match self.step(live) {
                 Ok(true) => return Ok(true),
                 Ok(false) => self.back(),
-                Err(Error::Unavailable(why) | Error::TryAgain(why)) => self.gone(live, &why)?,
+                Err(Error::Away(why) | Error::Unavailable(why)) => self.gone(live, &why)?,
                 Err(error) => return Err(error),
             }
         }
@@ -82,15 +83,18 @@ impl<'a> Follow<'a> {
 
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
     fn step(&mut self, live: &mut Live) -> Result<bool> {
-        let info = self.node.blockchain_info()?;
+        let info = heard(self.node.blockchain_info())?;
         let tip = self.node_tip(&info)?;
         match self.relation(live, tip)? {
             Relation::Ahead => self.held = false,
-            Relation::Behind if self.follow_down(live, tip, &info) => {
+            // while it works its way up again, stale blocks may be its tip for a moment
+            Relation::Behind | Relation::Forked(_) if self.is_far_below(live, tip, &info) => {
+                self.hold(live, tip);
+            }
+            Relation::Behind => {
                 warn!("bitcoind went back to height {tip}; following");
                 self.notify(live.disconnect_to(tip.0 + 1)?);
             }
-            Relation::Behind => self.hold(live, tip),
             Relation::Forked(common) => self.leave_fork(live, common)?,
         }
         if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS {
@@ -105,25 +109,26 @@ impl<'a> Follow<'a> {
             self.notify(Some(live.publish()));
             live.flush_if_due()?;
             self.driver.progress.enter(Stage::Following);
+            self.driver.count_blocks(live);
             info!("serving, height={}", live.blocks().saturating_sub(1));
         }
         if !complete {
             self.driver.pause(Duration::from_millis(500));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
             let next = live.snapshot().tip().unwrap_or_default().next();
-            self.wait.wait_for_height(next, WAIT)?;
+            heard(self.wait.wait_for_height(next, WAIT))?;
         }
         Ok(false)
     }
 
     fn node_tip(&self, info: &BlockchainInfo) -> Result<Height> {
-        Ok(self.node.background_height(info)?.unwrap_or(Height(info.blocks)))
+        Ok(heard(self.node.background_height(info))?.unwrap_or(Height(info.blocks)))
     }
 
     fn relation(&self, live: &Live, tip: Height) -> Result<Relation> {
         let both = live.blocks().min(tip.0 + 1);
         let agrees = |height: u32| -> Result<bool> {
-            let theirs = self.node.block_hash(Height(height))?;
+            let theirs = heard(self.node.block_hash(Height(height)))?;
             let ours = live.hash(Height(height))?;
             Ok(theirs.is_some_and(|theirs| theirs.to_byte_array() == ours))
         };
@@ -153,17 +158,18 @@ impl<'a> Follow<'a> {
         Ok(Relation::Forked(low))
     }
 
-    fn follow_down(&self, live: &Live, tip: Height, info: &BlockchainInfo) -> bool {
-        let depth = live.blocks() - (tip.0 + 1);
-        // a reindex starts from nothing: going down with it would throw the index away
-        depth <= FOLLOW_DOWN_BLOCKS_MAX && !info.initial_block_download
+    /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
+    /// it would throw the index away.
+    fn is_far_below(&self, live: &Live, tip: Height, info: &BlockchainInfo) -> bool {
+        let depth = live.blocks().saturating_sub(tip.0 + 1);
+        depth > FOLLOW_DOWN_BLOCKS_MAX || depth > 0 && info.initial_block_download
     }
 
     fn hold(&mut self, live: &Live, tip: Height) {
         if !self.held {
             info!(
-                "bitcoind is at height {tip}, on our chain, below our tip at {}: it is reindexing \
-                 or starting up; the index is kept",
+                "bitcoind is at height {tip}, below our tip at {}: it is reindexing or starting \
+                 up; the index is kept",
                 live.blocks().saturating_sub(1)
             );
             self.held = true;
@@ -190,7 +196,7 @@ impl<'a> Follow<'a> {
     fn connect_up_to(&mut self, live: &mut Live, tip: Height) -> Result<bool> {
         while live.blocks() <= tip.0 && !self.driver.progress.stopping() {
             let height = Height(live.blocks());
-            let Some(hash) = self.node.block_hash(height)? else {
+            let Some(hash) = heard(self.node.block_hash(height))? else {
                 return Ok(false);
             };
             let hash = hash.to_byte_array();
@@ -272,4 +278,13 @@ impl<'a> Follow<'a> {
             self.away = false;
         }
     }
+}
+
+/// What bitcoind said. Login data that it does not accept may be those of its last start, and
+/// mended while we serve, so that is no reason to stop.
+fn heard<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
+    answer.map_err(|error| match error {
+        RpcError::Auth(why) => Error::Away(why),
+        other => other.into(),
+    })
 }

@@ -4,4 +4,11 @@ mod world;
 
 mod build;
 mod follow;
+mod killed;
+mod library;
+mod lost;
+mod refused;
+mod reindex;
+mod restricted;
 mod rpc_client;
+mod wallet;

@@ -71,7 +71,10 @@ impl World {
         let data = self.data(data).display().to_string();
         let url = self.node.rpc.url();
         let mut args = vec!["--network", "regtest", "--bitcoin-dir", &bitcoin, "--data-dir", &data];
-        args.extend(["--rpc-url", &url, "--listen", "127.0.0.1:0"]);
+        args.extend(["--listen", "127.0.0.1:0"]);
+        if !extra.contains(&"--offline") {
+            args.extend(["--rpc-url", &url]);
+        }
         args.extend(extra);
         args.into_iter().map(str::to_string).collect()
     }
