@@ -228,7 +228,7 @@ impl<'a> Follow<'a> {
                 }
             }
             let Some(id) = self.newest.find(hash) else { continue };
-            match loader.load(hash, self.newest.positions(id), &mut self.buffers)? {
+            match loader.load(&self.newest, id, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
                 Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
                 Load::Unusable(_) => {}
