@@ -135,7 +135,7 @@ impl Index {
         for height in heights {
             let id = plan.chain[height as usize];
             let hash = *plan.tree.hash(id);
-            let load = self.loader.load(&hash, plan.tree.positions(id), &mut buffers).unwrap();
+            let load = self.loader.load(&plan.tree, id, &mut buffers).unwrap();
             let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
             live.connect(*block, hash);
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bitcoin::consensus::encode::serialize_hex;
+use bitcoin::hashes::Hash;
 use hekte_testkit::client::Client;
+use hekte_testkit::maker::Pay;
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, same_answers};
@@ -127,4 +129,30 @@ fn blocks_one_by_one_make_the_same_index_as_a_build() {
     assert!(done.status.success(), "{}", done.stderr);
     world.same_as_built_anew("a", 400, &["--offline"]);
     world.right(&world.hekte("a", &[]));
+}
+
+#[test]
+fn siblings_of_the_same_shape_keep_their_own_spends() {
+    let Some(mut world) = World::new("siblings_of_the_same_shape") else { return };
+    let hekte = world.hekte("a", &[]);
+    world.right(&hekte);
+    let payment = || {
+        vec![vec![Pay::Script(
+            bitcoin::ScriptBuf::new_p2wsh(&bitcoin::WScriptHash::all_zeros()),
+            700,
+        )]]
+    };
+    for _ in 0..12 {
+        // one transaction each, mostly with one input, which spends another coin
+        let first = world.maker.block_paying(payment()).block;
+        world.maker.rewind(world.height());
+        let second = world.maker.block_paying(payment()).block;
+        assert!(world.node.submit(&first));
+        world.node.submit(&second);
+        world.blocks.push(second);
+        world.mine(1);
+        world.served(&hekte);
+    }
+    world.right(&hekte);
+    world.right(&world.hekte("b", &[]));
 }

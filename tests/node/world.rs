@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 
 /// How long anything may take before it counts as never.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Height of the chain that tests begin with.
 pub const START: u32 = 250;
@@ -176,6 +176,18 @@ impl World {
             assert!(Instant::now() < end, "{tip:?}, not at {height}:\n{}", hekte.log());
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// False if some block is being looked for.
+    pub fn right_or_looking(&self, hekte: &Hekte) -> bool {
+        let mut client = self.served(hekte);
+        let model = self.model();
+        let newest = (0..=self.height()).rev().take(50).map(|height| {
+            let txid = model.block_txids(height)[0].to_string();
+            client.call("blockchain.transaction.get", json!([txid]))
+        });
+        newest.filter_map(Result::err).inspect(|e| assert_eq!(e["code"], -32603, "{e}")).count()
+            == 0
     }
 
     /// Waits for the tip, then compares every answer.
