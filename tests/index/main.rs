@@ -6,6 +6,7 @@ mod common;
 
 mod blocks;
 mod by_hand;
+mod damage;
 mod kill;
 mod live;
 mod random_chains;
