@@ -24,7 +24,7 @@ use crate::store::tables::{Phase, State};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
-use super::locate::{find_all_again, header_at, newest_are_in_place};
+use super::locate::{find_all_again, header_at, look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
 use crate::live::progress::{Progress, Stage};
 
@@ -112,7 +112,7 @@ impl Driver {
         (self.on_tip)(live.publish());
         while !self.progress.stopping() {
             if self.shared.take_rescan() {
-                find_all_again(live, &self.loader, &self.params)?;
+                look_again(live, &self.loader, &self.params)?;
             }
             thread::sleep(Duration::from_millis(200));
         }
@@ -126,10 +126,8 @@ impl Driver {
             let tree = scan_all(&self.loader, &self.params)?;
             let plan = match &self.node {
                 Some(node) => {
-                    let plan = self.patiently(|| {
-                        // the tree is given away, so it is scanned again after a failure
-                        Ok(node.tip_height()?)
-                    })?;
+                    // asked first, and patiently: the tree is given away by what follows
+                    let plan = self.patiently(|| node.tip_height())?;
                     if plan.is_none() {
                         return Ok(false);
                     }

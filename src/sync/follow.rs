@@ -17,7 +17,7 @@ use crate::parse::tx::header;
 use super::driver::{Driver, tip_wait};
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{find_all_again, newest_are_in_place, scan_newest};
+use super::locate::{find_all_again, look_again, newest_are_in_place, scan_newest};
 use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
@@ -68,7 +68,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, live: &mut Live) -> Result<bool> {
         while !self.driver.progress.stopping() {
             if self.driver.shared.take_rescan() {
-                find_all_again(live, &self.driver.loader, &self.driver.params)?;
+                look_again(live, &self.driver.loader, &self.driver.params)?;
             }
             match self.step(live) {
                 Ok(true) => return Ok(true),

@@ -11,8 +11,6 @@ use bitcoin::{Block, Network};
 use hekte::ids::{Height, ScriptHash};
 use hekte::query::answers::{Answers, QueryError};
 use hekte::query::engine::Engine;
-use hekte::store::open::{Db, Mode};
-use hekte::store::tables::RunKind;
 use hekte::sync::bulk::Outcome;
 use hekte::sync::locate::{find_all_again, newest_are_in_place};
 use hekte_testkit::chain::Chain;
@@ -32,14 +30,14 @@ fn chain() -> &'static Chain {
 }
 
 /// Block files of the chain, several, without a key, and the blocks that count.
-fn world(max_file: u64) -> (Scratch, Vec<Block>) {
+pub fn world(max_file: u64) -> (Scratch, Vec<Block>) {
     let scratch = Scratch::new("damage");
     let options = FileOptions { max_file, ..FileOptions::default() };
     BlockDir::create(scratch.path(), options).add_all(&chain().blocks);
     (scratch, active(chain()))
 }
 
-fn flip(path: &Path, offset: u64) {
+pub fn flip(path: &Path, offset: u64) {
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();
@@ -48,9 +46,9 @@ fn flip(path: &Path, offset: u64) {
 
 /// Answers that were refused; one that is wrong panics.
 #[derive(Debug, Default)]
-struct Asked {
-    right: usize,
-    refused: usize,
+pub struct Asked {
+    pub right: usize,
+    pub refused: usize,
 }
 
 impl Asked {
@@ -67,7 +65,7 @@ impl Asked {
 }
 
 /// Everything is answered rightly or refused.
-fn right_or_refused(engine: &Engine, blocks: &[Block]) -> Asked {
+pub fn right_or_refused(engine: &Engine, blocks: &[Block]) -> Asked {
     let model = Model::new(blocks);
     let mut asked = Asked::default();
     for script in model.scripthashes() {
@@ -230,113 +228,6 @@ fn damage_before_indexing_is_named_and_mended_by_mending_the_file() {
             assert_eq!(mended.digest(), right, "{name} time {time}");
         }
     }
-}
-
-/// Changes one byte of a stored row.
-fn change_row(db: &Db, table: &str, at: usize) -> bool {
-    let sql = format!("SELECT key, data FROM {table} ORDER BY key LIMIT 1");
-    let row = db.conn.query_row(&sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
-    let Ok((key, mut data)) = row else { return false };
-    let data: &mut Vec<u8> = &mut data;
-    let at = at % data.len();
-    data[at] ^= 4;
-    let sql = format!("UPDATE {table} SET data = ?1 WHERE key = ?2");
-    db.conn.execute(&sql, (&data[..], key)).unwrap() == 1
-}
-
-#[test]
-fn a_changed_row_is_found_and_never_answered_from() {
-    let (scratch, blocks) = world(1 << 30);
-    let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let good = fs::read(index.path()).unwrap();
-    let runs = index.db(Mode::Read).runs().unwrap();
-    let name = |kind| format!("run_{}", runs.iter().find(|r| r.kind == kind).unwrap().id);
-    let tables = ["blocks", "lens", "nodes", "positions"].map(String::from);
-    for table in tables.into_iter().chain(RunKind::ALL.map(name)) {
-        for at in [0, 3, 50, 1 << 20] {
-            let db = index.db(Mode::Bulk);
-            assert!(change_row(&db, &table, at), "{table}");
-            drop(db);
-            assert!(!index.verify().is_sound(), "{table} byte {at}");
-            match index.open() {
-                Ok(mut served) => {
-                    served.live.publish();
-                    let asked = right_or_refused(&served.engine, &blocks);
-                    assert!(asked.refused > 0, "{table}: {asked:?}");
-                }
-                Err(error) => assert!(error.to_string().contains("index.sqlite"), "{error}"),
-            }
-            fs::write(index.path(), &good).unwrap();
-        }
-    }
-    for change in [
-        "UPDATE state SET blocks = blocks - 1",
-        "UPDATE state SET txs = txs + 1",
-        "UPDATE state SET tip = x'00'",
-        "UPDATE state SET phase = 7",
-        "UPDATE state SET blocks = -5",
-        "UPDATE runs SET first = first + 1",
-        "UPDATE runs SET \"end\" = \"end\" - 1",
-        "UPDATE runs SET complete = 0",
-        "DELETE FROM runs WHERE kind = 1",
-        "DELETE FROM state",
-        "DELETE FROM blocks WHERE key = 1",
-        "DELETE FROM lens",
-        "DELETE FROM positions",
-        "DELETE FROM nodes",
-    ] {
-        let db = index.db(Mode::Bulk);
-        db.conn.execute(change, []).unwrap();
-        drop(db);
-        assert!(!index.verify().is_sound(), "{change}");
-        fs::write(index.path(), &good).unwrap();
-    }
-    assert!(index.verify().is_sound());
-}
-
-/// Anywhere in the file, SQLite's own pages too: what verify calls sound is right.
-#[test]
-fn a_changed_byte_anywhere_in_the_database_is_found_or_harmless() {
-    let (scratch, blocks) = world(1 << 30);
-    let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let good = fs::read(index.path()).unwrap();
-    let (mut rng, mut found) = (Rng::new(12), 0);
-    for _ in 0..60 {
-        flip(&index.path(), rng.below(good.len() as u64));
-        let sound = Db::open(&index.path(), &index.params, Mode::Read)
-            .is_ok_and(|db| hekte::inspect::verify::verify(&db, &index.params).is_sound());
-        if sound {
-            answers::scripts(&index.serve().engine, &Model::new(&blocks));
-        } else {
-            found += 1;
-        }
-        fs::write(index.path(), &good).unwrap();
-    }
-    println!("{found} of 60 changed bytes found, the others change no answer");
-}
-
-#[test]
-fn another_network_version_or_file_is_refused() {
-    let (scratch, _) = world(1 << 30);
-    let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let good = fs::read(index.path()).unwrap();
-    let refused = |what: &str| {
-        let error = index.build(ONE_BATCH).unwrap_err().to_string();
-        assert!(error.contains("index.sqlite") && error.contains(what), "{error}");
-    };
-    let params = hekte::chain::params::ChainParams::of(Network::Bitcoin);
-    let error = Db::open(&index.path(), &params, Mode::Live).unwrap_err().to_string();
-    assert!(error.contains("another network than bitcoin"), "{error}");
-    index.db(Mode::Bulk).conn.pragma_update(None, "user_version", 99).unwrap();
-    refused("format 99");
-    fs::write(index.path(), "not a database, and longer than the header of one: ".repeat(9))
-        .unwrap();
-    refused("damaged");
-    fs::write(index.path(), &good[..good.len() / 2]).unwrap();
-    assert!(index.build(ONE_BATCH).is_err() || !index.verify().is_sound());
-    fs::write(index.path(), []).unwrap();
-    assert!(matches!(index.build(ONE_BATCH).unwrap(), Outcome::Complete(_)), "empty: built anew");
-    assert!(index.verify().is_sound());
 }
 
 /// bitcoind makes its files 0600: the message says whose they are and what helps.
