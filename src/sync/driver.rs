@@ -26,7 +26,7 @@ use super::build_headers::{BuildHeaders, StoredHeaders};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
-use super::locate::{find_all_again, newest_are_in_place};
+use super::locate::{look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
 use crate::live::progress::{Progress, Stage};
 
@@ -103,7 +103,7 @@ impl Driver {
             }
             let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
-                find_all_again(&mut live, &self.loader, &self.params)?;
+                look_again(&mut live, &self.loader, &self.params)?;
             }
             self.hold_ready(&live);
             let again = match self.node.clone() {
@@ -133,7 +133,7 @@ impl Driver {
         (self.on_tip)(live.publish());
         while !self.progress.stopping() {
             if self.shared.take_rescan() {
-                find_all_again(live, &self.loader, &self.params)?;
+                look_again(live, &self.loader, &self.params)?;
             }
             thread::sleep(Duration::from_millis(200));
         }

@@ -18,7 +18,7 @@ use crate::parse::tx::header;
 use super::driver::{Driver, tip_wait};
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{find_all_again, newest_are_in_place, scan_newest};
+use super::locate::{look_again, newest_are_in_place, scan_newest};
 use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
@@ -74,7 +74,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, live: &mut Live) -> Result<bool> {
         while !self.driver.progress.stopping() {
             if self.driver.shared.take_rescan() {
-                find_all_again(live, &self.driver.loader, &self.driver.params)?;
+                look_again(live, &self.driver.loader, &self.driver.params)?;
             }
             match self.step(live) {
                 Ok(true) => return Ok(true),
@@ -234,7 +234,7 @@ impl<'a> Follow<'a> {
             if fresh {
                 self.newest = scan_newest(&loader, &params)?;
                 if !newest_are_in_place(live, &loader, &params)? {
-                    find_all_again(live, &loader, &params)?;
+                    look_again(live, &loader, &params)?;
                 }
             }
             let Some(id) = self.newest.find(hash) else { continue };
@@ -275,7 +275,7 @@ impl<'a> Follow<'a> {
         if newest_are_in_place(live, loader, params)? {
             return Ok(());
         }
-        find_all_again(live, loader, params)
+        look_again(live, loader, params)
     }
 
     /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An

@@ -41,6 +41,7 @@ pub struct Index {
 pub struct Served {
     pub live: Live,
     pub engine: Engine,
+    pub shared: Arc<Shared>,
 }
 
 impl Index {
@@ -119,7 +120,7 @@ impl Index {
             query_time: Duration::from_secs(60),
             summary_bytes: 1 << 20,
         };
-        Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None) })
+        Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None), shared })
     }
 
     /// Serves it.
