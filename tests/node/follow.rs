@@ -11,7 +11,8 @@ use hekte_testkit::maker::Pay;
 use hekte_testkit::model::{self, Model, ScriptHash};
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, entry, same_answers, split};
+use crate::answers::{entry, same_answers, split};
+use crate::world::{PATIENCE, World};
 
 /// Reads notifications until the tip and all statuses are those of the chain.
 fn hear(client: &mut Client, hekte: &Hekte, world: &World, known: &mut BTreeMap<String, Value>) {

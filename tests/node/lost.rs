@@ -9,7 +9,8 @@ use hekte_testkit::hekte::Hekte;
 use hekte_testkit::model::{Model, ScriptHash};
 use serde_json::{Value, json};
 
-use crate::world::{START, World, ask, expected, split, until};
+use crate::answers::{ask, expected, split};
+use crate::world::{START, World, until};
 
 /// Asks without end, and holds every answer against the chains that were ever right.
 struct Watch {

@@ -65,7 +65,7 @@ fn broadcast_and_fees(world: &mut World, hekte: &hekte_testkit::hekte::Hekte) {
     let answer = client.call("blockchain.transaction.broadcast", json!([hex]));
     assert_eq!(answer, Ok(json!(txid)));
     let pool = world.node.rpc.call("getrawmempool", json!([]));
-    assert_eq!(pool, json!([txid]));
+    assert!(pool.as_array().is_some_and(|pool| pool.contains(&json!(txid))), "{pool}");
     for (what, bad) in [("no hex", "zz"), ("no transaction", "00"), ("cut", &hex[..hex.len() - 8])]
     {
         let refused = client.call("blockchain.transaction.broadcast", json!([bad]));
