@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use bitcoin::Txid;
 use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::client::{Answer, Client};
-use hekte_testkit::model::{self, Model, ScriptHash};
+use hekte_testkit::model::{self, HistoryItem, Model, ScriptHash, Unspent};
 use serde_json::{Value, json};
 
 /// The answers about one script as they should be: history, coins, balance, status.
 pub fn expected(model: &Model, script: ScriptHash) -> [Value; 4] {
-    let entry = |item: &hekte_testkit::model::HistoryItem| json!({"tx_hash": item.txid.to_string(), "height": item.height});
-    let coin = |coin: &hekte_testkit::model::Unspent| {
+    let entry =
+        |item: &HistoryItem| json!({"tx_hash": item.txid.to_string(), "height": item.height});
+    let coin = |coin: &Unspent| {
         let txid = coin.txid.to_string();
         json!({"tx_hash": txid, "tx_pos": coin.vout, "height": coin.height, "value": coin.value})
     };
