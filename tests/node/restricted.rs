@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use bitcoin::ScriptBuf;
 use bitcoin::consensus::encode::serialize_hex;
+use bitcoin::hashes::Hash;
 use hekte_testkit::maker::Pay;
 use serde_json::json;
 
@@ -56,14 +57,15 @@ fn broadcast_and_fees(world: &mut World, hekte: &hekte_testkit::hekte::Hekte) {
     assert_eq!(estimate.as_f64(), Some(-1.0), "{estimate}");
 
     let coin = *world.maker.wallet.coins().iter().max_by_key(|c| c.value).expect("coins");
-    let pay = Pay::Script(ScriptBuf::from_bytes(vec![0x51; 40]), coin.value - 10_000);
+    let pay =
+        Pay::Script(ScriptBuf::new_p2wsh(&bitcoin::WScriptHash::all_zeros()), coin.value - 10_000);
     let tx = world.maker.loose_tx(&[coin], &[pay]);
     let txid = tx.compute_txid().to_string();
     let hex = serialize_hex(&tx);
     let answer = client.call("blockchain.transaction.broadcast", json!([hex]));
     assert_eq!(answer, Ok(json!(txid)));
     let pool = world.node.rpc.call("getrawmempool", json!([]));
-    assert_eq!(pool, json!([txid]));
+    assert!(pool.as_array().is_some_and(|pool| pool.contains(&json!(txid))), "{pool}");
     for (what, bad) in [("no hex", "zz"), ("no transaction", "00"), ("cut", &hex[..hex.len() - 8])]
     {
         let refused = client.call("blockchain.transaction.broadcast", json!([bad]));
