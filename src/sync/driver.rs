@@ -61,24 +61,6 @@ pub struct Driver {
     pub on_tip: Box<dyn Fn(NewTip) + Send>,
 }
 
-/// bitcoind as the judge of which chain is active.
-impl ChainSource for Rpc {
-    fn tip_height(&self) -> Result<Height> {
-        let info = self.blockchain_info()?;
-        // below an assumeutxo snapshot only what was validated from genesis on is in the files
-        match self.background_height(&info)? {
-            Some(height) => Ok(height),
-            None => Ok(Height(info.blocks)),
-        }
-    }
-
-    fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>> {
-        let to = Height(from.0.saturating_add(count.saturating_sub(1)));
-        let hashes = self.block_hashes(from, to)?;
-        Ok(hashes.iter().map(|hash| hash.to_byte_array()).collect())
-    }
-}
-
 impl Driver {
     /// Works until told to stop, or, with `sync_only`, until the index is built.
     pub fn run(&mut self) -> Result<Option<State>> {
@@ -302,9 +284,4 @@ impl Driver {
         info!("block files hold {} MiB", bytes >> 20);
         Ok(())
     }
-}
-
-/// A long poll for the next block, on a connection of its own.
-pub fn tip_wait(node: &Rpc) -> TipWait {
-    TipWait::new(node, Duration::from_secs(30))
 }

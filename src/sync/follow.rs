@@ -15,9 +15,10 @@ use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::parse::tx::header;
 
-use super::driver::{Driver, tip_wait};
+use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
+use super::node_chain::{Relation, heard, relation, tip_wait};
 use super::locate::{look_again, newest_are_in_place, scan_newest};
 use crate::live::progress::Stage;
 
@@ -40,17 +41,6 @@ pub struct Follow<'a> {
     away: bool,
     /// The node was found to be the right one since it was last away.
     checked: bool,
-}
-
-/// Where bitcoind's chain stands to ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
-    /// It is ours, or goes on from ours.
-    Ahead,
-    /// It is a part of ours: bitcoind is behind.
-    Behind,
-    /// It leaves ours after so many blocks.
-    Forked(u32),
 }
 
 impl<'a> Follow<'a> {
@@ -95,7 +85,7 @@ impl<'a> Follow<'a> {
         }
         let info = heard(self.node.blockchain_info())?;
         let tip = self.node_tip(&info)?;
-        match self.relation(live, tip)? {
+        match relation(&self.node, live, tip)? {
             Relation::Ahead => self.held = false,
             // while it works its way up again, stale blocks may be its tip for a moment
             Relation::Behind | Relation::Forked(_) if self.is_far_below(live, tip, &info) => {
@@ -133,39 +123,6 @@ impl<'a> Follow<'a> {
 
     fn node_tip(&self, info: &BlockchainInfo) -> Result<Height> {
         Ok(heard(self.node.background_height(info))?.unwrap_or(Height(info.blocks)))
-    }
-
-    fn relation(&self, live: &Live, tip: Height) -> Result<Relation> {
-        let both = live.blocks().min(tip.0 + 1);
-        let agrees = |height: u32| -> Result<bool> {
-            let theirs = heard(self.node.block_hash(Height(height)))?;
-            let ours = live.hash(Height(height))?;
-            Ok(theirs.is_some_and(|theirs| theirs.to_byte_array() == ours))
-        };
-        if both == 0 || agrees(both - 1)? {
-            return Ok(if both < live.blocks() { Relation::Behind } else { Relation::Ahead });
-        }
-        let (mut low, mut high) = (0, both - 1);
-        // mostly the fork is near: look there before halving the whole chain
-        for back in [1, 2, 4, 8, 16, 32, 64] {
-            match (both - 1).checked_sub(back) {
-                Some(height) if agrees(height)? => {
-                    low = height + 1;
-                    break;
-                }
-                Some(height) => high = height,
-                None => break,
-            }
-        }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if agrees(middle)? {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(Relation::Forked(low))
     }
 
     /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
@@ -314,10 +271,3 @@ impl<'a> Follow<'a> {
 }
 
 /// What bitcoind said. Login data that it does not accept may be those of its last start, and
-/// mended while we serve, so that is no reason to stop.
-fn heard<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
-    answer.map_err(|error| match error {
-        RpcError::Auth(why) => Error::Away(why),
-        other => other.into(),
-    })
-}

@@ -14,6 +14,7 @@ pub mod load;
 pub mod locate;
 pub mod mempool;
 pub mod merge;
+pub mod node_chain;
 pub mod plan;
 pub mod read;
 pub mod rollback;

@@ -1,4 +1,4 @@
-//! A database with changed bytes, of another network, version or kind: found, refused, never believed.
+//! A damaged or foreign database is refused or found out, and never answered from.
 
 use std::fs;
 

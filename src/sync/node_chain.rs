@@ -1,0 +1,90 @@
+//! bitcoind's chain: which it is, how it stands to ours, and when it grows.
+
+use std::time::Duration;
+
+use bitcoin::hashes::Hash;
+
+use crate::error::{Error, Result};
+use crate::ids::Height;
+use crate::node::chain::TipWait;
+use crate::node::error::RpcError;
+use crate::node::rpc::Rpc;
+
+use super::live::Live;
+use super::plan::ChainSource;
+
+/// bitcoind as the judge of which chain is active.
+impl ChainSource for Rpc {
+    fn tip_height(&self) -> Result<Height> {
+        let info = self.blockchain_info()?;
+        // below an assumeutxo snapshot only what was validated from genesis on is in the files
+        match self.background_height(&info)? {
+            Some(height) => Ok(height),
+            None => Ok(Height(info.blocks)),
+        }
+    }
+
+    fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>> {
+        let to = Height(from.0.saturating_add(count.saturating_sub(1)));
+        let hashes = self.block_hashes(from, to)?;
+        Ok(hashes.iter().map(|hash| hash.to_byte_array()).collect())
+    }
+}
+
+/// Where bitcoind's chain stands to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// It is ours, or goes on from ours.
+    Ahead,
+    /// It is a part of ours: bitcoind is behind.
+    Behind,
+    /// It leaves ours after so many blocks.
+    Forked(u32),
+}
+
+/// Compares the two chains; few questions, however deep a fork is.
+pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
+    let both = live.blocks().min(tip.0 + 1);
+    let agrees = |height: u32| -> Result<bool> {
+        let theirs = heard(node.block_hash(Height(height)))?;
+        let ours = live.hash(Height(height))?;
+        Ok(theirs.is_some_and(|theirs| theirs.to_byte_array() == ours))
+    };
+    if both == 0 || agrees(both - 1)? {
+        return Ok(if both < live.blocks() { Relation::Behind } else { Relation::Ahead });
+    }
+    let (mut low, mut high) = (0, both - 1);
+    // mostly the fork is near: look there before halving the whole chain
+    for back in [1, 2, 4, 8, 16, 32, 64] {
+        match (both - 1).checked_sub(back) {
+            Some(height) if agrees(height)? => {
+                low = height + 1;
+                break;
+            }
+            Some(height) => high = height,
+            None => break,
+        }
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if agrees(middle)? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(Relation::Forked(low))
+}
+
+/// A long poll for the next block, on a connection of its own.
+pub fn tip_wait(node: &Rpc) -> TipWait {
+    TipWait::new(node, Duration::from_secs(30))
+}
+
+/// mended while we serve, so that is no reason to stop.
+pub fn heard<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
+    answer.map_err(|error| match error {
+        RpcError::Auth(why) => Error::Away(why),
+        other => other.into(),
+    })
+}
