@@ -12,6 +12,7 @@ use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::Error;
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
 use crate::limits::IDLE_READERS_MAX;
 use crate::live::shared::{Shared, Snapshot};
@@ -152,12 +153,12 @@ impl View<'_> {
             let pos = txnum.0.checked_sub(recent.first.0);
             return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
         }
-        let mut found = Vec::new();
+        let posting = Posting { prefix: Prefix::of(txid), txnum };
         let mut runs = self.snap.runs.iter();
-        if let Some(run) = runs.find(|r| r.kind == RunKind::Txid && r.range.contains(txnum)) {
-            self.db()?.find(run, Prefix::of(txid), txnum, 0, &mut found).map_err(internal)?;
+        match runs.find(|run| run.kind == RunKind::Txid && run.range.contains(txnum)) {
+            Some(run) => self.db()?.holds(run, posting).map_err(internal),
+            None => Ok(false),
         }
-        Ok(found.first() == Some(&txnum))
     }
 
     /// The last height.
