@@ -153,12 +153,22 @@ impl View<'_> {
             let pos = txnum.0.checked_sub(recent.first.0);
             return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
         }
-        let posting = Posting { prefix: Prefix::of(txid), txnum };
-        let mut runs = self.snap.runs.iter();
-        match runs.find(|run| run.kind == RunKind::Txid && run.range.contains(txnum)) {
-            Some(run) => self.db()?.holds(run, posting).map_err(internal),
-            None => Ok(false),
+        self.are_filed(&mut [Posting { prefix: Prefix::of(txid), txnum }])
+    }
+
+    /// Whether all of these are in the runs of txids; they are put in order.
+    pub fn are_filed(&self, postings: &mut [Posting]) -> Answer<bool> {
+        postings.sort_unstable();
+        let mut found = 0;
+        for run in self.snap.runs.iter().filter(|run| run.kind == RunKind::Txid) {
+            let of_run = postings.iter().filter(|posting| run.range.contains(posting.txnum));
+            let of_run: Vec<Posting> = of_run.copied().collect();
+            found += of_run.len();
+            if !self.db()?.holds_all(run, &of_run).map_err(internal)? {
+                return Ok(false);
+            }
         }
+        Ok(found == postings.len())
     }
 
     /// The last height.

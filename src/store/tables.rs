@@ -1,12 +1,10 @@
 //! Reading the tables: state, runs, rows of items; checksums checked at every row.
 
-use std::cmp::Ordering;
-
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
 use crate::ids::{Height, Prefix, TxNum};
-use crate::index::chunk::{ChunkDecoder, ChunkKey, DamagedChunk, Posting, TxRange, open_row};
+use crate::index::chunk::{ChunkDecoder, ChunkKey, DamagedChunk, TxRange, open_row};
 
 use super::error::damaged;
 use super::open::Db;
@@ -244,34 +242,6 @@ impl Db {
             }
         }
         Ok(())
-    }
-
-    /// Whether a run holds a posting; for prefixes with few postings.
-    pub fn holds(&self, run: &RunInfo, wanted: Posting) -> Result<bool> {
-        let sql = format!("SELECT key, data FROM run_{} WHERE key < ?1 ORDER BY key DESC", run.id);
-        let error = |error| self.error(error);
-        let end = ChunkKey::first_of(Prefix(wanted.prefix.0 + 1)).0;
-        let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
-        let mut rows = query.query([end]).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            let key = ChunkKey(row.get(0).map_err(error)?);
-            let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
-            let decoder = ChunkDecoder::new(key, data, run.range.first)
-                .map_err(|e| self.damaged_chunk(run, key, e))?;
-            for posting in decoder {
-                let posting = posting.map_err(|e| self.damaged_chunk(run, key, e))?;
-                match posting.cmp(&wanted) {
-                    Ordering::Less => {}
-                    Ordering::Equal => return Ok(true),
-                    Ordering::Greater => break,
-                }
-            }
-            // a chunk that begins before the prefix is the first that can hold it
-            if key.prefix() < wanted.prefix {
-                break;
-            }
-        }
-        Ok(false)
     }
 
     /// The error for a chunk that cannot be read.
