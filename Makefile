@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo bench install clean
+.PHONY: help build check test demo bench cross install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ demo: ## makes a small chain, indexes it, serves it, asks it what the README ask
 bench: ## how fast and how small, beside reading and hashing alone; minutes
 	$(CARGO) build --locked --release --bin hekte
 	$(CARGO) run --locked --release -p hekte-bench -- all
+
+cross: ## the static binary for 64-bit ARM, checked and run; see cross/README.md
+	cross/build.sh
 
 install: ## program, unit and example configuration, after `make build`; below PREFIX and DESTDIR
 	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte

@@ -96,6 +96,19 @@ impl RevFile {
         Ok(false)
     }
 
+    /// The undo data of every block on `previous` with `txs` transactions beside its coinbase, in
+    /// the order of the file.
+    pub fn find_all(&self, dir: &BlockDir, previous: &[u8; 32], txs: u32) -> Result<Vec<Vec<u8>>> {
+        let mut bodies = Vec::new();
+        for record in self.records.iter().filter(|record| record.txs == txs) {
+            let mut body = Vec::new();
+            if self.read(dir, *record, previous, &mut body)? {
+                bodies.push(body);
+            }
+        }
+        Ok(bodies)
+    }
+
     fn read(
         &self,
         dir: &BlockDir,

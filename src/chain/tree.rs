@@ -18,6 +18,8 @@ struct Node {
     bits: u32,
     /// The first place where it was found; `None` while only its children were.
     pos: Option<FilePos>,
+    /// Blocks found on top of it: none, one, or several.
+    children: u8,
 }
 
 /// The tree; about 60 bytes per block and as much again for its growth.
@@ -44,6 +46,8 @@ impl BlockTree {
             node.pos = Some(pos);
             node.bits = header::bits(bytes);
             node.parent = Some(parent);
+            let above = &mut self.nodes[parent.0 as usize].children;
+            *above = above.saturating_add(1);
         } else if node.pos != Some(pos) && !self.copies.contains(&(id, pos)) {
             self.copies.push((id, pos));
         }
@@ -67,6 +71,12 @@ impl BlockTree {
     pub fn parent(&self, id: BlockId) -> Option<BlockId> {
         let parent = self.nodes[id.0 as usize].parent?;
         self.nodes[parent.0 as usize].pos.map(|_| parent)
+    }
+
+    /// Whether another block was found on the same parent.
+    pub fn has_sibling(&self, id: BlockId) -> bool {
+        let parent = self.nodes[id.0 as usize].parent;
+        parent.is_some_and(|parent| self.nodes[parent.0 as usize].children > 1)
     }
 
     /// Every place where a block was found, in order of discovery.
@@ -142,7 +152,7 @@ impl BlockTree {
         let next = nodes.len() as u32;
         let id = *slot.or_insert(next).get();
         if id == next {
-            self.nodes.push(Node { hash: *hash, parent: None, bits: 0, pos: None });
+            self.nodes.push(Node { hash: *hash, parent: None, bits: 0, pos: None, children: 0 });
         }
         BlockId(id)
     }

@@ -13,7 +13,9 @@ use std::time::Duration;
 use log::{debug, error, info, warn};
 use tokio::runtime::Runtime;
 
-use self::wiring::{announcer, bind, costs, session_config, start_mempool, waits_for_node};
+use self::wiring::{
+    announcer, bind, costs, node_check, session_config, start_mempool, waits_for_node,
+};
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
 use crate::config::Config;
@@ -95,6 +97,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
         sync_only: config.sync_only,
+        check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
     };
     let reporter = Reporter::new(progress.clone(), std::io::stderr().is_terminal());
@@ -110,7 +113,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         Some(tokio::spawn(server::run(listeners, shutdown, tips, settings, Arc::new(sessions))))
     };
     let (done, finished) = tokio::sync::oneshot::channel();
-    let sync = start_sync(driver, config.clone(), done)?;
+    let sync = start_sync(driver, done)?;
     let outcome = wait(&mut signals, finished).await;
     progress.stop.store(true, Ordering::Relaxed);
     trigger.stop();
@@ -154,21 +157,10 @@ async fn ask_node(
 
 fn start_sync(
     mut driver: Driver,
-    config: Config,
     done: tokio::sync::oneshot::Sender<Synced>,
 ) -> Result<JoinHandle<()>> {
     let work = move || {
-        let node = driver.node.clone();
-        // the right node before anything is built from what it says
-        let fit = match &node {
-            Some(node) => driver.patiently(|| fits::check(node, &config).map(drop)),
-            None => Ok(Some(())),
-        };
-        let outcome = match fit {
-            Ok(Some(())) => driver.run(),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
+        let outcome = driver.run();
         // nobody waits any more only when the process is on its way out
         let _ = done.send(outcome);
     };

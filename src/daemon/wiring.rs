@@ -13,11 +13,13 @@ use crate::ids::Prefix;
 use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
+use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig};
+use crate::sync::driver::NodeCheck;
 use crate::sync::live::NewTip;
 use crate::sync::mempool::MempoolSync;
 
@@ -102,6 +104,11 @@ fn mempool_announcer(
             tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
         }
     })
+}
+
+/// Whether a bitcoind is the one that the configuration means.
+pub fn node_check(config: Config) -> NodeCheck {
+    Box::new(move |node| fits::check(node, &config).map(drop))
 }
 
 /// Starts the thread that keeps the mempool in step.

@@ -1,5 +1,6 @@
 //! What the index holds: postings of scripts and txids, transaction lengths, Merkle nodes, as rows.
 
+pub mod belongs;
 pub mod bits;
 pub mod chunk;
 pub mod extract;

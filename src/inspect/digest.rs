@@ -105,7 +105,7 @@ fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
 
 /// Nodes are filed by txnum / 16, a slot between two blocks may be unused; a slot counts if it
 /// holds a node of a block up to `height`.
-fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+pub(super) fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
     let mut rows: Vec<u8> = Vec::new();
     let mut row_key = -1;
     let mut first = TxNum(0);

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
-use crate::ids::{Height, Prefix};
+use crate::ids::{Height, Prefix, TxNum};
 use crate::index::chunk::Posting;
 use crate::index::lens::lens_of;
 use crate::parse::tx::header;
@@ -13,8 +15,11 @@ use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
+use crate::store::write::POSITION_ITEM;
 use crate::sync::bulk::{INDEX_FILE, tiles};
 use crate::sync::compact::in_force;
+
+use super::digest::hash_nodes;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -74,9 +79,8 @@ pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
     if let Some(state) = verdict.note("state", db.state()) {
         verdict.note("headers and first transactions", check_blocks(db, &state, params));
         verdict.note("transaction lengths", check_lens(db, &state));
-        for table in [ItemTable::Nodes, ItemTable::Positions] {
-            verdict.note(table.name(), db.each_row(table, |_, _| Ok(())));
-        }
+        verdict.note("Merkle nodes", check_nodes(db, &state));
+        verdict.note("positions of blocks", check_positions(db, &state));
         if let Some(runs) = verdict.note("list of runs", db.runs().map(|runs| in_force(&runs))) {
             check_runs(db, &state, &runs, &mut verdict);
         }
@@ -119,6 +123,24 @@ fn check_lens(db: &Db, state: &State) -> Result<()> {
         Ok(())
     })?;
     if next < u64::from(state.txs) { broken(db, "the end of lens") } else { Ok(()) }
+}
+
+fn check_nodes(db: &Db, state: &State) -> Result<()> {
+    db.each_row(ItemTable::Nodes, |_, _| Ok(()))?;
+    match state.height() {
+        // the digest visits each node there must be
+        Some(height) => hash_nodes(db, height, TxNum(state.txs), &mut Sha256::new()),
+        None => Ok(()),
+    }
+}
+
+fn check_positions(db: &Db, state: &State) -> Result<()> {
+    let mut items = 0;
+    db.each_row(ItemTable::Positions, |_, row| {
+        items += row.len() / POSITION_ITEM;
+        Ok(())
+    })?;
+    if items < state.blocks as usize { broken(db, "the end of positions") } else { Ok(()) }
 }
 
 fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {

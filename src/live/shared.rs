@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
+use crate::store::open::Db;
 use crate::store::tables::RunInfo;
 
 use super::poke::Poke;
@@ -79,6 +81,8 @@ pub struct Shared {
     serving: AtomicBool,
     building: Mutex<Option<Arc<dyn HeaderSource>>>,
     rescan: AtomicBool,
+    /// Connections for reading that nobody uses just now.
+    readers: Mutex<Vec<Db>>,
     /// Changes together with the snapshot: a snapshot is swapped under its write lock.
     mempool: RwLock<Mempool>,
     /// What is spent here may change what a client watches.
@@ -124,15 +128,30 @@ impl Shared {
         self.serving.load(Ordering::Acquire)
     }
 
-    /// Stops serving anything but headers, which come from `source`.
+    /// Stops serving anything but headers, which come from `source`. Readers are closed: a build
+    /// wants the database for itself.
     pub fn build_with(&self, source: Arc<dyn HeaderSource>) {
         self.serving.store(false, Ordering::Release);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.building.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
     }
 
     /// Where headers come from during a build.
     pub fn header_source(&self) -> Option<Arc<dyn HeaderSource>> {
         self.building.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A connection that was used before.
+    pub fn take_reader(&self) -> Option<Db> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Keeps a connection for the next question.
+    pub fn give_back(&self, db: Db) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.serving() && readers.len() < IDLE_READERS_MAX {
+            readers.push(db);
+        }
     }
 
     /// A question met a wrong position: asks the sync thread to look through the files again.

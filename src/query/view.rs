@@ -1,7 +1,7 @@
 //! One consistent moment: a read transaction in the database and the snapshot that belongs to it.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
 use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
-use crate::limits::IDLE_READERS_MAX;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::open::{Db, Mode};
@@ -32,7 +31,6 @@ pub struct Views {
     params: ChainParams,
     dir: Arc<BlockDir>,
     shared: Arc<Shared>,
-    idle: Mutex<Vec<Db>>,
 }
 
 /// One moment. All questions to it are answered from the same blocks.
@@ -52,7 +50,7 @@ impl Views {
         dir: Arc<BlockDir>,
         shared: Arc<Shared>,
     ) -> Self {
-        Views { path, params, dir, shared, idle: Mutex::default() }
+        Views { path, params, dir, shared }
     }
 
     /// The network.
@@ -70,8 +68,7 @@ impl Views {
         if !self.shared.serving() {
             return Err(QueryError::Building);
         }
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let db = match idle {
+        let db = match self.shared.take_reader() {
             Some(db) => db,
             None => Db::open(&self.path, &self.params, Mode::Read).map_err(internal)?,
         };
@@ -95,10 +92,7 @@ impl Drop for View<'_> {
         if let Some(db) = self.db.take()
             && db.end_read().is_ok()
         {
-            let mut idle = self.views.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            if idle.len() < IDLE_READERS_MAX {
-                idle.push(db);
-            }
+            self.views.shared.give_back(db);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use crate::chain::params::ChainParams;
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::Progress;
-use crate::live::shared::HeaderSource;
+use crate::live::shared::{HeaderSource, Snapshot};
+use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 
 use super::load::BlockLoader;
@@ -38,5 +39,27 @@ impl HeaderSource for BuildHeaders {
             let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
             (header::hash(&found) == *hash).then_some(found)
         })
+    }
+}
+
+/// Headers of a finished index that is not served yet: bitcoind is still catching up.
+pub struct StoredHeaders {
+    /// What will be served.
+    pub snapshot: Snapshot,
+    /// The files.
+    pub loader: Arc<BlockLoader>,
+    /// The network.
+    pub params: ChainParams,
+}
+
+impl HeaderSource for StoredHeaders {
+    fn tip(&self) -> Option<(Height, HeaderBytes)> {
+        Some((self.snapshot.tip()?, self.snapshot.tip_header))
+    }
+
+    fn header(&self, height: Height) -> Option<HeaderBytes> {
+        let block = self.snapshot.table.get(height)?;
+        let found = header_at(self.loader.dir(), self.params.magic, block.pos).ok()??;
+        (HeaderTag::of(&found) == block.tag).then_some(found)
     }
 }

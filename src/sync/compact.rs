@@ -40,29 +40,30 @@ pub fn clean_up(db: &Db) -> Result<()> {
     change.commit()
 }
 
-/// The fewest newest runs of a kind that are worth merging: enough of them, and none larger than
-/// the others together, so that whatever is written again comes to be in a run twice as large.
-/// Very large runs, the base run above all, are left alone.
+/// Neighbouring runs of a kind that are worth merging, the newest and fewest such: enough of them,
+/// and none larger than the others together, so that whatever is written again comes to be in a
+/// run twice as large. Very large runs, the base run above all, are left alone.
 fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
-    let mut suffix = Vec::new();
-    let (mut largest, mut sum) = (0, 0);
-    for run in runs.iter().rev().filter(|run| run.kind == kind && run.complete) {
-        if run.bytes > MERGED_RUN_BYTES_MAX {
-            return None;
-        }
-        suffix.push(*run);
-        let count = u64::from(run.range.count());
-        largest = count.max(largest);
-        sum += count;
-        if suffix.len() >= MERGE_FAN_IN && largest <= sum - largest {
-            suffix.reverse();
-            return Some(suffix);
+    let of_kind = runs.iter().filter(|run| run.kind == kind && run.complete);
+    let of_kind: Vec<RunInfo> = of_kind.copied().collect();
+    for end in (MERGE_FAN_IN..=of_kind.len()).rev() {
+        let (mut largest, mut sum) = (0, 0);
+        for start in (0..end).rev() {
+            if of_kind[start].bytes > MERGED_RUN_BYTES_MAX {
+                break;
+            }
+            let count = u64::from(of_kind[start].range.count());
+            largest = count.max(largest);
+            sum += count;
+            if end - start >= MERGE_FAN_IN && largest <= sum - largest {
+                return Some(of_kind[start..end].to_vec());
+            }
         }
     }
     None
 }
 
-/// Merges the newest runs if that is worth it; the state after it.
+/// Merges the newest runs that are worth it, if any are; the state after it.
 pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
     let runs = db.runs()?;
     for kind in RunKind::ALL {

@@ -22,13 +22,16 @@ use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
 use super::budget::batch_postings;
-use super::build_headers::BuildHeaders;
+use super::build_headers::{BuildHeaders, StoredHeaders};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
-use super::locate::{find_all_again, newest_are_in_place};
+use super::locate::{look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
 use crate::live::progress::{Progress, Stage};
+
+/// Says whether a bitcoind is the one that is meant, and can do what is needed.
+pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
 
 /// Everything the sync thread works with.
 pub struct Driver {
@@ -52,6 +55,8 @@ pub struct Driver {
     pub threads: usize,
     /// Stop when the index is built.
     pub sync_only: bool,
+    /// Whether that bitcoind is the one that is meant, and can do what is needed.
+    pub check_node: NodeCheck,
     /// Told of each published tip.
     pub on_tip: Box<dyn Fn(NewTip) + Send>,
 }
@@ -82,9 +87,9 @@ impl Driver {
             let behind = match (&self.node, ready) {
                 (_, None) => true,
                 (None, Some(_)) => true,
+                // a node that is away does not keep a finished index from being served
                 (Some(node), Some(state)) => {
-                    let tip = self.patiently(|| node.tip_height())?;
-                    tip.is_some_and(|tip| tip.0 + 1 > state.blocks + CATCH_UP_BLOCKS)
+                    node.tip_height().is_ok_and(|tip| tip.0 + 1 > state.blocks + CATCH_UP_BLOCKS)
                 }
             };
             if (behind || self.sync_only) && !self.build()? {
@@ -98,8 +103,9 @@ impl Driver {
             }
             let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
-                find_all_again(&mut live, &self.loader, &self.params)?;
+                look_again(&mut live, &self.loader, &self.params)?;
             }
+            self.hold_ready(&live);
             let again = match self.node.clone() {
                 Some(node) => super::follow::Follow::new(self, node).run(&mut live)?,
                 None => self.stand_still(&mut live)?,
@@ -110,6 +116,16 @@ impl Driver {
         }
     }
 
+    /// Headers are answered from what is there, until it is served.
+    pub fn hold_ready(&self, live: &Live) {
+        self.count_blocks(live);
+        self.shared.build_with(Arc::new(StoredHeaders {
+            snapshot: live.snapshot().clone(),
+            loader: self.loader.clone(),
+            params: self.params,
+        }));
+    }
+
     /// Serves what was built until told to stop.
     fn stand_still(&self, live: &mut Live) -> Result<bool> {
         self.progress.enter(Stage::Following);
@@ -117,7 +133,7 @@ impl Driver {
         (self.on_tip)(live.publish());
         while !self.progress.stopping() {
             if self.shared.take_rescan() {
-                find_all_again(live, &self.loader, &self.params)?;
+                look_again(live, &self.loader, &self.params)?;
             }
             thread::sleep(Duration::from_millis(200));
         }
@@ -179,6 +195,10 @@ impl Driver {
         let Some(node) = &self.node else { return Ok(true) };
         self.progress.enter(Stage::Waiting);
         let mut said = false;
+        // the right node before anything is built from what it says
+        if self.patiently(|| (self.check_node)(node))?.is_none() {
+            return Ok(false);
+        }
         while let Some(info) = self.patiently(|| Ok(node.blockchain_info()?))? {
             let downloading =
                 info.initial_block_download && self.params.network != Network::Regtest;

@@ -1,6 +1,6 @@
 //! Following bitcoind's tip: new blocks, reorgs, a node that lost its last hour, a reindex.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network};
@@ -18,11 +18,13 @@ use crate::parse::tx::header;
 use super::driver::{Driver, tip_wait};
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{find_all_again, newest_are_in_place, scan_newest};
+use super::locate::{look_again, newest_are_in_place, scan_newest};
 use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
 const WAIT: Duration = Duration::from_secs(5);
+/// A tip younger than this is served although bitcoind cannot be asked for a newer one.
+const FRESH_SECONDS: u64 = 3 * 3600;
 /// Not more often are all files looked through for one missing block.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
 
@@ -36,6 +38,8 @@ pub struct Follow<'a> {
     last_full_scan: Option<Instant>,
     held: bool,
     away: bool,
+    /// The node was found to be the right one since it was last away.
+    checked: bool,
 }
 
 /// Where bitcoind's chain stands to ours.
@@ -62,6 +66,7 @@ impl<'a> Follow<'a> {
             last_full_scan: None,
             held: false,
             away: false,
+            checked: false,
         }
     }
 
@@ -69,7 +74,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, live: &mut Live) -> Result<bool> {
         while !self.driver.progress.stopping() {
             if self.driver.shared.take_rescan() {
-                find_all_again(live, &self.driver.loader, &self.driver.params)?;
+                look_again(live, &self.driver.loader, &self.driver.params)?;
             }
             match self.step(live) {
                 Ok(true) => return Ok(true),
@@ -83,6 +88,11 @@ impl<'a> Follow<'a> {
 
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
     fn step(&mut self, live: &mut Live) -> Result<bool> {
+        if !self.checked {
+            (self.driver.check_node)(&self.node)?;
+            self.checked = true;
+            self.look_after_restart(live)?;
+        }
         let info = heard(self.node.blockchain_info())?;
         let tip = self.node_tip(&info)?;
         match self.relation(live, tip)? {
@@ -224,11 +234,11 @@ impl<'a> Follow<'a> {
             if fresh {
                 self.newest = scan_newest(&loader, &params)?;
                 if !newest_are_in_place(live, &loader, &params)? {
-                    find_all_again(live, &loader, &params)?;
+                    look_again(live, &loader, &params)?;
                 }
             }
             let Some(id) = self.newest.find(hash) else { continue };
-            match loader.load(hash, self.newest.positions(id), &mut self.buffers)? {
+            match loader.load(&self.newest, id, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
                 Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
                 Load::Unusable(_) => {}
@@ -259,17 +269,40 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// bitcoind cannot be asked: what is confirmed is still true, so it is served.
+    /// bitcoind may have been killed and have gone back to its last flush: it writes over blocks.
+    fn look_after_restart(&self, live: &mut Live) -> Result<()> {
+        let (loader, params) = (&self.driver.loader, &self.driver.params);
+        if newest_are_in_place(live, loader, params)? {
+            return Ok(());
+        }
+        look_again(live, loader, params)
+    }
+
+    /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An
+    /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
     fn gone(&mut self, live: &mut Live, why: &str) -> Result<()> {
+        let fresh = self.is_fresh(live);
         if !self.away {
-            warn!("bitcoind cannot be asked ({why}); serving what is indexed, and asking again");
+            let meanwhile = match self.driver.shared.serving() || fresh {
+                true => "serving what is indexed",
+                false => "what is indexed is too old to be served without it",
+            };
+            warn!("bitcoind cannot be asked ({why}); {meanwhile}, and asking again");
             self.away = true;
         }
-        if !self.driver.shared.serving() {
+        self.checked = false;
+        if fresh && !self.driver.shared.serving() {
             self.notify(Some(live.publish()));
         }
         self.driver.pause(Duration::from_secs(1));
         Ok(())
+    }
+
+    /// Whether the newest block is of the last hours, by this machine's clock.
+    fn is_fresh(&self, live: &Live) -> bool {
+        let mined = u64::from(header::time(&live.snapshot().tip_header));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        now < mined + FRESH_SECONDS || self.driver.params.network == Network::Regtest
     }
 
     fn back(&mut self) {

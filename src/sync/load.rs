@@ -7,7 +7,9 @@ use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
 use crate::chain::params::ChainParams;
+use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::Result;
+use crate::index::belongs::belongs;
 use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX};
 use crate::parse::tx::{BlockView, header};
@@ -48,16 +50,12 @@ impl BlockLoader {
         &self.dir
     }
 
-    /// Loads the block of that hash from the first of `copies` that is whole and has undo data.
-    pub fn load(
-        &self,
-        hash: &[u8; 32],
-        copies: impl Iterator<Item = FilePos>,
-        buffers: &mut LoadBuffers,
-    ) -> Result<Load> {
+    /// Loads a block of the tree from the first of its copies that is whole and has undo data.
+    pub fn load(&self, tree: &BlockTree, id: BlockId, buffers: &mut LoadBuffers) -> Result<Load> {
+        let (hash, contested) = (tree.hash(id), tree.has_sibling(id));
         let mut faults = Vec::new();
-        for pos in copies {
-            match self.load_copy(hash, pos, buffers)? {
+        for pos in tree.positions(id) {
+            match self.load_copy(hash, pos, contested, buffers)? {
                 Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
                 Err(fault) => {
                     let path = self.dir.file_path(Kind::Block, pos.file);
@@ -104,6 +102,7 @@ impl BlockLoader {
         &self,
         hash: &[u8; 32],
         pos: FilePos,
+        contested: bool,
         buffers: &mut LoadBuffers,
     ) -> Result<std::result::Result<LoadedBlock, String>> {
         if let Err(fault) = self.read_block(hash, pos, &mut buffers.block)? {
@@ -116,17 +115,41 @@ impl BlockLoader {
         let (previous, txs) = (header::previous(view.header), view.txs as u32);
         let undo = if *hash == self.genesis {
             None
+        } else if contested && txs > 1 {
+            match self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)? {
+                Some(body) => buffers.undo = body,
+                None => return Ok(Err(self.no_undo(pos.file))),
+            }
+            Some(&buffers.undo[..])
         } else if self.find_undo(pos.file, &previous, txs - 1, &mut buffers.undo)? {
             Some(&buffers.undo[..])
         } else {
-            let path = self.dir.file_path(Kind::Undo, pos.file);
-            return Ok(Err(format!("no undo data for it in {}", path.display())));
+            return Ok(Err(self.no_undo(pos.file)));
         };
         let bytes = buffers.block.len() as u32;
         self.dir.forget(Kind::Block, pos, bytes);
         Ok(extract(&buffers.block, undo)
             .map(|rows| LoadedBlock { pos, rows, bytes })
             .map_err(|misfit| misfit.to_string()))
+    }
+
+    fn no_undo(&self, file: FileNum) -> String {
+        format!("no undo data for it in {}", self.dir.file_path(Kind::Undo, file).display())
+    }
+
+    /// The undo data of a block that has siblings, whose records carry the same checksum. Of
+    /// several that fit in every respect the newest is taken: the block that was reorganised in.
+    fn undo_among_siblings(
+        &self,
+        file: FileNum,
+        previous: &[u8; 32],
+        txs: u32,
+        block: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        // listed anew: a record that was written later may be the right one
+        let rev = RevFile::list(&self.dir, file, self.magic)?;
+        let bodies = rev.find_all(&self.dir, previous, txs)?;
+        Ok(bodies.into_iter().rev().find(|body| belongs(block, body)))
     }
 
     fn find_undo(

@@ -7,7 +7,7 @@ use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::chain::params::ChainParams;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
 use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
@@ -89,4 +89,16 @@ pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParam
         );
     }
     Ok(())
+}
+
+/// The same while serving: a file that is missing or unreadable now costs the answers that need
+/// it, not the server.
+pub fn look_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
+    match find_all_again(live, loader, params) {
+        Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
+            warn!("{why}; what stands in the other files is still served");
+            Ok(())
+        }
+        other => other,
+    }
 }

@@ -99,7 +99,7 @@ impl Plan {
         let mut first_fault = None;
         let mut chain = Vec::new();
         for (_, id) in tree.by_work(&params.genesis) {
-            match loader.load(tree.hash(id), tree.positions(id), &mut buffers)? {
+            match loader.load(&tree, id, &mut buffers)? {
                 Load::Block(_) => {
                     chain = tree.path(&params.genesis, id).unwrap_or_default();
                     break;

@@ -95,7 +95,7 @@ impl Work<'_> {
     fn load(&self, height: u32, buffers: &mut LoadBuffers) -> Result<Load> {
         let id = self.plan.chain[height as usize];
         let tree = &self.plan.tree;
-        self.loader.load(tree.hash(id), tree.positions(id), buffers)
+        self.loader.load(tree, id, buffers)
     }
 
     fn collect(

@@ -162,7 +162,7 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     for height in 90..blocks.len() {
         let id = plan.chain[height];
         let hash = *plan.tree.hash(id);
-        let load = index.loader.load(&hash, plan.tree.positions(id), &mut buffers).unwrap();
+        let load = index.loader.load(&plan.tree, id, &mut buffers).unwrap();
         let Load::Block(mut block) = load else { panic!("{load:?}") };
         for _ in 0..100 {
             let script = ScriptHash(scripts[rng.below(scripts.len() as u64) as usize].0);

@@ -41,6 +41,7 @@ pub struct Index {
 pub struct Served {
     pub live: Live,
     pub engine: Engine,
+    pub shared: Arc<Shared>,
 }
 
 impl Index {
@@ -119,7 +120,7 @@ impl Index {
             query_time: Duration::from_secs(60),
             summary_bytes: 1 << 20,
         };
-        Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None) })
+        Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None), shared })
     }
 
     /// Serves it.
@@ -135,7 +136,7 @@ impl Index {
         for height in heights {
             let id = plan.chain[height as usize];
             let hash = *plan.tree.hash(id);
-            let load = self.loader.load(&hash, plan.tree.positions(id), &mut buffers).unwrap();
+            let load = self.loader.load(&plan.tree, id, &mut buffers).unwrap();
             let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
             live.connect(*block, hash);
         }

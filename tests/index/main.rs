@@ -6,6 +6,8 @@ mod common;
 
 mod blocks;
 mod by_hand;
+mod damage;
+mod damaged_index;
 mod kill;
 mod live;
 mod random_chains;

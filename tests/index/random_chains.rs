@@ -82,8 +82,8 @@ fn disorderly(folder: &Path, chain: &Chain, seed: u64) {
 
 #[test]
 fn disorder_in_the_files_changes_nothing() {
-    for seed in 1..=3 {
-        let chain = mixed(seed, 150);
+    for seed in 1..=2 {
+        let chain = mixed(seed, 135);
         let blocks = active(&chain);
         let mut digests = Vec::new();
         for layout in 0..6 {

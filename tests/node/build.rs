@@ -46,11 +46,12 @@ fn started_before_bitcoind_it_waits_with_good_manners() {
     world.node.run(&[]);
     world.right(&hekte);
 
-    // and with an index already made
+    // with an index already made, what is confirmed is served meanwhile
     hekte.terminate();
     world.node.stop();
     let mut hekte = world.hekte("a", &[]);
-    hekte.wait_log("waiting for bitcoind");
+    hekte.wait_log("bitcoind cannot be asked");
+    world.right(&hekte);
     world.node.run(&[]);
     world.mine(2);
     world.right(&hekte);

@@ -33,7 +33,7 @@ fn electrum_client_gets_what_it_asks_for() {
     let features = client.server_features().expect("features");
     assert_eq!(features.genesis_hash[..], genesis_of(&world), "{features:?}");
     client.ping().expect("a pong");
-    client.relay_fee().expect("a fee");
+    client.mempool_get_info().expect("fees"); // in 1.6 in place of relayfee
     client.estimate_fee(6, None).expect("a fee");
 
     let model = world.model();

@@ -1,6 +1,7 @@
 //! The real `hekte` beside a real bitcoind on regtest, and real wallets at the other end.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod answers;
 mod world;
 
 mod build;

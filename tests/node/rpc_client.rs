@@ -1,109 +1,49 @@
 //! A real bitcoind on regtest: what we ask it, and what becomes of us when it restarts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hekte::check;
 use hekte::cli::{self, Parsed};
 use hekte::config::Config;
 use hekte::config::network::Network;
-use hekte::config::node::{RpcAuth, RpcUrl};
+use hekte::config::node::{NodeConfig, RpcAuth};
 use hekte::ids::Height;
 use hekte::node::chain::TipWait;
 use hekte::node::error::RpcError;
 use hekte::node::fits;
 use hekte::node::rpc::Rpc;
+use hekte_testkit::bitcoind::{self, Bitcoind};
 use serde_json::json;
 
-/// `$BITCOIND`, or what the project's script finds; `None` skips, loudly.
-fn locate() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("BITCOIND") {
-        return Some(path.into());
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/get-bitcoind.sh");
-    let found = Command::new(script).stderr(Stdio::inherit()).output().ok();
-    let path = found.filter(|output| output.status.success()).map(|output| output.stdout);
-    let path = path.and_then(|path| String::from_utf8(path).ok()).map(|path| path.trim().into());
-    if path.is_none() {
-        eprintln!("*** SKIPPED: no bitcoind; set BITCOIND to one ***");
-    }
-    path
+use crate::restricted::PASSWORD_SECRET;
+
+/// A node with an empty chain; `None` where the test is to be skipped.
+fn start(test: &str, args: &[&str]) -> Option<Bitcoind> {
+    bitcoind::available(test).then(|| Bitcoind::start(args))
 }
 
-struct Node {
-    program: PathBuf,
-    dir: PathBuf,
-    port: u16,
-    child: Option<Child>,
-}
-
-impl Node {
-    fn start(name: &str, extra: &[&str]) -> Option<Node> {
-        let program = locate()?;
-        let dir = std::env::temp_dir().join(format!("hekte-node-{name}-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut node = Node { program, dir, port, child: None };
-        node.run(extra);
-        Some(node)
-    }
-
-    fn run(&mut self, extra: &[&str]) {
-        let child = Command::new(&self.program)
-            .args(["-regtest", "-listen=0", "-dnsseed=0", "-disablewallet", "-printtoconsole=0"])
-            .arg(format!("-datadir={}", self.dir.display()))
-            .arg(format!("-rpcport={}", self.port))
-            .args(extra)
-            .stderr(Stdio::null())
-            .spawn();
-        self.child = Some(child.unwrap());
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let pid = nix::unistd::Pid::from_raw(child.id() as i32);
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    fn config(&self, extra: &str) -> Config {
-        let line = format!(
-            "hekte --network regtest --bitcoin-dir {dir} --data-dir {dir}/hekte --rpc-url \
-             127.0.0.1:{} --listen 127.0.0.1:0 {extra}",
-            self.port,
-            dir = self.dir.display()
-        );
-        match cli::parse(line.split_whitespace().map(Into::into), []).unwrap() {
-            Parsed::Do(_, config) => *config,
-            Parsed::Print(text) => panic!("{text}"),
-        }
-    }
-
-    fn rpc(&self) -> Rpc {
-        Rpc::new(self.config("").node.as_ref().unwrap())
+fn config(node: &Bitcoind, extra: &str) -> Config {
+    let line = format!(
+        "hekte --network regtest --bitcoin-dir {dir} --data-dir {dir}/hekte --rpc-url {url} \
+         --listen 127.0.0.1:0 {extra}",
+        url = node.rpc.url(),
+        dir = node.datadir().display()
+    );
+    match cli::parse(line.split_whitespace().map(Into::into), []).unwrap() {
+        Parsed::Do(_, config) => *config,
+        Parsed::Print(text) => panic!("{text}"),
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.stop();
-        let _ = fs::remove_dir_all(&self.dir);
-    }
+fn client(node: &Bitcoind) -> Rpc {
+    Rpc::new(config(node, "").node.as_ref().unwrap())
 }
 
-/// Waits until bitcoind answers, as the daemon does.
-fn until_up(rpc: &Rpc) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while let Err(error) = rpc.blockchain_info() {
-        assert!(Instant::now() < end, "{error}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+/// The same node, asked by somebody with a password.
+fn with_password(node: &Bitcoind, user: &str, password: &str) -> Rpc {
+    let NodeConfig { url, .. } = config(node, "").node.unwrap();
+    let auth = RpcAuth::User { user: user.into(), password: password.into() };
+    Rpc::new(&NodeConfig { url, auth })
 }
 
 fn mine(rpc: &Rpc, blocks: u32) {
@@ -112,13 +52,11 @@ fn mine(rpc: &Rpc, blocks: u32) {
 
 #[test]
 fn chain_questions_restart_and_closed_connections() {
-    let Some(mut node) = Node::start("chain", &["-rpcservertimeout=1"]) else { return };
-    let rpc = node.rpc();
-    until_up(&rpc);
+    let Some(mut node) = start("chain", &["-rpcservertimeout=1"]) else { return };
+    let rpc = client(&node);
     mine(&rpc, 12);
 
-    let config = node.config("");
-    let facts = fits::check(&rpc, &config).unwrap();
+    let facts = fits::check(&rpc, &config(&node, "")).unwrap();
     assert_eq!((facts.info.blocks, facts.magic), (12, Network::Regtest.magic()));
     assert!(facts.network.unwrap().version > 200_000);
     assert_eq!(rpc.background_height(&facts.info).unwrap(), None);
@@ -161,23 +99,19 @@ fn chain_questions_restart_and_closed_connections() {
     let error = rpc.blockchain_info().unwrap_err();
     assert!(matches!(error, RpcError::Away(_)), "{error}");
     node.run(&[]);
-    until_up(&rpc);
     assert_eq!(rpc.blockchain_info().unwrap().blocks, 13);
 }
 
 #[test]
 fn a_node_that_does_not_fit_is_named() {
-    let Some(node) = Node::start("fits", &["-prune=550"]) else { return };
-    let rpc = node.rpc();
-    until_up(&rpc);
-    let error = fits::check(&rpc, &node.config("")).unwrap_err();
+    let Some(node) = start("fits", &["-prune=550"]) else { return };
+    let rpc = client(&node);
+    let error = fits::check(&rpc, &config(&node, "")).unwrap_err();
     assert!(error.code() == 69 && error.to_string().contains("prune=0"), "{error}");
-    let error = fits::check(&rpc, &node.config("--network signet")).unwrap_err();
+    let error = fits::check(&rpc, &config(&node, "--network signet")).unwrap_err();
     assert!(error.code() == 78 && error.to_string().contains("is on regtest"), "{error}");
 
-    let url = RpcUrl::parse("127.0.0.1", node.port).unwrap();
-    let auth = RpcAuth::User { user: "u".into(), password: "wrong".into() };
-    let stranger = Rpc::new(&hekte::config::node::NodeConfig { url, auth });
+    let stranger = with_password(&node, "u", "wrong");
     let error = stranger.blockchain_info().unwrap_err();
     assert!(matches!(&error, RpcError::Auth(text) if text.contains("user u")), "{error}");
 }
@@ -185,16 +119,13 @@ fn a_node_that_does_not_fit_is_named() {
 #[test]
 fn a_whitelist_leaves_us_enough() {
     let arguments = [
-        "-rpcuser=u",
-        "-rpcpassword=p",
-        "-rpcwhitelist=u:getblockchaininfo,getblockhash,getblock,getblockheader",
+        PASSWORD_SECRET,
+        "-rpcwhitelistdefault=0",
+        "-rpcwhitelist=hekte:getblockchaininfo,getblockhash,getblock,getblockheader",
     ];
-    let Some(node) = Node::start("whitelist", &arguments) else { return };
-    let url = RpcUrl::parse("127.0.0.1", node.port).unwrap();
-    let auth = RpcAuth::User { user: "u".into(), password: "p".into() };
-    let rpc = Rpc::new(&hekte::config::node::NodeConfig { url, auth });
-    until_up(&rpc);
-    let facts = fits::check(&rpc, &node.config("")).unwrap();
+    let Some(node) = start("whitelist", &arguments) else { return };
+    let rpc = with_password(&node, "hekte", "secret");
+    let facts = fits::check(&rpc, &config(&node, "")).unwrap();
     assert_eq!(facts.network, None);
     assert_eq!(rpc.background_height(&facts.info).unwrap(), None);
     assert_eq!(rpc.block_hashes(Height(0), Height(9)).unwrap().len(), 1);
@@ -205,15 +136,14 @@ fn a_whitelist_leaves_us_enough() {
 
 #[test]
 fn check_sees_a_sound_installation_and_a_stopped_node() {
-    let Some(mut node) = Node::start("check", &[]) else { return };
-    let rpc = node.rpc();
-    until_up(&rpc);
+    let Some(mut node) = start("check", &[]) else { return };
+    let rpc = client(&node);
     mine(&rpc, 3);
-    let report = check::run(&node.config(""));
+    let report = check::run(&config(&node, ""));
     eprint!("{report}");
     assert_eq!(report.code(), 0, "{report}");
     assert!(report.to_string().contains("bitcoind is at block 3 of 3"), "{report}");
     node.stop();
-    let report = check::run(&node.config(""));
+    let report = check::run(&config(&node, ""));
     assert_eq!(report.code(), 69, "{report}");
 }

@@ -45,7 +45,7 @@ impl Wallet {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let log = fs::File::create(wallet.scratch.join("log")).expect("scratch is writable");
         let server = format!("{server}:t");
-        let mut daemon = wallet.command(&["daemon", "--oneserver", "--server", &server, "-v", "*"]);
+        let mut daemon = wallet.command(&["daemon", "--oneserver", "--server", &server, "-v*"]);
         let daemon = daemon.stdout(Stdio::null()).stderr(log).spawn().expect("electrum runs");
         wallet.daemon = Some(daemon);
         until("the wallet is loaded", || wallet.ask(&["load_wallet"]).is_ok());

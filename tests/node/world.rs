@@ -9,17 +9,19 @@ use bitcoin::Block;
 use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::bitcoind::{self, Bitcoind};
 use hekte_testkit::chain::{ChainSpec, Generator};
-use hekte_testkit::client::{Answer, Client};
+use hekte_testkit::client::Client;
 use hekte_testkit::hekte::{self, Finished, Hekte};
 use hekte_testkit::maker::Maker;
-use hekte_testkit::model::{Model, ScriptHash};
+use hekte_testkit::model::Model;
 use hekte_testkit::scratch::Scratch;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::answers::same_answers;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 
 /// How long anything may take before it counts as never.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Height of the chain that tests begin with.
 pub const START: u32 = 250;
@@ -178,6 +180,18 @@ impl World {
         }
     }
 
+    /// False if some block is being looked for.
+    pub fn right_or_looking(&self, hekte: &Hekte) -> bool {
+        let mut client = self.served(hekte);
+        let model = self.model();
+        let newest = (0..=self.height()).rev().take(50).map(|height| {
+            let txid = model.block_txids(height)[0].to_string();
+            client.call("blockchain.transaction.get", json!([txid]))
+        });
+        newest.filter_map(Result::err).inspect(|e| assert_eq!(e["code"], -32603, "{e}")).count()
+            == 0
+    }
+
     /// Waits for the tip, then compares every answer.
     pub fn right(&self, hekte: &Hekte) {
         same_answers(&mut self.served(hekte), &self.model());
@@ -194,71 +208,5 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     while !so() {
         assert!(Instant::now() < end, "waited in vain: {what}");
         sleep(Duration::from_millis(20));
-    }
-}
-
-/// The answers about one script as they should be: history, coins, balance, status.
-pub fn expected(model: &Model, script: ScriptHash) -> [Value; 4] {
-    let entry = |item: &hekte_testkit::model::HistoryItem| {
-        let txid = item.txid.to_string();
-        json!({"tx_hash": txid, "height": item.height})
-    };
-    let coin = |coin: &hekte_testkit::model::Unspent| {
-        let txid = coin.txid.to_string();
-        json!({"tx_hash": txid, "tx_pos": coin.vout, "height": coin.height, "value": coin.value})
-    };
-    [
-        model.history(script).iter().map(entry).collect(),
-        model.unspent(script).iter().map(coin).collect(),
-        json!({"confirmed": model.balance(script), "unconfirmed": 0}),
-        json!(model.status(script)),
-    ]
-}
-
-const QUESTIONS: [&str; 4] = [
-    "blockchain.scripthash.get_history",
-    "blockchain.scripthash.listunspent",
-    "blockchain.scripthash.get_balance",
-    "blockchain.scripthash.subscribe",
-];
-
-/// Asks everything about some scripts in one batch; four answers for each.
-pub fn ask(client: &mut Client, scripts: &[ScriptHash]) -> Vec<[Answer; 4]> {
-    let all = scripts.iter().flat_map(|s| QUESTIONS.map(|q| (q, json!([s.to_string()]))));
-    let answers = client.batch(&all.collect::<Vec<_>>());
-    answers.as_chunks::<4>().0.to_vec()
-}
-
-/// Every script, every header, and proofs for some transactions.
-pub fn same_answers(client: &mut Client, model: &Model) {
-    let tip = client.call("blockchain.headers.subscribe", json!([])).expect("a tip");
-    let hex = serialize_hex(model.header(model.height()));
-    assert_eq!(tip, json!({"height": model.height(), "hex": hex}));
-    let headers = client.call("blockchain.block.headers", json!([0, 2016])).expect("headers");
-    let hex: String = model.headers().iter().take(2016).map(serialize_hex).collect();
-    assert!(headers["hex"] == hex.as_str(), "headers differ");
-    for scripts in model.scripthashes().chunks(200) {
-        for (script, answers) in scripts.iter().zip(ask(client, scripts)) {
-            for ((question, answer), right) in
-                QUESTIONS.iter().zip(answers).zip(expected(model, *script))
-            {
-                assert_eq!(answer, Ok(right), "{question} {script}");
-            }
-        }
-    }
-    for txid in model.transactions().skip(1).step_by(29) {
-        let (height, pos) = model.places(txid)[0];
-        let merkle = model.merkle(height, pos);
-        let right = json!({"block_height": height, "pos": pos, "merkle": merkle});
-        let proof =
-            client.call("blockchain.transaction.get_merkle", json!([txid.to_string(), height]));
-        assert_eq!(proof, Ok(right), "{txid}");
-        let tx = client.call("blockchain.transaction.get", json!([txid.to_string()]));
-        let tx = tx.unwrap_or_else(|error| panic!("{txid}: {error}"));
-        let bytes: Vec<u8> =
-            bitcoin::hex::FromHex::from_hex(tx.as_str().expect("hex")).expect("hex");
-        let tx: bitcoin::Transaction =
-            bitcoin::consensus::deserialize(&bytes).expect("a transaction");
-        assert_eq!(tx.compute_txid(), txid);
     }
 }

@@ -1,0 +1,59 @@
+//! Whether undo data is of this very block, where the record of a sibling would fit as well.
+//!
+//! The checksum of an undo record names only the block before, so two blocks on one parent with
+//! the same numbers of inputs could take each other's. What an input reveals tells them apart.
+
+use bitcoin::consensus::deserialize;
+use bitcoin::hashes::{Hash, hash160, sha256};
+use bitcoin::script::Instruction;
+use bitcoin::{Block, Script, Transaction, TxIn};
+
+use crate::parse::compress;
+use crate::parse::undo::Undo;
+
+/// False if some input reveals another key or script than its coin commits to, or a transaction
+/// would pay out more than it takes in.
+pub fn belongs(block: &[u8], undo: &[u8]) -> bool {
+    let Ok(block) = deserialize::<Block>(block) else { return false };
+    let Ok(mut undo) = Undo::new(undo) else { return false };
+    block.txdata.iter().skip(1).all(|tx| pays_with(tx, &mut undo).unwrap_or(false))
+}
+
+fn pays_with(tx: &Transaction, undo: &mut Undo<'_>) -> Option<bool> {
+    if undo.coins().ok()? != tx.input.len() {
+        return Some(false);
+    }
+    let mut taken = 0u64;
+    let mut fits = true;
+    for input in &tx.input {
+        let coin = undo.coin().ok()?;
+        taken = taken.saturating_add(compress::amount(coin.compressed_amount)?);
+        fits &= opens(input, Script::from_bytes(coin.script.as_bytes()));
+    }
+    let paid: u64 = tx.output.iter().map(|output| output.value.to_sat()).sum();
+    Some(fits && paid <= taken)
+}
+
+/// Whether the input could open an output with that script, as far as hashes tell.
+fn opens(input: &TxIn, script: &Script) -> bool {
+    let bytes = script.as_bytes();
+    let last = || match input.script_sig.instructions().last() {
+        Some(Ok(Instruction::PushBytes(bytes))) => Some(bytes.as_bytes()),
+        _ => None,
+    };
+    let hash160 = |bytes: &[u8]| hash160::Hash::hash(bytes).to_byte_array();
+    let witness = input.witness.last();
+    if script.is_p2pkh() {
+        last().is_some_and(|key| bytes.get(3..23) == Some(&hash160(key)))
+    } else if script.is_p2sh() {
+        // long ago a redeem script could also be one byte that stands for itself
+        last().is_none_or(|redeem| bytes.get(2..22) == Some(&hash160(redeem)))
+    } else if script.is_p2wpkh() {
+        witness.is_some_and(|key| bytes.get(2..22) == Some(&hash160(key)))
+    } else if script.is_p2wsh() {
+        let sha256 = |bytes: &[u8]| sha256::Hash::hash(bytes).to_byte_array();
+        witness.is_some_and(|script| bytes.get(2..34) == Some(&sha256(script)))
+    } else {
+        script.is_witness_program() || witness.is_none()
+    }
+}
