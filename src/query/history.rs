@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::ids::{ScriptHash, TxNum};
+use crate::ids::{Prefix, ScriptHash, TxNum};
+use crate::index::chunk::Posting;
 use crate::index::extract::is_unspendable;
 use crate::store::tables::RunKind;
 
@@ -65,13 +66,38 @@ pub fn update(
     let txnums = view.find(RunKind::Script, script.prefix(), summary.through, room)?;
     budget.check_count(summary.entries.len() + txnums.len())?;
     let mut reader = TxReader::new(view);
+    let mut unchecked = Vec::new();
+    let mut outcome = Ok(());
     for (i, &txnum) in txnums.iter().enumerate() {
         if i % 64 == 63 {
-            budget.check_time()?;
+            outcome = budget.check_time();
         }
-        judge(&mut reader, txnum, script, summary)?;
+        outcome = outcome.and_then(|()| judge(&mut reader, txnum, script, summary, &mut unchecked));
+        if outcome.is_err() {
+            break;
+        }
     }
+    if let Err(error) = check(view, unchecked) {
+        *summary = Summary::default();
+        return Err(error);
+    }
+    outcome?;
     summary.reached(&view.snap);
+    Ok(())
+}
+
+/// Compares what was read with the txids that are indexed: what does not hash to them was damaged
+/// in bitcoind's files. All at once, since neighbours in the index are then read together.
+fn check(view: &View<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
+    if view.are_filed(&mut unchecked)? {
+        return Ok(());
+    }
+    for posting in unchecked {
+        let height = view.snap.table.height_of(posting.txnum).unwrap_or_default();
+        if !view.are_filed(&mut [posting])? {
+            return Err(view.damaged_block(height, "a transaction's bytes have changed"));
+        }
+    }
     Ok(())
 }
 
@@ -82,9 +108,16 @@ fn judge(
     txnum: TxNum,
     script: &ScriptHash,
     summary: &mut Summary,
+    unchecked: &mut Vec<Posting>,
 ) -> Answer<()> {
     let place = reader.place(txnum)?;
-    let (tx, txid) = reader.tx(&place)?;
+    let (tx, txid) = if reader.is_recent(&place) {
+        reader.tx(&place)?
+    } else {
+        let (tx, txid) = reader.unchecked(&place)?;
+        unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
+        (tx, txid)
+    };
     let mut touched = false;
     for input in tx.inputs() {
         touched |= summary.coins.remove(&(*input.txid, input.vout)).is_some();

@@ -71,6 +71,11 @@ impl<'a> TxReader<'a> {
         Ok(TxPlace { txnum, height, block, offset, len })
     }
 
+    /// Whether its block is one of the newest, which are in memory and in no run.
+    pub fn is_recent(&self, place: &TxPlace) -> bool {
+        self.view.snap.recent_at(place.height).is_some()
+    }
+
     /// The bytes of a transaction, from a block that was checked to stand there.
     pub fn bytes(&mut self, place: &TxPlace) -> Answer<&[u8]> {
         self.range(place.height, place.block, place.offset, place.len)
@@ -114,7 +119,8 @@ impl<'a> TxReader<'a> {
         Err(view.damaged_block(place.height, "a transaction's bytes have changed"))
     }
 
-    fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+    /// The same, but whether the txid is the one that is indexed is for the caller to check.
+    pub fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
         let view = self.view;
         let mut cursor = Cursor::new(self.bytes(place)?);
         match TxView::read(&mut cursor) {

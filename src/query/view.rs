@@ -12,6 +12,7 @@ use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::Error;
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::BlockInfo;
@@ -146,12 +147,22 @@ impl View<'_> {
             let pos = txnum.0.checked_sub(recent.first.0);
             return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
         }
-        let mut found = Vec::new();
-        let mut runs = self.snap.runs.iter();
-        if let Some(run) = runs.find(|r| r.kind == RunKind::Txid && r.range.contains(txnum)) {
-            self.db()?.find(run, Prefix::of(txid), txnum, 0, &mut found).map_err(internal)?;
+        self.are_filed(&mut [Posting { prefix: Prefix::of(txid), txnum }])
+    }
+
+    /// Whether all of these are in the runs of txids; they are put in order.
+    pub fn are_filed(&self, postings: &mut [Posting]) -> Answer<bool> {
+        postings.sort_unstable();
+        let mut found = 0;
+        for run in self.snap.runs.iter().filter(|run| run.kind == RunKind::Txid) {
+            let of_run = postings.iter().filter(|posting| run.range.contains(posting.txnum));
+            let of_run: Vec<Posting> = of_run.copied().collect();
+            found += of_run.len();
+            if !self.db()?.holds_all(run, &of_run).map_err(internal)? {
+                return Ok(false);
+            }
         }
-        Ok(found.first() == Some(&txnum))
+        Ok(found == postings.len())
     }
 
     /// The last height.

@@ -1,6 +1,7 @@
 //! The index database: the only folder that knows SQL. Tables are drawn in docs/store-format.md.
 
 pub mod error;
+pub mod holds;
 pub mod items;
 pub mod moment;
 pub mod open;
