@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Duration;
 
 use bitcoin::Network;
-use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::blockfile::dir::{FileNum, Kind};
@@ -16,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
 use crate::live::shared::Shared;
-use crate::node::chain::TipWait;
 use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};

@@ -11,15 +11,14 @@ use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
 use crate::node::chain::{BlockchainInfo, TipWait};
-use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::parse::tx::header;
 
 use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::node_chain::{Relation, heard, relation, tip_wait};
 use super::locate::{look_again, newest_are_in_place, scan_newest};
+use super::node_chain::{Relation, heard, relation, tip_wait};
 use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
@@ -269,5 +268,3 @@ impl<'a> Follow<'a> {
         }
     }
 }
-
-/// What bitcoind said. Login data that it does not accept may be those of its last start, and

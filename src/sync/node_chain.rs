@@ -81,6 +81,7 @@ pub fn tip_wait(node: &Rpc) -> TipWait {
     TipWait::new(node, Duration::from_secs(30))
 }
 
+/// What bitcoind said. Login data that it does not accept may be those of its last start, and
 /// mended while we serve, so that is no reason to stop.
 pub fn heard<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
     answer.map_err(|error| match error {
