@@ -19,6 +19,7 @@ use super::merge::{Pace, merge_runs};
 use super::plan::Plan;
 use super::rollback::{common_blocks, roll_back};
 use super::writer::Databases;
+use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
 
 /// The index that is served.
@@ -139,6 +140,9 @@ impl Build<'_> {
         if common == both {
             return Ok(state);
         }
+        if state.phase == Phase::Ready && state.blocks - common > REORG_BLOCKS_MAX {
+            return Err(too_deep(state.blocks - common));
+        }
         let state = roll_back(main, common)?;
         if let Some(bulk) = bulk {
             let change = bulk.change()?;
@@ -212,6 +216,15 @@ impl Build<'_> {
         }
         Ok(())
     }
+}
+
+/// The error for a fork that nobody but a person should undo.
+pub fn too_deep(depth: u32) -> Error {
+    Error::Data(format!(
+        "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any reorganisation \
+         hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, start hekte with \
+         --rebuild"
+    ))
 }
 
 /// Whether complete runs of a kind cover transactions 0 to `txs` without gap or overlap.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bitcoin::Network;
 use log::{info, warn};
@@ -24,9 +24,12 @@ use super::build_headers::{BuildHeaders, StoredHeaders};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
-use super::locate::{look_again, newest_are_in_place};
+use super::locate::{Rescans, look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
 use crate::live::progress::{Progress, Stage};
+
+/// How long a cookie that may not be read may be one that is just being made.
+const COOKIE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -111,10 +114,10 @@ impl Driver {
         self.progress.enter(Stage::Following);
         self.count_blocks(live);
         (self.on_tip)(live.publish());
+        info!("serving, height={}", live.blocks().saturating_sub(1));
+        let mut rescans = Rescans::default();
         while !self.progress.stopping() {
-            if self.shared.take_rescan() {
-                look_again(live, &self.loader, &self.params)?;
-            }
+            rescans.serve(live, &self.shared, &self.loader, &self.params)?;
             thread::sleep(Duration::from_millis(200));
         }
         Ok(false)
@@ -229,8 +232,13 @@ impl Driver {
     /// itself is an error.
     pub fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<Option<T>> {
         let mut said = false;
+        let begun = Instant::now();
         while !self.progress.stopping() {
             match ask() {
+                // bitcoind makes its cookie first and gives it away after that
+                Err(Error::NoPermission(_)) if begun.elapsed() < COOKIE_PATIENCE => {
+                    self.pause(Duration::from_millis(200));
+                }
                 Err(Error::Away(why)) => {
                     if !said {
                         warn!("waiting for bitcoind: {why}");

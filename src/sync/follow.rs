@@ -14,10 +14,11 @@ use crate::node::chain::{BlockchainInfo, TipWait};
 use crate::node::rpc::Rpc;
 use crate::parse::tx::header;
 
+use super::bulk::too_deep;
 use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{look_again, newest_are_in_place, scan_newest};
+use super::locate::{Rescans, look_again, newest_are_in_place, scan_newest};
 use super::node_chain::{Relation, heard, relation, tip_wait};
 use crate::live::progress::Stage;
 
@@ -40,6 +41,7 @@ pub struct Follow<'a> {
     away: bool,
     /// The node was found to be the right one since it was last away.
     checked: bool,
+    rescans: Rescans,
 }
 
 impl<'a> Follow<'a> {
@@ -56,15 +58,15 @@ impl<'a> Follow<'a> {
             held: false,
             away: false,
             checked: false,
+            rescans: Rescans::default(),
         }
     }
 
     /// Until told to stop (`false`), or so far behind that a build is quicker (`true`).
     pub fn run(mut self, live: &mut Live) -> Result<bool> {
         while !self.driver.progress.stopping() {
-            if self.driver.shared.take_rescan() {
-                look_again(live, &self.driver.loader, &self.driver.params)?;
-            }
+            let driver = self.driver;
+            self.rescans.serve(live, &driver.shared, &driver.loader, &driver.params)?;
             match self.step(live) {
                 Ok(true) => return Ok(true),
                 Ok(false) => self.back(),
@@ -146,11 +148,7 @@ impl<'a> Follow<'a> {
     fn leave_fork(&mut self, live: &mut Live, common: u32) -> Result<()> {
         let depth = live.blocks() - common;
         if depth > REORG_BLOCKS_MAX {
-            return Err(Error::Data(format!(
-                "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any \
-                 reorganisation hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, \
-                 start hekte with --rebuild"
-            )));
+            return Err(too_deep(depth));
         }
         warn!("reorganisation: {depth} blocks are disconnected, from height {common} on");
         let deep = live.disconnect_to(common)?;

@@ -1,5 +1,7 @@
 //! Where blocks stand now: remembered positions checked, and found again when they are wrong.
 
+use std::time::{Duration, Instant};
+
 use log::{info, warn};
 
 use crate::blockfile::dir::{BlockDir, FilePos, Kind};
@@ -11,12 +13,16 @@ use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
 use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
+use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
 
 use super::live::Live;
 use super::plan::scan_all;
 
 use super::load::BlockLoader;
+
+/// The shortest pause between two looks through all files.
+const RESCAN_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The header of the record at `pos`, if there is one.
 pub fn header_at(dir: &BlockDir, magic: Magic, pos: FilePos) -> Result<Option<HeaderBytes>> {
@@ -89,6 +95,33 @@ pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParam
         );
     }
     Ok(())
+}
+
+/// When the files are looked through again because questions met wrong positions: at once, but
+/// not all the time where a block is gone for good.
+#[derive(Debug, Default)]
+pub struct Rescans {
+    not_before: Option<Instant>,
+}
+
+impl Rescans {
+    /// Looks again if it was asked for and the last time is long enough ago.
+    pub fn serve(
+        &mut self,
+        live: &mut Live,
+        shared: &Shared,
+        loader: &BlockLoader,
+        params: &ChainParams,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        if self.not_before.is_some_and(|then| begun < then) || !shared.take_rescan() {
+            return Ok(());
+        }
+        look_again(live, loader, params)?;
+        // nine tenths of the time are for other things
+        self.not_before = Some(Instant::now() + (begun.elapsed() * 9).max(RESCAN_PAUSE_MIN));
+        Ok(())
+    }
 }
 
 /// The same while serving: a file that is missing or unreadable now costs the answers that need
