@@ -18,7 +18,7 @@ use self::wiring::{
 };
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
-use crate::config::Config;
+use crate::config::{Config, layout};
 use crate::config::network::Network;
 use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
@@ -52,7 +52,6 @@ pub fn run(config: &Config) -> Result<()> {
     for line in config.explain() {
         debug!("{line}");
     }
-    config.verify_blocks()?;
     let folder = config.index_dir();
     let _lock = lock(&folder)?;
     if config.rebuild {
@@ -77,6 +76,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         let Some(magic) = asked else { return Ok(()) };
         params = params.with_magic(magic);
     }
+    layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shared = Arc::new(Shared::default());
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
