@@ -124,6 +124,10 @@ impl RevFile {
                 record.offset
             )));
         }
+        let end = u64::from(record.offset) + u64::from(record.len) + CHECKSUM_BYTES as u64;
+        if end > dir.len(Kind::Undo, self.file)? {
+            return Ok(false);
+        }
         body.resize(record.len as usize + CHECKSUM_BYTES, 0);
         let pos = FilePos { file: self.file, offset: record.offset };
         if !dir.read_exact(Kind::Undo, pos, body)? {

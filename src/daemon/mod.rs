@@ -18,8 +18,8 @@ use self::wiring::{
 };
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
-use crate::config::{Config, layout};
 use crate::config::network::Network;
+use crate::config::{Config, layout};
 use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
@@ -42,7 +42,10 @@ use crate::sync::folder::{lock, remove_index};
 use crate::sync::load::BlockLoader;
 
 /// How long the sync thread may take to end its transaction when told to stop.
-const STOP_WAIT: Duration = Duration::from_secs(50);
+const STOP_WAIT: Duration = Duration::from_secs(40);
+
+/// How long bitcoind may take to send an unconfirmed transaction.
+const RAW_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -81,7 +84,10 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let shared = Arc::new(Shared::default());
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    let engine = Arc::new(Engine::new(views, costs(config), progress.clone(), calls.clone()));
+    // on a connection of its own, and not for long: these questions hold workers of the index
+    let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
+    let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    let engine = Arc::new(Engine::new(views, costs(config), progress.clone(), asked));
     let tips = TipChannel::default();
     if let (Some(node), false) = (&node, config.sync_only) {
         start_mempool(config, node, shared.clone(), progress.clone(), tips.clone())?;

@@ -30,7 +30,8 @@ fn pays_with(tx: &Transaction, undo: &mut Undo<'_>) -> Option<bool> {
         taken = taken.saturating_add(compress::amount(coin.compressed_amount)?);
         fits &= opens(input, Script::from_bytes(coin.script.as_bytes()));
     }
-    let paid: u64 = tx.output.iter().map(|output| output.value.to_sat()).sum();
+    let values = tx.output.iter().map(|output| output.value.to_sat());
+    let paid = values.fold(0u64, u64::saturating_add);
     Some(fits && paid <= taken)
 }
 

@@ -131,9 +131,11 @@ impl Shared {
     /// Stops serving anything but headers, which come from `source`. Readers are closed: a build
     /// wants the database for itself.
     pub fn build_with(&self, source: Arc<dyn HeaderSource>) {
+        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         self.serving.store(false, Ordering::Release);
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        // what is confirmed by the time of the next moment must not count twice
+        *self.mempool_mut() = Mempool::default();
     }
 
     /// Where headers come from during a build.

@@ -36,6 +36,18 @@ fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
     HistoryEntry { txid: Txid::from_byte_array(entry.txid), confirmation, fee: Some(entry.fee) }
 }
 
+impl Engine {
+    /// What `tell` makes of a confirmed transaction; `None` if there is none.
+    fn confirmed<T>(
+        &self,
+        txid: &Txid,
+        tell: impl FnOnce(&View<'_>, &TxPlace) -> Answer<T>,
+    ) -> Answer<Option<T>> {
+        let view = self.views.open()?;
+        found(&view, txid)?.map(|(_, place)| tell(&view, &place)).transpose()
+    }
+}
+
 impl Answers for Engine {
     fn phase(&self) -> Phase {
         if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
@@ -52,6 +64,7 @@ impl Answers for Engine {
             "target": told.target.max(height),
             "percent": told.percent,
             "seconds_in_phase": told.seconds,
+            "runs": self.views.shared().snapshot().runs.len() / 2,
             "synced": serving,
         })
     }
@@ -62,11 +75,15 @@ impl Answers for Engine {
             let snap = shared.snapshot();
             return Tip { height: snap.tip().unwrap_or_default(), header: snap.tip_header };
         }
-        let source = shared.header_source();
-        let (height, header) = source
-            .and_then(|source| source.tip())
-            .unwrap_or((Height(0), self.views.params().genesis_header));
-        Tip { height, header }
+        match shared.header_source() {
+            // served since we looked
+            None if shared.serving() => self.tip(),
+            source => {
+                let genesis = (Height(0), self.views.params().genesis_header);
+                let (height, header) = source.and_then(|source| source.tip()).unwrap_or(genesis);
+                Tip { height, header }
+            }
+        }
     }
 
     fn header(&self, height: Height) -> Answer<HeaderBytes> {
@@ -161,38 +178,34 @@ impl Answers for Engine {
     }
 
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {
-        let view = self.views.open()?;
-        match found(&view, txid)? {
-            Some((_, place)) => Ok(TxReader::new(&view).bytes(&place)?.to_vec()),
+        // the view is closed before bitcoind is asked, which may take its time
+        match self.confirmed(txid, |view, place| Ok(TxReader::new(view).bytes(place)?.to_vec()))? {
+            Some(raw) => Ok(raw),
             None => self.unconfirmed.raw(txid),
         }
     }
 
     fn transaction_verbose(&self, txid: &Txid) -> Answer<Value> {
-        let view = self.views.open()?;
-        let Some((_, place)) = found(&view, txid)? else {
-            return self.unconfirmed.verbose(txid, None);
-        };
-        let header = view.header(place.height)?;
-        let block_hash = BlockHash::from_byte_array(header::hash(&header));
-        let own = || {
+        let decoded = self.confirmed(txid, |view, place| {
+            let header = view.header(place.height)?;
             let mined = Mined {
-                block_hash: block_hash.to_string(),
+                block_hash: BlockHash::from_byte_array(header::hash(&header)).to_string(),
                 confirmations: view.tip().0 - place.height.0 + 1,
                 time: header::time(&header),
             };
-            let mut reader = TxReader::new(&view);
-            decode(reader.bytes(&place)?, self.views.params().network, Some(mined))
-        };
-        // bitcoind's own words where it can be asked
-        self.unconfirmed.verbose(txid, Some(block_hash)).or_else(|_| own())
+            let mut reader = TxReader::new(view);
+            decode(reader.bytes(place)?, self.views.params().network, Some(mined))
+        })?;
+        match decoded {
+            Some(decoded) => Ok(decoded),
+            None => self.unconfirmed.verbose(txid),
+        }
     }
 
-    fn block_of(&self, txid: &Txid) -> Answer<(BlockHash, Height)> {
-        let view = self.views.open()?;
-        let (_, place) = found(&view, txid)?.ok_or_else(|| unknown(txid))?;
-        let hash = header::hash(&view.header(place.height)?);
-        Ok((BlockHash::from_byte_array(hash), place.height))
+    fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)> {
+        let block =
+            |view: &View<'_>, place: &TxPlace| Ok((view.header(place.height)?, place.height));
+        self.confirmed(txid, block)?.ok_or_else(|| unknown(txid))
     }
 
     fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bitcoin::{BlockHash, OutPoint, Txid};
+use bitcoin::{OutPoint, Txid};
 use serde_json::Value;
 
 use crate::ids::{HeaderBytes, Height, Prefix, ScriptHash};
@@ -23,6 +23,10 @@ pub enum QueryError {
     /// A history over the limit, in postings or in time; wire code 10001.
     #[error("{0}")]
     TooLong(String),
+    /// The same, but only for now: not read in time. What was read is kept, so asking again goes on
+    /// there; wire code 10001.
+    #[error("{0}")]
+    TooSlow(String),
     /// bitcoind refused or is away; wire code 2.
     #[error("{0}")]
     Node(String),
@@ -203,8 +207,8 @@ pub trait Answers: Send + Sync {
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>>;
     /// The transaction decoded, in bitcoind's shape (`getrawtransaction` verbose).
     fn transaction_verbose(&self, txid: &Txid) -> Answer<Value>;
-    /// Hash and height of the block that holds the transaction.
-    fn block_of(&self, txid: &Txid) -> Answer<(BlockHash, Height)>;
+    /// Header and height of the block that holds the transaction.
+    fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)>;
     /// Merkle proof of `txid` in the block at `height`; `BadRequest` if it is not there.
     fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof>;
     /// The transaction at a position, with its proof; `BadRequest` if there is none.

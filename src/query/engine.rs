@@ -93,7 +93,7 @@ impl Engine {
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
             let picture = draw(&pool, tag, count, value_of, summary.coins.keys());
-            drop(pool);
+            // still held: what `tell` notes must be there before the mempool changes
             return tell(&summary, &picture);
         }
         Err(QueryError::Busy)

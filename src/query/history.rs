@@ -29,7 +29,7 @@ impl Budget {
         if Instant::now() < self.deadline {
             return Ok(());
         }
-        Err(QueryError::TooLong(format!(
+        Err(QueryError::TooSlow(format!(
             "history too large: not read within {} seconds; ask again, or raise query_time on \
              the server",
             self.seconds

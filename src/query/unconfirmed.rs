@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use bitcoin::Txid;
 use bitcoin::hex::FromHex;
-use bitcoin::{BlockHash, Txid};
 use serde_json::{Value, json};
 
 use crate::node::calls::{NodeCalls, NodeError};
@@ -29,11 +29,9 @@ impl Unconfirmed {
         bytes.ok_or_else(|| QueryError::Node("bitcoind sent no transaction".into()))
     }
 
-    /// The transaction decoded by bitcoind; of a block if that is given.
-    pub fn verbose(&self, txid: &Txid, block: Option<BlockHash>) -> Answer<Value> {
-        let mut params = vec![json!(txid.to_string()), json!(true)];
-        params.extend(block.map(|hash| json!(hash.to_string())));
-        self.ask(txid, params)
+    /// The transaction decoded by bitcoind.
+    pub fn verbose(&self, txid: &Txid) -> Answer<Value> {
+        self.ask(txid, vec![json!(txid.to_string()), json!(true)])
     }
 
     fn ask(&self, txid: &Txid, params: Vec<Value>) -> Answer<Value> {

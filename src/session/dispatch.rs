@@ -3,6 +3,7 @@
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 
+use crate::hash::sha256d;
 use crate::ids::{Height, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::protocol::json::Json;
@@ -25,7 +26,7 @@ pub fn wire_error(error: QueryError) -> ErrorObject {
         QueryError::Building | QueryError::Internal(_) => INTERNAL,
         QueryError::BadRequest(_) => message::BAD_REQUEST,
         QueryError::NotFound(_) | QueryError::Node(_) => NODE_ERROR,
-        QueryError::TooLong(_) => HISTORY_TOO_LONG,
+        QueryError::TooLong(_) | QueryError::TooSlow(_) => HISTORY_TOO_LONG,
         QueryError::Busy => BUSY,
     };
     ErrorObject::new(code, error.to_string())
@@ -236,11 +237,11 @@ impl Session {
 
     fn confirmed_block(&self, txid: &Txid, include_header: Option<bool>) -> Outcome {
         let answers = &self.shared.answers;
-        let (hash, height) = answers.block_of(txid).map_err(wire_error)?;
+        let (header, height) = answers.block_of(txid).map_err(wire_error)?;
+        let hash = BlockHash::from_byte_array(sha256d(&[&header]));
         let Some(with_header) = include_header else { return Ok(block_hash(&hash)) };
         let mut fields = vec![("block_hash", block_hash(&hash))];
         if with_header {
-            let header = answers.header(height).map_err(wire_error)?;
             fields.push(("block_header", Json::hex(&header)));
         }
         fields.push(("block_height", Json::int(height.0)));

@@ -45,10 +45,12 @@ impl Job {
         match &self.method {
             Broadcast(_) | BroadcastPackage { .. } | TestMempoolAccept(_) => Weight::Node,
             EstimateFee { .. } | RelayFee | MempoolInfo => Weight::Node,
-            HeadersSubscribe | FeeHistogram | MempoolRecent | Version { .. } => Weight::Light,
+            HeadersSubscribe | Version { .. } => Weight::Light,
             Ping { .. } | Features | Banner | DonationAddress | Report => Weight::Light,
             PeersSubscribe | AddPeer | OutpointUnsubscribe(_) => Weight::Light,
             Script { question: ScriptQuestion::Unsubscribe, .. } => Weight::Light,
+            // both go over the whole mempool
+            FeeHistogram | MempoolRecent => Weight::Index,
             BlockHeader { .. } | BlockHeaders { .. } | Script { .. } => Weight::Index,
             OutpointStatus(_) | OutpointSubscribe(_) | Transaction { .. } => Weight::Index,
             Merkle { .. } | IdFromPosition { .. } | ConfirmedBlockHash { .. } => Weight::Index,

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use log::warn;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
@@ -18,6 +20,9 @@ pub const FORMAT_VERSION: i64 = 1;
 const CACHE_KIB: i64 = 2048;
 /// The write-ahead log is cut back to this after a checkpoint.
 const JOURNAL_LIMIT_BYTES: i64 = 64 << 20;
+
+/// How long the last readers may take before a build begins.
+const WAL_PATIENCE: Duration = Duration::from_secs(25);
 
 /// How a database is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +90,14 @@ impl Db {
 
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
-        conn.busy_timeout(std::time::Duration::from_secs(5))?;
+        conn.busy_timeout(Duration::from_secs(5))?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         conn.pragma_update(None, "mmap_size", 0)?;
         conn.pragma_update(None, "foreign_keys", false)?;
         conn.set_prepared_statement_cache_capacity(64);
         match mode {
             Mode::Bulk => {
-                conn.pragma_update(None, "journal_mode", "TRUNCATE")?;
+                self.leave_wal()?;
                 conn.pragma_update(None, "synchronous", "FULL")?;
             }
             Mode::Live => {
@@ -103,6 +108,24 @@ impl Db {
             Mode::Read => {}
         }
         Ok(())
+    }
+
+    /// Changes to a rollback journal. That fails while others have the database open, as a last
+    /// question or `hekte verify` may; a build in write-ahead mode is as safe, and writes twice.
+    fn leave_wal(&self) -> rusqlite::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.conn.pragma_update(None, "journal_mode", "TRUNCATE") {
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    if begun.elapsed() > WAL_PATIENCE {
+                        warn!("{}: in use, so it stays in write-ahead mode", self.path.display());
+                        return Ok(());
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                other => return other,
+            }
+        }
     }
 
     fn identify(&self, params: &ChainParams, mode: Mode) -> Result<()> {
@@ -133,7 +156,9 @@ impl Db {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .map_err(|error| self.error(error))?;
-        if genesis != params.genesis || magic != params.magic {
+        // who only reads may not know the magic of a custom signet
+        let other = genesis != params.genesis || (mode != Mode::Read && magic != params.magic);
+        if other {
             return Err(Error::Config(format!(
                 "{path}: an index of another network than {}; set --network or --data-dir",
                 params.network

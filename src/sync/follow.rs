@@ -1,5 +1,6 @@
 //! Following bitcoind's tip: new blocks, reorgs, a node that lost its last hour, a reindex.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bitcoin::hashes::Hash;
@@ -98,6 +99,7 @@ impl<'a> Follow<'a> {
             }
             Relation::Forked(common) => self.leave_fork(live, common)?,
         }
+        self.driver.progress.target.store(tip.0 + 1, Ordering::Relaxed);
         if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS {
             return Ok(true);
         }
@@ -109,9 +111,7 @@ impl<'a> Follow<'a> {
         if (first && self.may_serve(live, &info)) || (moved && !first) {
             self.notify(Some(live.publish()));
             live.flush_if_due()?;
-            self.driver.progress.enter(Stage::Following);
-            self.driver.count_blocks(live);
-            info!("serving, height={}", live.blocks().saturating_sub(1));
+            self.serving(live);
         }
         if !complete {
             self.driver.pause(Duration::from_millis(500));
@@ -173,6 +173,13 @@ impl<'a> Follow<'a> {
                 return Ok(true);
             }
             live.connect(block, hash);
+            if live.flush_is_due() {
+                // what is written must be what is served, if anything is
+                if self.driver.shared.serving() {
+                    self.notify(Some(live.publish()));
+                }
+                live.flush_if_due()?;
+            }
         }
         Ok(true)
     }
@@ -247,6 +254,7 @@ impl<'a> Follow<'a> {
         self.checked = false;
         if fresh && !self.driver.shared.serving() {
             self.notify(Some(live.publish()));
+            self.serving(live);
         }
         self.driver.pause(Duration::from_secs(1));
         Ok(())
@@ -257,6 +265,12 @@ impl<'a> Follow<'a> {
         let mined = u64::from(header::time(&live.snapshot().tip_header));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         now < mined + FRESH_SECONDS || self.driver.params.network == Network::Regtest
+    }
+
+    fn serving(&self, live: &Live) {
+        self.driver.progress.enter(Stage::Following);
+        self.driver.count_blocks(live);
+        info!("serving, height={}", live.blocks().saturating_sub(1));
     }
 
     fn back(&mut self) {

@@ -102,9 +102,11 @@ impl Live {
     /// which changes what readers see, so the outcome is published at once.
     pub fn disconnect_to(&mut self, keep: u32) -> Result<Option<NewTip>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
-            self.fresh.clear();
-            if let (Some(block), Some(touched)) = (self.snap.recent.pop(), &mut self.touched) {
-                touched.extend(block.touched());
+            if let Some(block) = self.snap.recent.pop() {
+                self.fresh.retain(|fresh| fresh.hash != block.hash);
+                if let Some(touched) = &mut self.touched {
+                    touched.extend(block.touched());
+                }
             }
             self.snap.table.truncate(self.blocks().saturating_sub(1));
         }
@@ -138,14 +140,14 @@ impl Live {
     /// Writes the oldest blocks in memory to a run if there are enough of them, and merges small
     /// runs; publishes what that changed.
     pub fn flush_if_due(&mut self) -> Result<()> {
-        if self.snap.recent.len() < RECENT_BLOCKS_FLUSH {
+        if !self.flush_is_due() {
             return Ok(());
         }
         let count = self.snap.recent.len() - RECENT_BLOCKS_KEPT;
         self.flush(count)?;
         while let Some(state) = compact::merge_smallest(&self.db)? {
             self.adopt(&state)?;
-            self.shared.publish(self.snap.clone(), &[]);
+            self.republish();
         }
         Ok(())
     }
@@ -170,7 +172,7 @@ impl Live {
         change.commit()?;
         self.snap.recent.drain(..count);
         self.adopt(&state)?;
-        self.shared.publish(self.snap.clone(), &[]);
+        self.republish();
         info!("wrote {count} blocks to the database, which holds height={}", state.blocks - 1);
         Ok(())
     }
@@ -181,21 +183,47 @@ impl Live {
         from: Height,
         mut find: impl FnMut(Height, &[u8; 32]) -> Option<FilePos>,
     ) -> Result<u32> {
-        let mut wrong = 0;
+        let mut corrected = Vec::new();
         for height in (from.0..self.blocks()).map(Height) {
             let hash = self.hash(height)?;
-            if let Some(pos) = find(height, &hash) {
-                wrong += u32::from(self.snap.table.set_pos(height, pos));
+            if let Some(pos) = find(height, &hash)
+                && self.snap.table.set_pos(height, pos)
+            {
+                corrected.push((height, pos, HeaderTag::of_hash(&hash)));
             }
         }
-        if wrong > 0 {
-            warn!("{wrong} blocks stood elsewhere in bitcoind's files than remembered");
+        if !corrected.is_empty() {
+            warn!("{} blocks stood elsewhere in bitcoind's files than remembered", corrected.len());
             self.store_positions(from)?;
-            if self.shared.serving() {
-                self.shared.publish(self.snap.clone(), &[]);
+            self.correct_served(&corrected);
+        }
+        Ok(corrected.len() as u32)
+    }
+
+    /// Corrects the moment that is served, which may be an older one than ours.
+    fn correct_served(&self, corrected: &[(Height, FilePos, HeaderTag)]) {
+        if !self.shared.serving() {
+            return;
+        }
+        let mut served = Snapshot::clone(&self.shared.snapshot());
+        for (height, pos, tag) in corrected {
+            if served.table.get(*height).is_some_and(|block| block.tag == *tag) {
+                served.table.set_pos(*height, *pos);
             }
         }
-        Ok(wrong)
+        self.shared.publish(served, &[]);
+    }
+
+    /// Publishes the same blocks again after the database has changed under them.
+    fn republish(&self) {
+        if self.shared.serving() {
+            self.shared.publish(self.snap.clone(), &[]);
+        }
+    }
+
+    /// Whether [`Live::flush_if_due`] would write.
+    pub fn flush_is_due(&self) -> bool {
+        self.snap.recent.len() >= RECENT_BLOCKS_FLUSH
     }
 
     fn store_positions(&self, from: Height) -> Result<()> {

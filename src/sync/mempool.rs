@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::hashes::Hash;
-use log::{debug, info, warn};
+use log::{info, warn};
 
 use crate::error::Result;
 use crate::ids::Prefix;
@@ -52,11 +52,21 @@ impl MempoolSync {
                 continue;
             }
             let wait = match self.look(&mut left_out) {
-                Ok(Look::Same) => self.interval(),
-                Ok(Look::Again) => Duration::from_millis(20),
+                Ok(look) => {
+                    if std::mem::take(&mut away) {
+                        info!("bitcoind's mempool can be read again");
+                    }
+                    match look {
+                        Look::Same => self.interval(),
+                        Look::Again => Duration::from_millis(20),
+                    }
+                }
                 Err(error) => {
                     if !away {
-                        debug!("the mempool cannot be read: {error}");
+                        warn!(
+                            "bitcoind's mempool cannot be read, so unconfirmed payments are not \
+                             seen or may be old ones: {error}"
+                        );
                     }
                     away = true;
                     Duration::from_secs(2)
@@ -79,7 +89,11 @@ impl MempoolSync {
         let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
         let theirs: HashSet<[u8; 32]> = self.node.mempool_txids()?.into_iter().collect();
         left_out.retain(|txid| theirs.contains(txid));
-        let (gone, mut new) = {
+        if self.shared.mempool().bytes() < self.bytes_max / 10 * 8 {
+            // there is room again
+            left_out.clear();
+        }
+        let (mut gone, new) = {
             let pool = self.shared.mempool();
             let gone: Vec<[u8; 32]> =
                 pool.iter().map(|tx| tx.txid).filter(|txid| !theirs.contains(txid)).collect();
@@ -91,18 +105,18 @@ impl MempoolSync {
         if gone.is_empty() && new.is_empty() {
             return Ok(Look::Same);
         }
-        let more = new.len() > MEMPOOL_BATCH;
-        new.truncate(MEMPOOL_BATCH);
-        let fetched = self.fetch(&new)?;
-        // a block between the two looks: its transactions are gone there, but not confirmed here
-        if self.common_tip()? != Some(tip) {
-            return Ok(Look::Again);
+        let batches = new.chunks(MEMPOOL_BATCH).chain(new.is_empty().then_some(&[][..]));
+        for batch in batches {
+            let fetched = self.fetch(batch)?;
+            // a block in the meantime: its transactions are gone there, but not confirmed here
+            if self.progress.stopping() || self.common_tip()? != Some(tip) {
+                return Ok(Look::Again);
+            }
+            if let Some(touched) = self.apply(&std::mem::take(&mut gone), fetched, left_out, tip) {
+                (self.on_change)(touched);
+            }
         }
-        let touched = self.apply(&gone, fetched, left_out, tip);
-        if let Some(touched) = touched {
-            (self.on_change)(touched);
-        }
-        Ok(if more { Look::Again } else { Look::Same })
+        Ok(Look::Same)
     }
 
     /// The tip, if bitcoind's and ours are the same.

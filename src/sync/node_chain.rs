@@ -48,7 +48,11 @@ pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
     let agrees = |height: u32| -> Result<bool> {
         let theirs = heard(node.block_hash(Height(height)))?;
         let ours = live.hash(Height(height))?;
-        Ok(theirs.is_some_and(|theirs| theirs.to_byte_array() == ours))
+        match theirs {
+            Some(theirs) => Ok(theirs.to_byte_array() == ours),
+            // it went back while we asked: that is for the next look
+            None => Err(Error::Away("its chain has just become shorter".into())),
+        }
     };
     if both == 0 || agrees(both - 1)? {
         return Ok(if both < live.blocks() { Relation::Behind } else { Relation::Ahead });

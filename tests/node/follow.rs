@@ -168,3 +168,18 @@ fn siblings_of_the_same_shape_keep_their_own_spends() {
     world.right(&hekte);
     world.right(&world.hekte("b", &[]));
 }
+
+#[test]
+fn a_hekte_that_was_held_up_catches_up_by_building() {
+    let Some(mut world) = World::new("held_up") else { return };
+    let hekte = world.hekte("a", &[]);
+    // leaves connections to the database behind, which the build must get rid of
+    world.right(&hekte);
+    hekte.signal("STOP");
+    world.mine(600);
+    hekte.signal("CONT");
+    world.right(&hekte);
+    assert!(hekte.log().contains("found "), "it did not build: {}", hekte.log());
+    world.mine(3);
+    world.right(&hekte);
+}

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use bitcoin::hashes::{Hash, sha256d};
-use bitcoin::{BlockHash, OutPoint, Txid};
+use bitcoin::{OutPoint, Txid};
 use hekte::ids::{HeaderBytes, Height, ScriptHash};
 use hekte::query::answers::*;
 use serde_json::{Value, json};
@@ -238,9 +238,9 @@ impl Answers for FakeIndex {
         Ok(value)
     }
 
-    fn block_of(&self, txid: &Txid) -> Answer<(BlockHash, Height)> {
+    fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)> {
         self.transaction(txid)?;
-        Ok((BlockHash::hash(&header_at(1)), Height(1)))
+        Ok((header_at(1), Height(1)))
     }
 
     fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof> {
