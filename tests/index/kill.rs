@@ -19,7 +19,7 @@ use hekte_testkit::rng::Rng;
 use hekte_testkit::scratch::Scratch;
 
 use crate::common::{Index, ONE_BATCH, copy_folder};
-use crate::random_chains::{mixed, orderly};
+use crate::random_chains::{disorderly, mixed, orderly};
 
 /// Tells the child process where to build; see [`child`].
 const CHILD: &str = "INDEX_TEST_CHILD";
@@ -30,7 +30,7 @@ const BATCH: usize = 300;
 fn child() {
     let Some(folders) = std::env::var_os(CHILD) else { return };
     let folders = folders.into_string().unwrap();
-    let (blocks, folder) = folders.split_once('|').unwrap();
+    let [blocks, folder, batch] = folders.split('|').collect::<Vec<_>>()[..] else { panic!() };
     let index = Index::over(Path::new(blocks), Network::Regtest);
     let plan = index.plan().unwrap();
     let build = Build {
@@ -39,7 +39,7 @@ fn child() {
         params: &index.params,
         loader: &index.loader,
         plan: &plan,
-        batch_postings: BATCH,
+        batch_postings: batch.parse().unwrap(),
         slice_bytes: 10_000,
         threads: 2,
         progress: &Progress::default(),
@@ -62,7 +62,27 @@ fn bulk_files(folder: &Path) -> Vec<String> {
 #[test]
 fn killed_at_any_moment_it_goes_on() {
     let scratch = Scratch::new("kill");
-    let blocks = scratch.join("blocks");
+    let (mut rng, mut kills, mut seen) = (Rng::new(1), 0, Vec::new());
+    for round in 0..4u64 {
+        let (blocks, batch) = (scratch.join(format!("blocks{round}")), rng.range(1, 400));
+        match round {
+            0 => bench_chain(&blocks),
+            1 => orderly(&blocks, &mixed(33, 140)),
+            // whatever the order of the blocks in the files, and what lies between them
+            _ => disorderly(&blocks, &mixed(33 + round, 140), round),
+        }
+        let fresh = Index::over(&blocks, Network::Regtest).built(ONE_BATCH);
+        let folder = scratch.join(format!("data{round}"));
+        fs::create_dir_all(&folder).unwrap();
+        kills += kill_until_done(&fresh, [&blocks, &folder], batch, &mut rng, &mut seen);
+        assert_eq!(digest_of(&folder, &fresh), fresh.digest(), "round {round}");
+        assert_eq!(bulk_files(&folder), Vec::<String>::new());
+    }
+    println!("{kills} kills, left in: {seen:?}");
+    assert!(kills > 5);
+}
+
+fn bench_chain(blocks: &Path) {
     let spec = ChainSpec {
         seed: 31,
         blocks: 260,
@@ -70,46 +90,46 @@ fn killed_at_any_moment_it_goes_on() {
         shape: Shape::Bench,
         ..ChainSpec::default()
     };
-    BlockDir::create(&blocks, FileOptions { max_file: 300_000, ..FileOptions::default() })
+    BlockDir::create(blocks, FileOptions { max_file: 300_000, ..FileOptions::default() })
         .add_all(&generate(&spec).blocks);
-    let fresh = Index::over(&blocks, Network::Regtest).built(ONE_BATCH);
-    let (mut rng, mut kills, mut seen) = (Rng::new(1), 0, Vec::new());
-    for round in 0..3 {
-        let folder = scratch.join(format!("data{round}"));
-        fs::create_dir_all(&folder).unwrap();
-        let start = Instant::now();
-        loop {
-            assert!(start.elapsed() < Duration::from_secs(60), "never comes to an end");
-            let mut child = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "kill::child"])
-                .env(CHILD, format!("{}|{}", blocks.display(), folder.display()))
-                .stdout(Stdio::null())
-                .stderr(Stdio::inherit())
-                .spawn()
-                .unwrap();
-            // scanning takes a few milliseconds; each start gets a little more time than the last
-            let end = Instant::now() + Duration::from_micros(rng.range(10_000, 120_000));
-            let status = loop {
-                match child.try_wait().unwrap() {
-                    Some(status) => break Some(status),
-                    None if Instant::now() > end => break None,
-                    None => std::thread::sleep(Duration::from_micros(200)),
-                }
-            };
-            if let Some(status) = status {
-                assert!(status.success());
-                break;
+}
+
+/// Starts a build and kills it, again and again, until one gets to its end; how many were killed.
+fn kill_until_done(
+    fresh: &Index,
+    [blocks, folder]: [&Path; 2],
+    batch: u64,
+    rng: &mut Rng,
+    seen: &mut Vec<String>,
+) -> u32 {
+    let (start, mut kills) = (Instant::now(), 0u64);
+    loop {
+        assert!(start.elapsed() < Duration::from_secs(120), "never comes to an end");
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "kill::child"])
+            .env(CHILD, format!("{}|{}|{batch}", blocks.display(), folder.display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        // scanning takes a few milliseconds; small batches take longer to the first commit
+        let end = Instant::now() + Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break Some(status),
+                None if Instant::now() > end => break None,
+                None => std::thread::sleep(Duration::from_micros(200)),
             }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            kills += 1;
-            seen.push(phase(&folder, &fresh));
+        };
+        if let Some(status) = status {
+            assert!(status.success());
+            return kills as u32;
         }
-        assert_eq!(digest_of(&folder, &fresh), fresh.digest(), "round {round}");
-        assert_eq!(bulk_files(&folder), Vec::<String>::new());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        seen.push(phase(folder, fresh));
     }
-    println!("{kills} kills, left in: {seen:?}");
-    assert!(kills > 5);
 }
 
 /// What a kill left, as the next start finds it; looked at in a copy.

@@ -32,7 +32,7 @@ pub fn orderly(folder: &Path, chain: &Chain) {
 
 /// Files with a key or none, one or many, of this or that age, in and out of order, with copies,
 /// stray bytes, torn records and remains of older records, as the seed has it.
-fn disorderly(folder: &Path, chain: &Chain, seed: u64) {
+pub fn disorderly(folder: &Path, chain: &Chain, seed: u64) {
     let mut rng = Rng::new(seed);
     let chunk = |rng: &mut Rng, size| if rng.chance(1, 2) { size } else { 0 };
     let options = FileOptions {

@@ -26,9 +26,9 @@ fn another_network_or_password_is_refused_with_what_to_do() {
     let Some(world) = World::new("another_network") else { return };
     let blocks = world.node.blocks_dir().display().to_string();
     let cookie = world.node.rpc.cookie().display().to_string();
-    let elsewhere = ["--network", "signet", "--blocks-dir", &blocks, "--rpc-cookie", &cookie];
+    let elsewhere = ["--network", "testnet4", "--blocks-dir", &blocks, "--rpc-cookie", &cookie];
     let twice = world.run("n", &elsewhere);
-    refused(&twice, 78, &["holds blocks of regtest", "signet"]);
+    refused(&twice, 78, &["holds blocks of regtest", "testnet4"]);
     let file = world.scratch.join("password");
     fs::write(&file, "not this\n").expect("scratch is writable");
     open(&file, 0o600);
