@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::ids::{HeaderBytes, Height};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
@@ -42,13 +42,6 @@ impl Snapshot {
     /// The block in memory at a height.
     pub fn recent_at(&self, height: Height) -> Option<&Arc<RecentBlock>> {
         self.recent.get(height.0.checked_sub(self.disk_blocks)? as usize)
-    }
-
-    /// Adds the transactions in memory that touch scripts with that prefix.
-    pub fn recent_scripts(&self, prefix: Prefix, txnums: &mut Vec<TxNum>) {
-        for block in &self.recent {
-            block.find_script(prefix, txnums);
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bitcoin::hashes::Hash;
 
+use crate::chain::fork::shared_blocks;
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::node::chain::TipWait;
@@ -54,30 +55,12 @@ pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
             None => Err(Error::Away("its chain has just become shorter".into())),
         }
     };
-    if both == 0 || agrees(both - 1)? {
-        return Ok(if both < live.blocks() { Relation::Behind } else { Relation::Ahead });
-    }
-    let (mut low, mut high) = (0, both - 1);
-    // mostly the fork is near: look there before halving the whole chain
-    for back in [1, 2, 4, 8, 16, 32, 64] {
-        match (both - 1).checked_sub(back) {
-            Some(height) if agrees(height)? => {
-                low = height + 1;
-                break;
-            }
-            Some(height) => high = height,
-            None => break,
-        }
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if agrees(middle)? {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(Relation::Forked(low))
+    let shared = shared_blocks(both, agrees)?;
+    Ok(match shared {
+        shared if shared < both => Relation::Forked(shared),
+        _ if both < live.blocks() => Relation::Behind,
+        _ => Relation::Ahead,
+    })
 }
 
 /// A long poll for the next block, on a connection of its own.

@@ -1,7 +1,5 @@
 //! Which block stands at which height, and where its copies are: what a build works through.
 
-use std::sync::Arc;
-
 use log::{info, warn};
 
 use crate::blockfile::dir::{FileNum, Kind};
@@ -124,6 +122,3 @@ impl Plan {
         self.chain.get(height.0 as usize).map(|id| self.tree.hash(*id))
     }
 }
-
-/// A plan that threads share.
-pub type SharedPlan = Arc<Plan>;

@@ -2,6 +2,7 @@
 
 use log::warn;
 
+use crate::chain::fork::shared_blocks;
 use crate::error::Result;
 use crate::ids::{Height, TxNum};
 use crate::parse::tx::header;
@@ -9,31 +10,16 @@ use crate::store::items::stored_block;
 use crate::store::open::Db;
 use crate::store::tables::State;
 
-/// How many of the first `blocks` stored blocks are on the chain that `hash_at` tells. Chains that
-/// agree at a height agree below it, so this takes few questions however deep the fork.
+/// How many of the first `blocks` stored blocks are on the chain that `hash_at` tells.
 pub fn common_blocks(
     db: &Db,
     blocks: u32,
     mut hash_at: impl FnMut(Height) -> Result<[u8; 32]>,
 ) -> Result<u32> {
-    let mut agrees = |height: u32| -> Result<bool> {
+    shared_blocks(blocks, |height| {
         let (stored, _) = stored_block(db, Height(height))?;
         Ok(header::hash(&stored) == hash_at(Height(height))?)
-    };
-    if blocks == 0 || agrees(blocks - 1)? {
-        return Ok(blocks);
-    }
-    // heights below `low` agree, height `high` does not
-    let (mut low, mut high) = (0, blocks - 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if agrees(middle)? {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
+    })
 }
 
 /// Takes out all blocks from number `keep` on, in one transaction.
