@@ -31,6 +31,16 @@ pub struct BlockRows {
     pub scripts: Vec<u64>,
 }
 
+impl BlockRows {
+    /// Bytes that it holds in memory, beside itself.
+    pub fn held_bytes(&self) -> usize {
+        self.txids.capacity() * 32
+            + self.lens.capacity() * 4
+            + self.nodes.capacity() * 32
+            + self.scripts.capacity() * 8
+    }
+}
+
 /// A block ready to be indexed, and where it came from.
 #[derive(Clone, Debug)]
 pub struct LoadedBlock {
