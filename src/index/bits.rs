@@ -1,7 +1,9 @@
 //! Bit strings, most significant bit first, and the three codes that postings are written in.
 
 /// A quotient of so many ones means: the value follows whole.
-const ESCAPE_ONES: u32 = 24;
+pub const ESCAPE_ONES: u32 = 24;
+/// So many bits can be looked at in one go, wherever they begin.
+pub const PEEK_BITS: u32 = 57;
 
 /// Bits that a Rice code of `value` takes; `width` is that of the value written whole.
 pub fn rice_cost(value: u64, k: u32, width: u32) -> u32 {
@@ -86,9 +88,9 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
-    /// The next 57 or more bits, left-aligned, zeros behind the end.
+    /// The next [`PEEK_BITS`] bits or more, left-aligned, zeros behind the end.
     #[inline]
-    fn window(&self) -> u64 {
+    pub fn peek(&self) -> u64 {
         let start = self.at / 8;
         let word = match self.bytes.get(start..start + 8).and_then(|w| w.first_chunk::<8>()) {
             Some(eight) => u64::from_be_bytes(*eight),
@@ -104,8 +106,9 @@ impl<'a> BitReader<'a> {
         word << (self.at % 8)
     }
 
+    /// Goes over `width` bits.
     #[inline]
-    fn advance(&mut self, width: u32) -> Option<()> {
+    pub fn advance(&mut self, width: u32) -> Option<()> {
         self.at += width as usize;
         (self.at <= self.bytes.len() * 8).then_some(())
     }
@@ -116,7 +119,7 @@ impl<'a> BitReader<'a> {
         if width == 0 {
             return Some(0);
         }
-        let value = self.window() >> (64 - width);
+        let value = self.peek() >> (64 - width);
         self.advance(width)?;
         Some(value)
     }
@@ -124,7 +127,7 @@ impl<'a> BitReader<'a> {
     /// A Rice code.
     #[inline]
     pub fn rice(&mut self, k: u32, width: u32) -> Option<u64> {
-        let ones = self.window().leading_ones();
+        let ones = self.peek().leading_ones();
         if ones >= ESCAPE_ONES {
             self.advance(ESCAPE_ONES)?;
             return self.bits(width);
@@ -136,7 +139,7 @@ impl<'a> BitReader<'a> {
     /// An Elias gamma code.
     #[inline]
     pub fn gamma(&mut self) -> Option<u32> {
-        let width = self.window().leading_zeros();
+        let width = self.peek().leading_zeros();
         if width > 31 {
             return None;
         }

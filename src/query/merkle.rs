@@ -10,7 +10,7 @@ use crate::store::tables::ItemTable;
 use crate::store::write::NODE_ITEM;
 
 use super::answers::{Answer, QueryError, TxProof};
-use super::tx::TxReader;
+use super::tx::{TxReader, misread};
 use super::view::{View, internal};
 
 /// The transaction at `pos` of the block at `height`, proven against the block's header.
@@ -32,7 +32,7 @@ pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
     // whatever the files and the index hold: no proof leaves that does not fit the header
     let root = header::merkle_root(&view.header(height)?);
     if fold_branch(txid, &branch, pos) != root {
-        return Err(view.damaged_block(height, "its transactions do not fit its Merkle root"));
+        return Err(misread(view, height, "its transactions do not fit its Merkle root"));
     }
     let txid = bitcoin::hashes::Hash::from_byte_array(txid);
     Ok(TxProof { txid, height, pos, branch })
@@ -78,7 +78,7 @@ fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<
     for _ in 0..count {
         match TxView::read(&mut cursor) {
             Ok(tx) => txids.push(tx.txid()),
-            Err(_) => return Err(view.damaged_block(height, "a transaction cannot be read")),
+            Err(_) => return Err(misread(view, height, "a transaction cannot be read")),
         }
     }
     Ok(txids)

@@ -1,7 +1,7 @@
 //! Chunks back to postings; bytes are not trusted, even behind a checksum that fits.
 
 use crate::ids::{Prefix, TxNum};
-use crate::index::bits::BitReader;
+use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
 
 use super::{ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row};
 
@@ -47,9 +47,35 @@ impl<'a> ChunkDecoder<'a> {
         })
     }
 
+    /// A group of one posting, if that is what comes, from one look at the bits: the same three
+    /// codes that [`ChunkDecoder::step`] reads one by one. Most groups are such.
+    #[inline]
+    fn lone(&mut self) -> Option<Posting> {
+        let bits = self.reader.peek();
+        let ones = bits.leading_ones();
+        let gap_bits = ones + 1 + self.k;
+        let all_bits = gap_bits + 1 + self.width;
+        if ones >= ESCAPE_ONES || all_bits > PEEK_BITS || (bits << gap_bits).leading_ones() == 0 {
+            return None;
+        }
+        let field = |start: u32, width: u32| match width {
+            0 => 0,
+            _ => (bits << start) >> (u64::BITS - width),
+        };
+        let gap = u64::from(ones) << self.k | field(ones + 1, self.k);
+        let prefix = self.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
+        let txnum = self.first.checked_add(field(gap_bits + 1, self.width) as u32)?;
+        self.reader.advance(all_bits)?;
+        (self.prefix, self.txnum) = (prefix, txnum);
+        Some(Posting { prefix: Prefix(prefix), txnum: TxNum(txnum) })
+    }
+
     #[inline]
     fn step(&mut self) -> Option<Posting> {
         if self.group_left == 0 {
+            if let Some(lone) = self.lone() {
+                return Some(lone);
+            }
             let gap = self.reader.rice(self.k, PREFIX_BITS)?;
             self.prefix = self.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
             self.group_left = self.reader.gamma()?;
