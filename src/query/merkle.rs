@@ -11,7 +11,7 @@ use crate::store::write::NODE_ITEM;
 
 use super::answers::{Answer, QueryError, TxProof};
 use super::tx::{TxReader, misread};
-use super::view::{View, internal};
+use super::view::View;
 
 /// The transaction at `pos` of the block at `height`, proven against the block's header.
 pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
@@ -93,12 +93,13 @@ fn stored_nodes(view: &View<'_>, height: Height, count: u32) -> Answer<Vec<[u8; 
     for slot in slot..slot + u64::from(count) {
         let key = (slot / per_row) as i64;
         if key != row_key {
-            row = view.db()?.row(ItemTable::Nodes, key).map_err(internal)?.unwrap_or_default();
+            let read = view.db()?.row(ItemTable::Nodes, key);
+            row = read.map_err(|error| view.failed(error))?.unwrap_or_default();
             row_key = key;
         }
         match crate::index::pages::item_of::<NODE_ITEM>(&row, slot) {
             Some(node) => nodes.push(*node),
-            None => return Err(QueryError::Internal(format!("nodes of block {height}"))),
+            None => return Err(view.lost(format_args!("the Merkle nodes of block {height}"))),
         }
     }
     Ok(nodes)

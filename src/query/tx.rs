@@ -11,7 +11,7 @@ use crate::parse::tx::TxView;
 use crate::store::tables::{ItemTable, RunKind};
 
 use super::answers::{Answer, QueryError};
-use super::view::{View, internal};
+use super::view::View;
 
 /// Magic, length and header.
 const HEAD_BYTES: usize = FRAME_HEADER_BYTES as usize + 80;
@@ -48,8 +48,9 @@ impl<'a> TxReader<'a> {
 
     /// Where a transaction should stand.
     pub fn place(&mut self, txnum: TxNum) -> Answer<TxPlace> {
-        let snap = &self.view.snap;
-        let gone = || QueryError::Internal(format!("transaction {txnum} has no place"));
+        let view = self.view;
+        let snap = &view.snap;
+        let gone = || view.lost(format_args!("the place of transaction {txnum}"));
         let height = snap.table.height_of(txnum).ok_or_else(gone)?;
         let block = snap.table.get(height).ok_or_else(gone)?;
         if let Some(recent) = snap.recent_at(height) {
@@ -72,11 +73,11 @@ impl<'a> TxReader<'a> {
         // the row that is likely to hold it takes one page less to find than the one that must
         let likely = key - i64::from(LENS_PER_ROW - 1);
         let row = view.db()?.row_at_or_behind(ItemTable::Lens, likely);
-        if let Some(place) = self.locate_in(row.map_err(internal)?, txnum, first, txs) {
+        if let Some(place) = self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs) {
             return Ok(Some(place));
         }
         let row = view.db()?.row_at_or_before(ItemTable::Lens, key);
-        Ok(self.locate_in(row.map_err(internal)?, txnum, first, txs))
+        Ok(self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs))
     }
 
     fn locate_in(
@@ -134,7 +135,8 @@ impl<'a> TxReader<'a> {
         let (Some(offset), true) = (start, len <= BLOCK_BYTES_MAX) else { return Ok(false) };
         self.buffer.resize(len as usize, 0);
         let pos = FilePos { offset, ..block.pos };
-        self.view.dir().read_exact(Kind::Block, pos, &mut self.buffer).map_err(internal)
+        let read = self.view.dir().read_exact(Kind::Block, pos, &mut self.buffer);
+        read.map_err(|error| self.view.failed(error))
     }
 
     /// Reads a transaction at its place, and its txid, which must be the one that is indexed:
@@ -196,7 +198,7 @@ fn check_record(view: &View<'_>, height: Height, block: BlockInfo) -> Answer<u32
         return Err(view.wrong_position(height, "its position is not one"));
     };
     let pos = FilePos { offset, ..block.pos };
-    let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(internal)?;
+    let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(|e| view.failed(e))?;
     let (magic, rest) = head.split_at(4);
     let (len, header) = rest.split_at(4);
     let (Ok(len), Ok(header)) = (len.try_into(), header.try_into()) else {
