@@ -5,6 +5,7 @@ mod answers;
 mod world;
 
 mod build;
+mod compare;
 mod follow;
 mod killed;
 mod library;

@@ -18,6 +18,8 @@ use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
+bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
+                                    prepare, sync [NAME ...], ask [NAME ...], table
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
 is how often each sync is repeated (3).";
@@ -31,7 +33,10 @@ fn main() {
         ["make", ref sizes @ ..] => chosen(sizes).into_iter().for_each(Size::make),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
-        ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
+        ["peer", name, address, size] => {
+            peers::ask_one(name, address, chosen(&[size])[0]);
+        }
+        ["peers", ref words @ ..] => peers::run(words),
         [] | ["all"] => {
             sync::run(&chosen(&[]));
             let asked = |size: &Size| size.name != Size::LONG.name;
