@@ -26,6 +26,7 @@ use super::live::{Live, NewTip};
 use super::load::BlockLoader;
 use super::locate::{Rescans, look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
+use super::upkeep::{LiveSettings, Upkeep};
 use crate::live::progress::{Progress, Stage};
 
 /// How long a cookie that may not be read may be one that is just being made.
@@ -54,6 +55,8 @@ pub struct Driver {
     pub wait_for_node: bool,
     /// Threads that read and hash during a build.
     pub threads: usize,
+    /// How blocks are kept and written while serving.
+    pub live: LiveSettings,
     /// Stop when the index is built.
     pub sync_only: bool,
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
@@ -84,7 +87,8 @@ impl Driver {
             if self.sync_only {
                 return self.stored_state();
             }
-            let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
+            let shared = self.shared.clone();
+            let mut live = Live::open(&self.folder, &self.params, shared, self.live)?;
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
                 look_again(&mut live, &self.loader, &self.params)?;
             }
@@ -115,10 +119,12 @@ impl Driver {
         self.count_blocks(live);
         (self.on_tip)(live.publish());
         info!("serving, height={}", live.blocks().saturating_sub(1));
-        let mut rescans = Rescans::default();
+        let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
         while !self.progress.stopping() {
             rescans.serve(live, &self.shared, &self.loader, &self.params)?;
-            thread::sleep(Duration::from_millis(200));
+            if !upkeep.step(live)? {
+                thread::sleep(Duration::from_millis(200));
+            }
         }
         Ok(false)
     }

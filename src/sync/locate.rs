@@ -132,6 +132,11 @@ pub fn look_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -
             warn!("{why}; what stands in the other files is still served");
             Ok(())
         }
+        // positions that could not be stored are found again at the next start
+        Err(Error::NoSpace(why)) => {
+            warn!("{why}");
+            Ok(())
+        }
         other => other,
     }
 }

@@ -9,6 +9,7 @@ mod by_hand;
 mod damage;
 mod damaged_index;
 mod kill;
+mod kill_live;
 mod live;
 mod random_chains;
 mod realdata;
