@@ -16,6 +16,7 @@ pub mod mempool;
 pub mod merge;
 mod new_blocks;
 pub mod node_chain;
+mod patience;
 pub mod plan;
 pub mod read;
 pub mod rollback;

@@ -36,6 +36,8 @@ pub struct Index {
     pub scratch: Scratch,
     /// Where the databases are, if not in `scratch`.
     pub elsewhere: Option<PathBuf>,
+    /// Of a merge at the end of a build.
+    pub slice_bytes: u64,
     pub params: ChainParams,
     pub loader: Arc<BlockLoader>,
 }
@@ -53,7 +55,13 @@ impl Index {
         let params = ChainParams::of(network);
         let dir = Arc::new(BlockDir::open(blocks).unwrap());
         let loader = Arc::new(BlockLoader::new(dir, &params));
-        Index { scratch: Scratch::new("index"), elsewhere: None, params, loader }
+        Index {
+            scratch: Scratch::new("index"),
+            elsewhere: None,
+            slice_bytes: MERGE_SLICE_BYTES,
+            params,
+            loader,
+        }
     }
 
     /// The same with its databases in a folder that outlives it.
@@ -79,18 +87,28 @@ impl Index {
     pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
         let progress = Progress::default();
         progress.stop.store(stop, std::sync::atomic::Ordering::Relaxed);
-        let build = Build {
+        self.a_build(plan, batch_postings, &progress).run()
+    }
+
+    /// A build along a plan, to be changed and run.
+    pub fn a_build<'a>(
+        &'a self,
+        plan: &'a Plan,
+        batch_postings: usize,
+        progress: &'a Progress,
+    ) -> Build<'a> {
+        Build {
             memory: 256 << 20,
             folder: self.folder(),
             params: &self.params,
             loader: &self.loader,
             plan,
             batch_postings,
-            slice_bytes: MERGE_SLICE_BYTES,
+            slice_bytes: self.slice_bytes,
+            spare_bytes: None,
             threads: 2,
-            progress: &progress,
-        };
-        build.run()
+            progress,
+        }
     }
 
     /// Builds to the end of what the files have.

@@ -41,6 +41,7 @@ fn child() {
         plan: &plan,
         batch_postings: batch.parse().unwrap(),
         slice_bytes: 10_000,
+        spare_bytes: None,
         threads: 2,
         progress: &Progress::default(),
     };

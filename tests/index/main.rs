@@ -8,6 +8,7 @@ mod blocks;
 mod by_hand;
 mod damage;
 mod damaged_index;
+mod full_disk;
 mod kill;
 mod kill_live;
 mod live;

@@ -6,6 +6,8 @@ mod world;
 
 mod build;
 mod follow;
+mod full_disk;
+mod kill_live;
 mod killed;
 mod library;
 mod lost;
