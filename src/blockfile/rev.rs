@@ -1,7 +1,5 @@
 //! Undo records of one rev file, found by the checksum that ties each to the block before its own.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::hash::sha256d;
 use crate::limits::UNDO_BYTES_MAX;
@@ -27,8 +25,8 @@ pub struct RevFile {
     file: FileNum,
     records: Vec<Record>,
     /// Records of blocks with a coinbase only: their body is one zero byte, so the checksum names
-    /// the previous block.
-    empty: HashMap<[u8; CHECKSUM_BYTES], u32>,
+    /// the previous block. Half of each, sorted: as good as the whole, and files may have 100 000.
+    empty: Vec<[u8; CHECKSUM_BYTES / 2]>,
     /// The record behind the last one found: blocks are mostly asked for in order.
     next: usize,
 }
@@ -37,7 +35,7 @@ impl RevFile {
     /// Lists the records of a file; one that is missing has none.
     pub fn list(dir: &BlockDir, file: FileNum, magic: Magic) -> Result<RevFile> {
         let mut records = Vec::new();
-        let mut empty = HashMap::new();
+        let mut empty = Vec::new();
         let trailer = CHECKSUM_BYTES as u32;
         let mut frames = Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
         while let Some(frame) = frames.next_frame()? {
@@ -47,9 +45,7 @@ impl RevFile {
             match u32::try_from(txs).ok().filter(|txs| *txs <= frame.len) {
                 Some(0) if frame.len == 1 => {
                     let sum = frames.peek(at + 1, CHECKSUM_BYTES)?;
-                    if let Ok(sum) = sum.try_into() {
-                        empty.insert(sum, frame.offset);
-                    }
+                    empty.extend(half(sum).filter(|_| sum.len() == CHECKSUM_BYTES));
                 }
                 Some(txs) => records.push(Record { offset: frame.offset, len: frame.len, txs }),
                 None => {
@@ -62,6 +58,10 @@ impl RevFile {
                 frames.reject(frame);
             }
         }
+        empty.sort_unstable();
+        empty.dedup();
+        empty.shrink_to_fit();
+        records.shrink_to_fit();
         Ok(RevFile { file, records, empty, next: 0 })
     }
 
@@ -82,7 +82,8 @@ impl RevFile {
         if txs == 0 {
             body.clear();
             body.push(0);
-            return Ok(self.empty.contains_key(&sha256d(&[previous, &[0]])));
+            let sum = half(&sha256d(&[previous, &[0]]));
+            return Ok(sum.is_some_and(|sum| self.empty.binary_search(&sum).is_ok()));
         }
         let count = self.records.len();
         for step in 0..count {
@@ -137,4 +138,8 @@ impl RevFile {
         let sum = body.split_off(record.len as usize);
         Ok(sum == sha256d(&[previous, body]))
     }
+}
+
+fn half(sum: &[u8]) -> Option<[u8; CHECKSUM_BYTES / 2]> {
+    sum.first_chunk().copied()
 }

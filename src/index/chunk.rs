@@ -23,7 +23,7 @@ mod tests;
 
 use crate::ids::{Prefix, TxNum};
 
-pub use self::decode::{ChunkDecoder, DamagedChunk};
+pub use self::decode::{ChunkDecoder, DamagedChunk, Paused};
 pub use self::encode::ChunkEncoder;
 
 const HEADER_BYTES: usize = 4;

@@ -188,6 +188,7 @@ impl<'a> Follow<'a> {
                 self.upkeep.step(live)?;
             }
         }
+        self.new_blocks.forget();
         Ok(true)
     }
 

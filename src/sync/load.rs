@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
+use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
-use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::Result;
 use crate::index::belongs::belongs;
 use crate::index::extract::{LoadedBlock, extract};
-use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX, REV_RECORDS_LISTED_MAX,
+};
 use crate::parse::tx::{BlockView, header};
 
 /// What came of looking for a block.
@@ -23,13 +25,24 @@ pub enum Load {
     Unusable(String),
 }
 
+impl Load {
+    /// Bytes that it holds in memory.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Load::Block(block) => size_of::<LoadedBlock>() + block.rows.held_bytes(),
+            Load::Unusable(why) => why.len(),
+        }
+    }
+}
+
 /// Reads blocks of one network from a folder; shared by threads.
 #[derive(Debug)]
 pub struct BlockLoader {
     dir: Arc<BlockDir>,
     magic: Magic,
-    genesis: [u8; 32],
-    revs: Mutex<VecDeque<(FileNum, Arc<Mutex<RevFile>>)>>,
+    genesis: BlockKey,
+    /// Rev files listed, the oldest first, with the numbers of their records.
+    revs: Mutex<VecDeque<(FileNum, usize, Arc<Mutex<RevFile>>)>>,
 }
 
 /// Buffers that a thread uses again for each block.
@@ -42,7 +55,8 @@ pub struct LoadBuffers {
 impl BlockLoader {
     /// For blocks in `dir`.
     pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
-        BlockLoader { dir, magic: params.magic, genesis: params.genesis, revs: Mutex::default() }
+        let genesis = BlockKey::of(&params.genesis);
+        BlockLoader { dir, magic: params.magic, genesis, revs: Mutex::default() }
     }
 
     /// The folder.
@@ -50,12 +64,11 @@ impl BlockLoader {
         &self.dir
     }
 
-    /// Loads a block of the tree from the first of its copies that is whole and has undo data.
-    pub fn load(&self, tree: &BlockTree, id: BlockId, buffers: &mut LoadBuffers) -> Result<Load> {
-        let (hash, contested) = (tree.hash(id), tree.has_sibling(id));
+    /// Loads a block from the first of its copies that is whole and has undo data.
+    pub fn load(&self, places: &Places, buffers: &mut LoadBuffers) -> Result<Load> {
         let mut faults = Vec::new();
-        for pos in tree.positions(id) {
-            match self.load_copy(hash, pos, contested, buffers)? {
+        for pos in places.all() {
+            match self.load_copy(places, pos, buffers)? {
                 Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
                 Err(fault) => {
                     let path = self.dir.file_path(Kind::Block, pos.file);
@@ -63,16 +76,13 @@ impl BlockLoader {
                 }
             }
         }
-        if faults.is_empty() {
-            faults.push("it is in none of the block files".into());
-        }
         Ok(Load::Unusable(faults.join("; ")))
     }
 
-    /// Reads the block at `pos` into `buffer`; a text says why it is not the one of that hash.
+    /// Reads the block at `pos` into `buffer`; a text says why it is not the one that is meant.
     pub fn read_block(
         &self,
-        hash: &[u8; 32],
+        key: BlockKey,
         pos: FilePos,
         buffer: &mut Vec<u8>,
     ) -> Result<std::result::Result<(), String>> {
@@ -93,19 +103,18 @@ impl BlockLoader {
             return Ok(Err(format!("the record of {len} bytes is cut by the end of the file")));
         }
         match buffer.first_chunk::<80>() {
-            Some(found) if header::hash(found) == *hash => Ok(Ok(())),
+            Some(found) if BlockKey::of_header(found) == key => Ok(Ok(())),
             _ => Ok(Err("another block stands there now".into())),
         }
     }
 
     fn load_copy(
         &self,
-        hash: &[u8; 32],
+        &Places { key, contested, .. }: &Places,
         pos: FilePos,
-        contested: bool,
         buffers: &mut LoadBuffers,
     ) -> Result<std::result::Result<LoadedBlock, String>> {
-        if let Err(fault) = self.read_block(hash, pos, &mut buffers.block)? {
+        if let Err(fault) = self.read_block(key, pos, &mut buffers.block)? {
             return Ok(Err(fault));
         }
         let view = match BlockView::new(&buffers.block) {
@@ -113,7 +122,7 @@ impl BlockLoader {
             Err(error) => return Ok(Err(format!("the block cannot be parsed: {error}"))),
         };
         let (previous, txs) = (header::previous(view.header), view.txs as u32);
-        let undo = if *hash == self.genesis {
+        let undo = if key == self.genesis {
             None
         } else if contested && txs > 1 {
             match self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)? {
@@ -175,14 +184,23 @@ impl BlockLoader {
     /// The records of a rev file, and whether they were listed just now.
     fn rev_file(&self, file: FileNum) -> Result<(Arc<Mutex<RevFile>>, bool)> {
         let mut revs = self.revs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, rev)) = revs.iter().find(|(number, _)| *number == file) {
+        if let Some((.., rev)) = revs.iter().find(|(number, ..)| *number == file) {
             return Ok((rev.clone(), false));
         }
-        let rev = Arc::new(Mutex::new(RevFile::list(&self.dir, file, self.magic)?));
-        if revs.len() >= REV_FILES_LISTED_MAX {
+        let rev = RevFile::list(&self.dir, file, self.magic)?;
+        let count = rev.count();
+        // the file before stays, however long: blocks are not quite in order
+        let held = |revs: &VecDeque<_>| {
+            let counts = revs.iter().map(|(_, count, _): &(_, usize, _)| *count);
+            count + counts.sum::<usize>()
+        };
+        while revs.len() >= REV_FILES_LISTED_MAX
+            || revs.len() > 1 && held(&revs) > REV_RECORDS_LISTED_MAX
+        {
             revs.pop_front();
         }
-        revs.push_back((file, rev.clone()));
+        let rev = Arc::new(Mutex::new(rev));
+        revs.push_back((file, count, rev.clone()));
         Ok((rev, true))
     }
 }

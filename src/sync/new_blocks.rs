@@ -6,6 +6,7 @@ use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
 use log::{info, warn};
 
+use crate::chain::list::BlockList;
 use crate::chain::tree::BlockTree;
 use crate::error::Result;
 use crate::ids::Height;
@@ -14,8 +15,7 @@ use crate::index::extract::LoadedBlock;
 use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{look_again, newest_are_in_place, scan_newest};
-use super::plan::scan_all;
+use super::locate::{list_all, look_again, newest_are_in_place, scan_newest};
 
 /// Not more often are all files looked through for one missing block.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
@@ -24,11 +24,18 @@ const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub struct NewBlocks {
     newest: BlockTree,
+    /// Where all blocks stand, when one was not in the newest files.
+    all: BlockList,
     buffers: LoadBuffers,
     last_full_scan: Option<Instant>,
 }
 
 impl NewBlocks {
+    /// All that was looked for has been found.
+    pub fn forget(&mut self) {
+        self.all = BlockList::default();
+    }
+
     /// The block of that hash; `None` if it is not readable yet.
     pub fn find(
         &mut self,
@@ -45,8 +52,9 @@ impl NewBlocks {
                     look_again(live, loader, params)?;
                 }
             }
-            let Some(id) = self.newest.find(hash) else { continue };
-            match loader.load(&self.newest, id, &mut self.buffers)? {
+            let newest = self.newest.find(hash).map(|id| self.newest.places(id));
+            let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
+            match loader.load(&places, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
                 Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
                 Load::Unusable(_) => {}
@@ -57,7 +65,7 @@ impl NewBlocks {
             self.last_full_scan = Some(Instant::now());
             let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.newest = scan_all(loader, params)?;
+            self.all = list_all(loader, params, live.blocks())?;
         }
         Ok(None)
     }

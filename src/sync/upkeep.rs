@@ -75,11 +75,11 @@ impl Live {
             return Ok(());
         }
         let count = self.snap.recent.len() - self.settings.kept;
-        let postings = self.snap.recent[..count].iter().map(|b| b.touched().count()).sum();
-        self.check_room(postings)?;
+        let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
+        self.check_room(bytes)?;
         let mut state = self.db.state()?;
         let mut writers = self.db.row_writers(&state)?;
-        let mut batch = Batch::new(TxNum(state.txs), postings);
+        let mut batch = Batch::new(TxNum(state.txs), bytes);
         for (block, height) in self.snap.recent[..count].iter().zip(state.blocks..) {
             let mut block = block.to_loaded();
             // bitcoind may have moved it since it was connected
@@ -129,11 +129,10 @@ impl Live {
         Ok(())
     }
 
-    /// A posting takes about 4 bytes, with its share of the other rows twice that, and all of it
-    /// goes through the write-ahead log.
-    fn check_room(&self, postings: usize) -> Result<()> {
+    /// Blocks take less on the disk than in memory, but all goes through the write-ahead log.
+    fn check_room(&self, bytes: usize) -> Result<()> {
         let Some(spare) = self.settings.spare_bytes else { return Ok(()) };
-        let needed = spare.saturating_add(postings as u64 * 16);
+        let needed = spare.saturating_add(bytes as u64 * 2);
         let free = disk::free_bytes(&self.db.path)?;
         if free >= needed {
             return Ok(());

@@ -25,7 +25,7 @@ use crate::random_chains::orderly;
 /// Tells the child process where to go on; see [`child`].
 const CHILD: &str = "INDEX_TEST_LIVE_CHILD";
 /// Height at which the build ends and serving begins.
-const BUILT: usize = 20;
+const BUILT: u32 = 20;
 /// The deepest reorganisation: further than what is in memory.
 const DEEPEST: u64 = 14;
 
@@ -49,14 +49,14 @@ fn child() {
     let index = Index::over(Path::new(blocks), Network::Regtest).in_folder(folder);
     let plan = index.plan().unwrap();
     if !index.path().exists() || index.db(Mode::Bulk).state().unwrap().phase != Phase::Ready {
-        index.build_first(&plan, BUILT);
+        index.build_first(BUILT);
     }
     let mut served = index.open_with(TIGHT).unwrap();
     let live = &mut served.live;
     live.publish();
     let progress = Progress::default();
     let mut upkeep = Upkeep::new(&progress);
-    let end = plan.chain.len() as u32;
+    let end = plan.blocks();
     while live.blocks() < end {
         let next = live.blocks();
         index.connect(live, &plan, next..next + 1);
@@ -162,10 +162,9 @@ fn run_for(blocks: &Path, folder: &Path, rng: &mut Rng) -> bool {
 
 impl Index {
     /// Builds the first `blocks` blocks of a plan.
-    fn build_first(&self, plan: &hekte::sync::plan::Plan, blocks: usize) {
+    fn build_first(&self, blocks: u32) {
         let mut short = self.plan().unwrap();
-        short.chain.clone_from(&plan.chain);
-        short.chain.truncate(blocks);
+        short.truncate(blocks);
         assert!(matches!(self.run(&short, ONE_BATCH, false).unwrap(), Outcome::Complete(_)));
     }
 }
