@@ -27,8 +27,6 @@ pub struct RevFile {
     /// Records of blocks with a coinbase only: their body is one zero byte, so the checksum names
     /// the previous block. Half of each, sorted: as good as the whole, and files may have 100 000.
     empty: Vec<[u8; CHECKSUM_BYTES / 2]>,
-    /// The record behind the last one found: blocks are mostly asked for in order.
-    next: usize,
 }
 
 impl RevFile {
@@ -62,7 +60,7 @@ impl RevFile {
         empty.dedup();
         empty.shrink_to_fit();
         records.shrink_to_fit();
-        Ok(RevFile { file, records, empty, next: 0 })
+        Ok(RevFile { file, records, empty })
     }
 
     /// How many records there are.
@@ -71,13 +69,15 @@ impl RevFile {
     }
 
     /// Reads into `body` the undo data of a block that has `txs` transactions beside its coinbase
-    /// and stands on `previous`; `false` if no record fits.
+    /// and stands on `previous`; `false` if no record fits. `next` is where to look first, and then
+    /// outwards from there: the record behind the last one found by who asks for blocks in order.
     pub fn find(
-        &mut self,
+        &self,
         dir: &BlockDir,
         previous: &[u8; 32],
         txs: u32,
         body: &mut Vec<u8>,
+        next: &mut usize,
     ) -> Result<bool> {
         if txs == 0 {
             body.clear();
@@ -85,13 +85,16 @@ impl RevFile {
             let sum = half(&sha256d(&[previous, &[0]]));
             return Ok(sum.is_some_and(|sum| self.empty.binary_search(&sum).is_ok()));
         }
-        let count = self.records.len();
-        for step in 0..count {
-            let i = (self.next + step) % count;
-            let record = self.records[i];
-            if record.txs == txs && self.read(dir, record, previous, body)? {
-                self.next = i + 1;
-                return Ok(true);
+        let start = (*next).min(self.records.len());
+        let mut after = start..self.records.len();
+        let mut before = (0..start).rev();
+        while !(after.is_empty() && before.len() == 0) {
+            for i in [after.next(), before.next()].into_iter().flatten() {
+                let record = self.records[i];
+                if record.txs == txs && self.read(dir, record, previous, body)? {
+                    *next = i + 1;
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 
 use crate::blockfile::dir::{FileNum, FilePos};
 use crate::ids::HeaderBytes;
+use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
 
 use super::key::{BlockKey, Places};
@@ -32,25 +33,32 @@ struct Node {
 /// Stands for the parent of a block that was not found itself.
 const NOT_FOUND: u32 = u32::MAX;
 
-/// Nodes that share one allocation: a list that grows by parts is never copied.
-const PART_NODES: usize = 1 << 12;
+/// Blocks for which a large tree has room from the beginning.
+const ROOM_BLOCKS: usize = 1 << 20;
 
-/// The tree: 36 bytes a block, and 5 to 16 of the table while it grows.
+/// The tree: 36 bytes a block, and 5 to 16 of the table.
 #[derive(Debug, Default)]
 pub struct BlockTree {
-    parts: Vec<Vec<Node>>,
-    count: u32,
+    nodes: Vec<Node>,
     found: u32,
     by_key: HashTable<u32>,
     /// Further places of blocks that were found more than once.
     copies: BTreeSet<(BlockId, FilePos)>,
 }
 
-fn node_in(parts: &[Vec<Node>], at: u32) -> &Node {
-    &parts[at as usize / PART_NODES][at as usize % PART_NODES]
-}
-
 impl BlockTree {
+    /// A tree for the blocks of files of so many bytes together. It has room for a million, and
+    /// where there is so much at once, the allocator takes it from the kernel and gives it back:
+    /// pages are taken as they are filled, growing moves none, and none stays behind.
+    pub fn for_files(bytes: u64) -> BlockTree {
+        let at_most = usize::try_from(bytes / u64::from(BLOCK_BYTES_MIN)).unwrap_or(ROOM_BLOCKS);
+        BlockTree {
+            nodes: Vec::with_capacity(ROOM_BLOCKS),
+            by_key: HashTable::with_capacity(at_most.min(ROOM_BLOCKS)),
+            ..BlockTree::default()
+        }
+    }
+
     /// Adds a block found at `pos` (offset of its header).
     pub fn add(&mut self, bytes: &HeaderBytes, pos: FilePos) -> BlockId {
         let id = self.intern(BlockKey::of_header(bytes));
@@ -72,7 +80,7 @@ impl BlockTree {
     /// The block of that hash, if it was found in a file.
     pub fn find(&self, hash: &[u8; 32]) -> Option<BlockId> {
         let key = BlockKey::of(hash);
-        let same = |at: &u32| node_in(&self.parts, *at).key == key;
+        let same = |at: &u32| self.nodes[*at as usize].key == key;
         let found = self.by_key.find(key.table_hash(), same).copied()?;
         Some(BlockId(found)).filter(|id| self.is_found(*id))
     }
@@ -165,15 +173,13 @@ impl BlockTree {
 
     /// Bytes that it holds now.
     pub fn bytes(&self) -> u64 {
-        let nodes: usize = self.parts.iter().map(Vec::capacity).sum();
-        let outer = self.parts.capacity() * size_of::<Vec<Node>>();
-        (nodes * size_of::<Node>() + outer + self.by_key.allocation_size()) as u64
-            + (self.copies.len() * 18) as u64
+        let table = self.by_key.allocation_size();
+        (self.nodes.len() * size_of::<Node>() + table + self.copies.len() * 18) as u64
     }
 
     /// Blocks known, if only as the parent of another.
     pub(super) fn known(&self) -> u32 {
-        self.count
+        self.nodes.len() as u32
     }
 
     pub(super) fn is_found(&self, id: BlockId) -> bool {
@@ -185,31 +191,25 @@ impl BlockTree {
     }
 
     fn node(&self, id: BlockId) -> &Node {
-        node_in(&self.parts, id.0)
+        &self.nodes[id.0 as usize]
     }
 
     fn node_mut(&mut self, id: BlockId) -> &mut Node {
-        &mut self.parts[id.0 as usize / PART_NODES][id.0 as usize % PART_NODES]
+        &mut self.nodes[id.0 as usize]
     }
 
     fn intern(&mut self, key: BlockKey) -> BlockId {
-        let parts = &self.parts;
+        let nodes = &self.nodes;
         let slot = self.by_key.entry(
             key.table_hash(),
-            |at| node_in(parts, *at).key == key,
-            |at| node_in(parts, *at).key.table_hash(),
+            |at| nodes[*at as usize].key == key,
+            |at| nodes[*at as usize].key.table_hash(),
         );
-        let next = self.count;
+        let next = nodes.len() as u32;
         let id = *slot.or_insert(next).get();
         if id == next {
-            if self.parts.len() * PART_NODES == next as usize {
-                self.parts.push(Vec::with_capacity(PART_NODES));
-            }
             let node = Node { key, parent: NOT_FOUND, bits: 0, file: 0, offset: 0, children: 0 };
-            if let Some(last) = self.parts.last_mut() {
-                last.push(node);
-            }
-            self.count += 1;
+            self.nodes.push(node);
         }
         BlockId(id)
     }
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_million_blocks_take_what_is_set_aside_for_them() {
-        let mut tree = BlockTree::default();
+        let mut tree = BlockTree::for_files(200 << 20);
         let mut bytes = [0u8; 80];
         let mut most = 0;
         for n in 0..1_000_000u32 {

@@ -108,6 +108,14 @@ pub fn seal_row(key: i64, bytes: &mut Vec<u8>) {
     bytes.extend(crc.to_le_bytes());
 }
 
+/// A sealed copy of a row, with no byte to spare: a batch holds tens of thousands of them.
+pub fn sealed(key: i64, bytes: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(bytes.len() + CRC_BYTES);
+    row.extend_from_slice(bytes);
+    seal_row(key, &mut row);
+    row
+}
+
 /// The row without its checksum; `None` if that does not fit.
 pub fn open_row(key: i64, bytes: &[u8]) -> Option<&[u8]> {
     let (row, crc) = bytes.split_last_chunk::<CRC_BYTES>()?;

@@ -41,8 +41,8 @@ pub struct BlockLoader {
     dir: Arc<BlockDir>,
     magic: Magic,
     genesis: BlockKey,
-    /// Rev files listed, the oldest first, with the numbers of their records.
-    revs: Mutex<VecDeque<(FileNum, usize, Arc<Mutex<RevFile>>)>>,
+    /// Rev files listed, the oldest first.
+    revs: Mutex<VecDeque<(FileNum, Arc<RevFile>)>>,
 }
 
 /// Buffers that a thread uses again for each block.
@@ -50,6 +50,8 @@ pub struct BlockLoader {
 pub struct LoadBuffers {
     block: Vec<u8>,
     undo: Vec<u8>,
+    /// The record in its rev file behind the last one found.
+    next_undo: usize,
 }
 
 impl BlockLoader {
@@ -130,7 +132,7 @@ impl BlockLoader {
                 None => return Ok(Err(self.no_undo(pos.file))),
             }
             Some(&buffers.undo[..])
-        } else if self.find_undo(pos.file, &previous, txs - 1, &mut buffers.undo)? {
+        } else if self.find_undo(pos.file, &previous, txs - 1, buffers)? {
             Some(&buffers.undo[..])
         } else {
             return Ok(Err(self.no_undo(pos.file)));
@@ -166,41 +168,50 @@ impl BlockLoader {
         file: FileNum,
         previous: &[u8; 32],
         txs: u32,
-        body: &mut Vec<u8>,
+        buffers: &mut LoadBuffers,
     ) -> Result<bool> {
-        let (listed, fresh) = self.rev_file(file)?;
-        let mut rev = listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if rev.find(&self.dir, previous, txs, body)? {
+        let (body, next) = (&mut buffers.undo, &mut buffers.next_undo);
+        let (rev, fresh) = self.rev_file(file, Listed::MayBeOld)?;
+        if rev.find(&self.dir, previous, txs, body, next)? {
             return Ok(true);
         }
         if fresh {
             return Ok(false);
         }
         // bitcoind may have written it since the file was listed
-        *rev = RevFile::list(&self.dir, file, self.magic)?;
-        rev.find(&self.dir, previous, txs, body)
+        let (rev, _) = self.rev_file(file, Listed::Anew)?;
+        rev.find(&self.dir, previous, txs, body, next)
     }
 
     /// The records of a rev file, and whether they were listed just now.
-    fn rev_file(&self, file: FileNum) -> Result<(Arc<Mutex<RevFile>>, bool)> {
+    fn rev_file(&self, file: FileNum, listed: Listed) -> Result<(Arc<RevFile>, bool)> {
+        // held while a file is listed: others would list it, too
         let mut revs = self.revs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((.., rev)) = revs.iter().find(|(number, ..)| *number == file) {
-            return Ok((rev.clone(), false));
+        let known = revs.iter().position(|(number, _)| *number == file);
+        match known {
+            Some(known) if listed == Listed::MayBeOld => return Ok((revs[known].1.clone(), false)),
+            Some(known) => drop(revs.remove(known)),
+            None => {}
         }
-        let rev = RevFile::list(&self.dir, file, self.magic)?;
-        let count = rev.count();
+        let rev = Arc::new(RevFile::list(&self.dir, file, self.magic)?);
         // the file before stays, however long: blocks are not quite in order
-        let held = |revs: &VecDeque<_>| {
-            let counts = revs.iter().map(|(_, count, _): &(_, usize, _)| *count);
-            count + counts.sum::<usize>()
-        };
         while revs.len() >= REV_FILES_LISTED_MAX
-            || revs.len() > 1 && held(&revs) > REV_RECORDS_LISTED_MAX
+            || revs.len() > 1 && rev.count() + records(&revs) > REV_RECORDS_LISTED_MAX
         {
             revs.pop_front();
         }
-        let rev = Arc::new(Mutex::new(rev));
-        revs.push_back((file, count, rev.clone()));
+        revs.push_back((file, rev.clone()));
         Ok((rev, true))
     }
+}
+
+/// Whether a list that was made before will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    MayBeOld,
+    Anew,
+}
+
+fn records(revs: &VecDeque<(FileNum, Arc<RevFile>)>) -> usize {
+    revs.iter().map(|(_, rev)| rev.count()).sum()
 }
