@@ -56,23 +56,34 @@ fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     None
 }
 
+/// Runs are taken away together up to this size: every page of them is looked at.
+const DROPPED_BYTES_MAX: u64 = 64 << 20;
+
 /// What is to be done next.
 enum Work {
-    /// A run that a finished one replaces, or one whose sources are gone, is taken away.
-    Drop(RunInfo),
+    /// Runs that a finished one replaces, or one whose sources are gone, are taken away.
+    Drop(Vec<RunInfo>),
     /// A merge goes on; the first step makes the run (`id` 0).
     Fill(RunInfo, Vec<RunInfo>),
 }
 
 fn next_work(runs: &[RunInfo]) -> Option<Work> {
     let kept = in_force(runs);
-    if let Some(old) = runs.iter().find(|run| run.complete && !kept.contains(run)) {
-        return Some(Work::Drop(*old));
+    let mut bytes = 0;
+    let mut few = |run: &&RunInfo| {
+        let first = bytes == 0;
+        bytes += run.bytes.max(1);
+        first || bytes <= DROPPED_BYTES_MAX
+    };
+    let old = runs.iter().filter(|run| run.complete && !kept.contains(run));
+    let old: Vec<RunInfo> = old.take_while(&mut few).copied().collect();
+    if !old.is_empty() {
+        return Some(Work::Drop(old));
     }
     if let Some(begun) = runs.iter().find(|run| !run.complete) {
         return Some(match sources_of(begun, &kept) {
             Some(sources) => Work::Fill(*begun, sources),
-            None => Work::Drop(*begun),
+            None => Work::Drop(vec![*begun]),
         });
     }
     let merge = |kind| {
@@ -85,17 +96,19 @@ fn next_work(runs: &[RunInfo]) -> Option<Work> {
 }
 
 /// Does the next small piece of work, if there is any: about `slice_bytes` of a merge in one
-/// transaction, or the removal of one run that is not needed any more. The state after it comes
+/// transaction, or the removal of runs that are not needed any more. The state after it comes
 /// back. With less than `spare_bytes` left on the disk beside what a merge takes, it is not gone on
 /// with.
 pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Option<State>> {
     let Some(work) = next_work(&db.runs()?) else { return Ok(None) };
     let (mut target, sources) = match work {
-        Work::Drop(run) => {
+        Work::Drop(runs) => {
             let change = db.change()?;
-            change.drop_run(run.id)?;
+            for run in &runs {
+                change.drop_run(run.id)?;
+            }
             change.commit()?;
-            debug!("run {} is not needed any more", run.id);
+            debug!("took {} runs away that are not needed any more", runs.len());
             return db.state().map(Some);
         }
         Work::Fill(target, sources) => (target, sources),

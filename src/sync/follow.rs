@@ -67,7 +67,10 @@ impl<'a> Follow<'a> {
             match self.step(live) {
                 Ok(true) => return Ok(true),
                 Ok(false) => self.back(),
-                Err(Error::Away(why) | Error::Unavailable(why)) => self.gone(live, &why)?,
+                // a folder that has gone comes back with bitcoind
+                Err(Error::Away(why) | Error::Unavailable(why) | Error::NoInput(why)) => {
+                    self.gone(live, &why)?;
+                }
                 Err(Error::NoSpace(why)) => {
                     self.upkeep.full(live, why);
                     driver.pause(Duration::from_secs(1));
@@ -210,7 +213,8 @@ impl<'a> Follow<'a> {
     /// bitcoind may have been killed and have gone back to its last flush: it writes over blocks.
     fn look_after_restart(&self, live: &mut Live) -> Result<()> {
         let (loader, params) = (&self.driver.loader, &self.driver.params);
-        if newest_are_in_place(live, loader, params)? {
+        // an error is one that looking again says
+        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
             return Ok(());
         }
         look_again(live, loader, params)

@@ -86,7 +86,7 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 /// Looks through all files and corrects every position.
 pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
-    loader.dir().close_files();
+    loader.dir().reopen()?;
     let list = list_all(loader, params, live.blocks())?;
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {

@@ -47,6 +47,10 @@ impl NewBlocks {
         let (loader, params) = (&driver.loader, &driver.params);
         for fresh in [false, true] {
             if fresh {
+                if let Err(error) = loader.dir().reopen() {
+                    warn!("{error}");
+                    return Ok(None);
+                }
                 self.newest = scan_newest(loader, params)?;
                 if !newest_are_in_place(live, loader, params)? {
                     look_again(live, loader, params)?;

@@ -5,6 +5,7 @@ mod answers;
 mod world;
 
 mod build;
+mod download;
 mod follow;
 mod full_disk;
 mod kill_live;
@@ -16,3 +17,4 @@ mod reindex;
 mod restricted;
 mod rpc_client;
 mod wallet;
+mod wiped;
