@@ -160,7 +160,7 @@ impl Build<'_> {
         };
         let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;
         let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
-        let Some(bulk) = bulk.filter(|_| whole) else {
+        let Some(mut bulk) = bulk.filter(|_| whole) else {
             warn!("the runs to be merged are gone; beginning anew");
             let state = roll_back(main, 0)?;
             let state = State { phase: Phase::Building, ..state };
@@ -178,7 +178,7 @@ impl Build<'_> {
                 pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
             };
-            let merged = merge_runs(&bulk, &sources, main, (kind, range), pace, |prefix| {
+            let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, |prefix| {
                 check_room(main, self.spare_bytes, self.slice_bytes)?;
                 self.report_merge(kind, prefix)
             });

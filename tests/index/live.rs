@@ -198,7 +198,8 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let sources = &of_kind[of_kind.len() - 9..];
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
         // the sources stay
-        merge_runs(&db, sources, &db, (kind, range), PACE, |_| Ok(())).unwrap();
+        let mut from = index.db(Mode::Read);
+        merge_runs(&mut from, sources, &db, (kind, range), PACE, |_| Ok(())).unwrap();
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };
