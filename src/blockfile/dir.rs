@@ -159,6 +159,15 @@ impl BlockDir {
         }
     }
 
+    /// Tells the kernel that a range will be read soon: it begins now, beside others that were told.
+    pub fn will_need(&self, kind: Kind, pos: FilePos, len: u32) {
+        if let Ok(handle) = self.handle(kind, pos.file) {
+            let advice = PosixFadviseAdvice::POSIX_FADV_WILLNEED;
+            // advice only
+            let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
+        }
+    }
+
     /// Forgets open files, so that ones that were replaced are seen.
     pub fn close_files(&self) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
