@@ -166,6 +166,15 @@ impl BlockDir {
         }
     }
 
+    /// Tells the kernel that a range will be read soon, so that it begins now.
+    pub fn will_need(&self, kind: Kind, pos: FilePos, len: u32) {
+        if let Ok(handle) = self.handle(kind, pos.file) {
+            let advice = PosixFadviseAdvice::POSIX_FADV_WILLNEED;
+            // advice only
+            let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
+        }
+    }
+
     /// Forgets open files and reads the key again: bitcoind may have made the folder anew.
     pub fn reopen(&self) -> Result<()> {
         let key = XorKey::load(&self.path)?;
