@@ -10,6 +10,7 @@ mod follow;
 mod killed;
 mod library;
 mod lost;
+mod npm;
 mod refused;
 mod reindex;
 mod restricted;
