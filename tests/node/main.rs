@@ -13,6 +13,7 @@ mod kill_live;
 mod killed;
 mod library;
 mod lost;
+mod npm;
 mod refused;
 mod reindex;
 mod restricted;

@@ -11,6 +11,8 @@ pub struct Subjects {
     pub scripts: Vec<ScriptBuf>,
     /// With the height of the block that holds it, if any.
     pub txs: Vec<(Txid, Option<u32>)>,
+    /// Watched from 1.7 on.
+    pub outpoints: Vec<OutPoint>,
     pub tip: u32,
 }
 
@@ -47,6 +49,10 @@ pub fn subscriptions(version: &str, subjects: &Subjects) -> Vec<Question> {
         let (prefix, param) = named(version, script);
         all.push(ask(&format!("{prefix}.subscribe"), json!([param])));
     }
+    for OutPoint { txid, vout } in &subjects.outpoints {
+        let params = json!([txid.to_string(), vout, ""]);
+        all.push(ask("blockchain.outpoint.subscribe", params));
+    }
     all
 }
 
@@ -62,8 +68,7 @@ pub fn about_the_rest(version: &str, subjects: &Subjects) -> Vec<Question> {
             all.push(ask("blockchain.transaction.get_merkle", json!([id, height])));
         }
         for vout in [0, 1, 5000] {
-            let OutPoint { txid, vout } = OutPoint { txid: *txid, vout };
-            let params = json!([txid.to_string(), vout, ""]);
+            let params = json!([id, vout, ""]);
             all.push(ask("blockchain.outpoint.get_status", params));
         }
     }
