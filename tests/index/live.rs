@@ -76,11 +76,11 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
         short.truncate(on_disk);
         index.run(&short, batch, false).unwrap();
         let mut served = index.serve();
-        index.connect(&mut served.live, &ours, on_disk as u32..91);
+        index.connect(&mut served.live, &ours, on_disk..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
         let deep = served.live.disconnect_to(fork + 1).unwrap();
-        assert_eq!(deep.is_some(), on_disk as u32 > fork + 1);
+        assert_eq!(deep.is_some(), on_disk > fork + 1);
         index.connect(&mut served.live, &theirs, fork + 1..96);
         let tip = served.live.publish();
         match deep {
