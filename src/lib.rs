@@ -5,6 +5,7 @@ pub mod error;
 pub mod hash;
 pub mod ids;
 pub mod limits;
+pub mod shares;
 
 pub mod host;
 

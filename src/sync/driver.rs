@@ -50,6 +50,8 @@ pub struct Driver {
     pub progress: Arc<Progress>,
     /// Bytes that the process may use.
     pub memory: u64,
+    /// Bytes that the newest blocks may take in memory.
+    pub recent_bytes: usize,
     /// Wait while bitcoind is in its first download, instead of indexing beside it.
     pub wait_for_node: bool,
     /// Threads that read and hash during a build.
@@ -85,6 +87,7 @@ impl Driver {
                 return self.stored_state();
             }
             let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
+            live.limit_recent(self.recent_bytes);
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
                 look_again(&mut live, &self.loader, &self.params)?;
             }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
-use crate::limits::{RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT};
+use crate::limits::{RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use crate::live::recent::RecentBlock;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::{HeaderTag, position_from};
@@ -45,6 +45,8 @@ pub struct Live {
     touched: Option<Vec<Prefix>>,
     /// Blocks connected since then.
     fresh: Vec<Arc<RecentBlock>>,
+    /// Bytes that blocks in memory may take before some are written.
+    recent_bytes_max: usize,
 }
 
 impl Live {
@@ -60,10 +62,21 @@ impl Live {
         if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
             return Err(damaged(&db.path, "the list of runs"));
         }
-        let mut live =
-            Live { db, shared, snap: Snapshot::default(), touched: None, fresh: Vec::new() };
+        let mut live = Live {
+            db,
+            shared,
+            snap: Snapshot::default(),
+            touched: None,
+            fresh: Vec::new(),
+            recent_bytes_max: usize::MAX,
+        };
         live.load(&state)?;
         Ok(live)
+    }
+
+    /// Keeps blocks in memory only as far as they take so many bytes.
+    pub fn limit_recent(&mut self, bytes: usize) {
+        self.recent_bytes_max = bytes;
     }
 
     /// What would be published.
@@ -143,8 +156,7 @@ impl Live {
         if !self.flush_is_due() {
             return Ok(());
         }
-        let count = self.snap.recent.len() - RECENT_BLOCKS_KEPT;
-        self.flush(count)?;
+        self.flush(self.flush_count())?;
         while let Some(state) = compact::merge_smallest(&self.db)? {
             self.adopt(&state)?;
             self.republish();
@@ -223,7 +235,27 @@ impl Live {
 
     /// Whether [`Live::flush_if_due`] would write.
     pub fn flush_is_due(&self) -> bool {
-        self.snap.recent.len() >= RECENT_BLOCKS_FLUSH
+        self.flush_count() > 0
+    }
+
+    /// How many of the oldest blocks in memory should be written: those of a day, or, where they
+    /// take too much, as many as bring them to half of what they may.
+    fn flush_count(&self) -> usize {
+        let recent = &self.snap.recent;
+        if recent.len() >= RECENT_BLOCKS_FLUSH {
+            return recent.len() - RECENT_BLOCKS_KEPT;
+        }
+        let mut bytes: usize = recent.iter().map(|block| block.held_bytes()).sum();
+        if bytes <= self.recent_bytes_max {
+            return 0;
+        }
+        let may_go = recent.len().saturating_sub(RECENT_BLOCKS_MIN);
+        let oldest = recent.iter().take(may_go).take_while(|block| {
+            let over = bytes > self.recent_bytes_max / 2;
+            bytes -= block.held_bytes();
+            over
+        });
+        oldest.count()
     }
 
     fn store_positions(&self, from: Height) -> Result<()> {
