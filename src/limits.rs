@@ -121,9 +121,6 @@ pub const BLOCKS_PER_SPAN: u32 = 8;
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops while there is still so much room on the disk, beside what it is about to write.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
-/// What the index is expected to take of the size of the blocks, rounded up; small transactions
-/// make it more, large ones less (mainnet 4 to 5).
-pub const INDEX_PERCENT_OF_BLOCKS: u64 = 8;
 /// Memory of a merge for each of its runs: pages read at once.
 pub const MERGE_PAGES_MIN: usize = 2;
 /// See [`MERGE_PAGES_MIN`]; more would not make reads faster.

@@ -5,10 +5,10 @@ use std::thread;
 
 use log::info;
 
+use crate::blockfile::dir::Kind;
 use crate::error::{Error, Result};
 use crate::host::disk;
 use crate::ids::{Height, TxNum};
-use crate::limits::INDEX_PERCENT_OF_BLOCKS;
 use crate::live::progress::Stage;
 use crate::store::open::Db;
 use crate::store::tables::{Phase, State};
@@ -18,6 +18,7 @@ use super::batch::{Batch, push_rows};
 use super::bulk::Build;
 use super::load::Load;
 use super::read::read_blocks;
+use super::room::{Room, room};
 use super::writer::{Databases, Job, Writer};
 
 /// The main database after reading, the state it is in, and what was in the way.
@@ -45,32 +46,28 @@ fn hand_over(
 
 impl Build<'_> {
     /// Says how much disk a build takes, and refuses to begin what cannot end.
-    pub(super) fn check_room(&self, state: &State) -> Result<()> {
-        let progress = self.progress;
-        let share = match u64::from(self.plan.blocks()) {
-            0 => 0,
-            all => (all - all.min(u64::from(state.blocks))) * 1000 / all,
-        };
-        let blocks = progress.bytes_total.load(Ordering::Relaxed) / 1000 * share;
-        let index = blocks / 100 * INDEX_PERCENT_OF_BLOCKS;
-        // runs and base run side by side, for the time of the merge
-        let peak = index * 2;
+    pub(super) fn check_room(&self) -> Result<()> {
+        let dir = self.loader.dir();
+        let file_bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
+        let Room { index, peak, more } = room(self.folder, file_bytes, self.plan.blocks());
         let free = disk::free_bytes(self.folder)?;
         info!(
-            "about {} MiB of disk will be used at the peak, {} MiB in the end; {} MiB are free",
+            "about {} MiB of disk will be used at the peak, {} MiB in the end, {} MiB more than \
+             now; {} MiB are free",
             peak >> 20,
             index >> 20,
+            more >> 20,
             free >> 20
         );
-        if free > peak {
+        if free > more {
             return Ok(());
         }
         Err(Error::Io(format!(
-            "{}: {} MiB are free, but the build needs up to {} MiB. Free some space, or choose a \
-             larger disk with --data-dir",
+            "{}: {} MiB are free, but the build needs up to {} MiB more. Free some space, or \
+             choose a larger disk with --data-dir",
             self.folder.display(),
             free >> 20,
-            peak >> 20
+            more >> 20
         )))
     }
 

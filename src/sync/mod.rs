@@ -18,4 +18,6 @@ pub mod node_chain;
 pub mod plan;
 pub mod read;
 pub mod rollback;
+pub mod room;
+mod stored_table;
 pub mod writer;

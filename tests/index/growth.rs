@@ -1,0 +1,93 @@
+//! What grows with the length of the chain: bytes a block, by the program as a whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bitcoin::Network;
+use hekte_testkit::chain::{ChainSpec, Generator, Shape};
+use hekte_testkit::files::{BlockDir, FileOptions};
+use hekte_testkit::hekte::run;
+use hekte_testkit::scratch::Scratch;
+
+use crate::common::Index;
+
+/// The smallest budget that is accepted.
+const MEMORY: u64 = 64 << 20;
+/// A block costs 24 bytes in the plan and, while files are scanned, up to 68 in the tree.
+const BYTES_PER_BLOCK_MAX: u64 = 110;
+
+/// Blocks of one or two transactions.
+fn long_chain(blocks: u32) -> Scratch {
+    let scratch = Scratch::new("long");
+    let spec = ChainSpec {
+        seed: 5,
+        blocks,
+        txs_per_block: 1,
+        shape: Shape::Bench,
+        keep_undo: 16,
+        ..ChainSpec::default()
+    };
+    let mut dir = BlockDir::create(&scratch.join("regtest/blocks"), FileOptions::default());
+    for block in Generator::new(&spec) {
+        dir.add(&block);
+    }
+    scratch
+}
+
+/// A control group with a hard limit of the budget, where the machine lets us make one.
+struct Group(PathBuf);
+
+impl Group {
+    fn make() -> Option<Group> {
+        let one = ("/sys/fs/cgroup/memory", "memory.limit_in_bytes");
+        let two = ("/sys/fs/cgroup", "memory.max");
+        [one, two].into_iter().find_map(|(parent, file)| {
+            let group = Path::new(parent).join(format!("hekte-growth-{}", std::process::id()));
+            fs::create_dir(&group).ok()?;
+            let group = Group(group);
+            let procs = group.0.join("cgroup.procs").exists();
+            (procs && fs::write(group.0.join(file), MEMORY.to_string()).is_ok()).then_some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// The most memory that a build took, by its own word.
+fn peak(chain: &Scratch) -> u64 {
+    let group = Group::make();
+    if group.is_none() {
+        println!("skipped: no control group can be made here, so the limit is not a hard one");
+    }
+    let enter = group.as_ref().map_or(String::new(), |group| {
+        format!("echo $$ > {} && ", group.0.join("cgroup.procs").display())
+    });
+    let command = format!(
+        "{enter}exec {} --network regtest --bitcoin-dir . --data-dir hekte --offline --sync-only \
+         --memory {MEMORY}",
+        env!("CARGO_BIN_EXE_hekte")
+    );
+    let done = run("/bin/sh", chain.path(), &["-c", &command]);
+    let peak = done.stdout.split("peak_memory_bytes=").nth(1).map(str::trim);
+    peak.and_then(|peak| peak.parse().ok()).unwrap_or_else(|| panic!("{done:?}"))
+}
+
+/// The smallest budget leaves the least for batches, so that both builds fill it; what the longer
+/// chain takes more is what its length costs. The million blocks are in docs/benchmarks.md.
+#[test]
+fn a_longer_chain_takes_no_more_than_its_blocks_do() {
+    let (short, long) = (40_000, 120_000);
+    let small = peak(&long_chain(short));
+    let chain = long_chain(long);
+    let large = peak(&chain);
+    let each = large.saturating_sub(small) / u64::from(long - short);
+    println!("{} and {} MiB: {each} bytes a block", small >> 20, large >> 20);
+    assert!(each < BYTES_PER_BLOCK_MAX, "{each} bytes a block: {small}, {large}");
+    assert!(large < MEMORY, "{large}");
+    let index = Index::over(&chain.join("regtest/blocks"), Network::Regtest);
+    assert_eq!(index.plan().unwrap().blocks(), long + 1);
+}
