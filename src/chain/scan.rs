@@ -18,8 +18,8 @@ pub struct FileScan {
     pub rubbish: u64,
 }
 
-/// Tells `found_at` of every block of one file. A record that follows rubbish is believed only if the
-/// whole block holds together; the others when they are read.
+/// Tells `found_at` of every block of one file. A record that follows rubbish is believed only if
+/// the whole block holds together; the others when they are read.
 pub fn scan_file(
     dir: &BlockDir,
     file: FileNum,

@@ -1,4 +1,4 @@
-//! The postings of one run in order, read a few pages at a time and decoded a few postings at a time.
+//! The postings of one run in order, read a few pages and decoded a few postings at a time.
 
 use std::collections::VecDeque;
 
