@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bitcoin::Network;
+use hekte::blockfile::dir::Kind;
+use hekte::store::open::Mode;
+use hekte::sync::bulk::Outcome;
 use hekte_testkit::chain::{ChainSpec, Generator, Shape};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::run;
 use hekte_testkit::scratch::Scratch;
 
-use crate::common::Index;
+use crate::common::{Index, ONE_BATCH};
+use crate::random_chains::{mixed, orderly};
 
 /// The smallest budget that is accepted.
 const MEMORY: u64 = 64 << 20;
@@ -90,4 +94,26 @@ fn a_longer_chain_takes_no_more_than_its_blocks_do() {
     assert!(large < MEMORY, "{large}");
     let index = Index::over(&chain.join("regtest/blocks"), Network::Regtest);
     assert_eq!(index.plan().unwrap().blocks(), long + 1);
+}
+
+/// The first batch takes all there is for batches where everything may well fit; here it does not,
+/// and two of half the size follow.
+#[test]
+fn a_chain_a_little_larger_than_one_batch_is_built_in_three() {
+    let chain = mixed(35, 200);
+    let scratch = Scratch::new("nearly");
+    orderly(scratch.path(), &chain);
+    let right = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH).digest();
+    let index = Index::over(scratch.path(), Network::Regtest);
+    let dir = index.loader.dir();
+    let files = dir.bytes_of(Kind::Block).unwrap() + dir.bytes_of(Kind::Undo).unwrap();
+    let mut whole = 0;
+    for parts in 7..14 {
+        let index = Index::over(scratch.path(), Network::Regtest);
+        let outcome = index.build((files / parts / 8) as usize).unwrap();
+        assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
+        assert_eq!(index.digest(), right);
+        whole += u32::from(index.db(Mode::Read).runs().unwrap().len() == 2);
+    }
+    assert_eq!(whole, 7, "in the end there is one run of each kind");
 }
