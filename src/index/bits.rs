@@ -34,23 +34,24 @@ impl BitWriter {
         self.bytes.len() * 8 + self.pending_bits as usize
     }
 
-    /// The low `width` bits of `value`, at most 40 at a time.
+    /// The low `width` bits of `value`, at most 57 at a time.
+    #[inline]
     pub fn bits(&mut self, value: u64, width: u32) {
-        debug_assert!(width <= 40 && value >> width == 0);
+        debug_assert!(width <= 57 && value >> width == 0);
+        if self.pending_bits + width > 64 {
+            self.flush();
+        }
         self.pending = self.pending << width | value;
         self.pending_bits += width;
-        while self.pending_bits >= 8 {
-            self.pending_bits -= 8;
-            self.bytes.push((self.pending >> self.pending_bits) as u8);
-        }
     }
 
     /// Rice code: quotient by 2^k in ones, a zero, remainder in k bits; large values whole.
+    #[inline]
     pub fn rice(&mut self, value: u64, k: u32, width: u32) {
         let quotient = value >> k;
         if quotient < u64::from(ESCAPE_ONES) {
-            self.bits((1 << (quotient + 1)) - 2, quotient as u32 + 1);
-            self.bits(value & ((1 << k) - 1), k);
+            let ones = (1 << (quotient + 1)) - 2;
+            self.bits(ones << k | value & ((1 << k) - 1), quotient as u32 + 1 + k);
         } else {
             self.bits((1 << ESCAPE_ONES) - 1, ESCAPE_ONES);
             self.bits(value, width);
@@ -58,16 +59,28 @@ impl BitWriter {
     }
 
     /// Elias gamma code of 1 or more.
+    #[inline]
     pub fn gamma(&mut self, value: u32) {
         let width = value.ilog2();
         self.bits(0, width);
         self.bits(u64::from(value), width + 1);
     }
 
+    /// Moves whole bytes out of `pending`; fewer than 8 bits stay.
+    fn flush(&mut self) {
+        let whole = self.pending_bits / 8;
+        if whole > 0 {
+            let aligned = self.pending << (64 - self.pending_bits);
+            self.bytes.extend_from_slice(&aligned.to_be_bytes()[..whole as usize]);
+            self.pending_bits %= 8;
+        }
+    }
+
     /// The bytes, the last one filled up with zeros.
     pub fn finish(mut self) -> Vec<u8> {
         let rest = (8 - self.pending_bits % 8) % 8;
         self.bits(0, rest);
+        self.flush();
         self.bytes
     }
 }
