@@ -1,7 +1,9 @@
 //! Bit strings, most significant bit first, and the three codes that postings are written in.
 
 /// A quotient of so many ones means: the value follows whole.
-const ESCAPE_ONES: u32 = 24;
+pub const ESCAPE_ONES: u32 = 24;
+/// So many bits can be looked at in one go, wherever they begin.
+pub const PEEK_BITS: u32 = 57;
 
 /// Bits that a Rice code of `value` takes; `width` is that of the value written whole.
 pub fn rice_cost(value: u64, k: u32, width: u32) -> u32 {
@@ -109,9 +111,9 @@ impl<'a> BitReader<'a> {
         self.at
     }
 
-    /// The next 57 or more bits, left-aligned, zeros behind the end.
+    /// The next [`PEEK_BITS`] bits or more, left-aligned, zeros behind the end.
     #[inline]
-    fn window(&self) -> u64 {
+    pub fn peek(&self) -> u64 {
         let start = self.at / 8;
         let word =
             match self.bytes.get(start..start.saturating_add(8)).and_then(|w| w.first_chunk::<8>())
@@ -129,8 +131,9 @@ impl<'a> BitReader<'a> {
         word << (self.at % 8)
     }
 
+    /// Goes over `width` bits.
     #[inline]
-    fn advance(&mut self, width: u32) -> Option<()> {
+    pub fn advance(&mut self, width: u32) -> Option<()> {
         self.at += width as usize;
         (self.at <= self.bytes.len() * 8).then_some(())
     }
@@ -141,7 +144,7 @@ impl<'a> BitReader<'a> {
         if width == 0 {
             return Some(0);
         }
-        let value = self.window() >> (64 - width);
+        let value = self.peek() >> (64 - width);
         self.advance(width)?;
         Some(value)
     }
@@ -149,7 +152,7 @@ impl<'a> BitReader<'a> {
     /// A Rice code.
     #[inline]
     pub fn rice(&mut self, k: u32, width: u32) -> Option<u64> {
-        let ones = self.window().leading_ones();
+        let ones = self.peek().leading_ones();
         if ones >= ESCAPE_ONES {
             self.advance(ESCAPE_ONES)?;
             return self.bits(width);
@@ -161,7 +164,7 @@ impl<'a> BitReader<'a> {
     /// An Elias gamma code.
     #[inline]
     pub fn gamma(&mut self) -> Option<u32> {
-        let width = self.window().leading_zeros();
+        let width = self.peek().leading_zeros();
         if width > 31 {
             return None;
         }

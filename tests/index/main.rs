@@ -9,6 +9,7 @@ mod by_hand;
 mod damage;
 mod damaged_index;
 mod growth;
+mod healed;
 mod kill;
 mod live;
 mod random_chains;
