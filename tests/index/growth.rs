@@ -72,7 +72,7 @@ fn peak(chain: &Scratch) -> u64 {
     });
     let command = format!(
         "{enter}exec {} --network regtest --bitcoin-dir . --data-dir hekte --offline --sync-only \
-         --memory {MEMORY}",
+         --memory 64MiB",
         env!("CARGO_BIN_EXE_hekte")
     );
     let done = run("/bin/sh", chain.path(), &["-c", &command]);
