@@ -89,8 +89,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shares = shares(config);
-    let shared = Arc::new(Shared::default());
-    shared.watched.limit_to(shares.watched_coins);
+    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
