@@ -17,8 +17,8 @@ use crate::random_chains::{mixed, orderly};
 
 /// The smallest budget that is accepted.
 const MEMORY: u64 = 64 << 20;
-/// A block costs 24 bytes in the plan and, while files are scanned, up to 68 in the tree.
-const BYTES_PER_BLOCK_MAX: u64 = 110;
+/// A block costs 24 bytes in the plan and, until batches are full, some 120 in one. 175 measured.
+const BYTES_PER_BLOCK_MAX: u64 = 250;
 
 /// Blocks of one or two transactions.
 fn long_chain(blocks: u32) -> Scratch {
@@ -80,8 +80,8 @@ fn peak(chain: &Scratch) -> u64 {
     peak.and_then(|peak| peak.parse().ok()).unwrap_or_else(|| panic!("{done:?}"))
 }
 
-/// The smallest budget leaves the least for batches, so that both builds fill it; what the longer
-/// chain takes more is what its length costs. The million blocks are in docs/benchmarks.md.
+/// What the longer chain takes more is what its length costs, batches included as far as these
+/// chains fill them. The million blocks are in docs/benchmarks.md.
 #[test]
 fn a_longer_chain_takes_no_more_than_its_blocks_do() {
     let (short, long) = (40_000, 120_000);
