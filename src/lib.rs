@@ -6,6 +6,7 @@ pub mod hash;
 pub mod hex;
 pub mod ids;
 pub mod limits;
+pub mod shares;
 
 pub mod host;
 

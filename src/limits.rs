@@ -26,10 +26,12 @@ pub const MAX_RECENT_TRANSACTIONS: usize = 10;
 pub const MAX_HEADERS_PER_REPLY: u32 = 2_016;
 /// Longest answer, single or batch; about 300 000 lines of history.
 pub const MAX_REPLY_BYTES: usize = 32 << 20;
-/// Answers computed but not yet written, over all clients.
+/// Answers computed but not yet written, over all clients, at most; see `shares.rs`.
 pub const MAX_QUEUED_BYTES: usize = 128 << 20;
 /// The same for one client.
 pub const MAX_QUEUED_BYTES_PER_CLIENT: usize = 64 << 20;
+/// Requests being read and answered, over all clients, where no memory budget says less.
+pub const MAX_REQUEST_BYTES: usize = 64 << 20;
 /// Answers up to this size are not counted; their number is bounded already.
 pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
 /// Digits in the answer to a ping, which is as long as the client likes: no longer than the
@@ -39,7 +41,7 @@ pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
 pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
 /// Outpoints one client may watch; each is looked up at every block.
 pub const MAX_OUTPOINTS_WATCHED_PER_CLIENT: usize = 2_000;
-/// Scripts and outpoints watched by all clients together; about 120 bytes each.
+/// Scripts and outpoints watched by all clients together, at most; see `shares.rs`.
 pub const MAX_WATCHED: usize = 500_000;
 
 // --- connections and their work ---
@@ -60,6 +62,8 @@ pub const WRITE_QUEUE_MESSAGES: usize = 64;
 pub const RECHECK_CHUNK: usize = 64;
 /// Tip changes kept for a client that is still busy with earlier ones.
 pub const TIP_QUEUE_CHANGES: usize = 64;
+/// The beginning of a line that is not counted among the requests that are being read.
+pub const UNCOUNTED_LINE_BYTES: usize = 16 << 10;
 /// Bytes read from a socket at once.
 pub const READ_BUFFER_BYTES: usize = 16 << 10;
 /// Bytes written to a socket before progress is judged.
@@ -70,6 +74,8 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest reader that is still served.
 pub const MIN_BYTES_PER_SECOND: usize = 8 << 10;
+/// How long a request waits for memory that other requests hold.
+pub const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause before another look at watched things that could not be looked at.
 pub const RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// How long connections may take to finish after the signal to stop.
@@ -115,9 +121,6 @@ pub const BLOCKS_PER_SPAN: u32 = 8;
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops while there is still so much room on the disk, beside what it is about to write.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
-/// What the index is expected to take of the size of the blocks, rounded up; small transactions
-/// make it more, large ones less (mainnet 4 to 5).
-pub const INDEX_PERCENT_OF_BLOCKS: u64 = 8;
 /// Memory of a merge for each of its runs: pages read at once.
 pub const MERGE_PAGES_MIN: usize = 2;
 /// See [`MERGE_PAGES_MIN`]; more would not make reads faster.
@@ -125,21 +128,18 @@ pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.
 pub const HASHES_PER_BATCH: u32 = 2000;
 /// Reading connections kept open between questions.
-pub const IDLE_READERS_MAX: usize = 8;
+pub const IDLE_READERS_MAX: usize = INDEX_WORKERS;
 
 // --- beside a running node ---
 
-/// Unspent outputs of watched scripts that are remembered; about 60 bytes each.
+/// Unspent outputs of watched scripts that are remembered, at most; see `shares.rs`.
 pub const WATCHED_COINS_MAX: usize = 500_000;
 /// Mempool transactions asked of bitcoind in one batch.
 pub const MEMPOOL_BATCH: usize = 200;
-/// The part of the memory budget that the mempool may take: one in so many.
-pub const MEMPOOL_SHARE: usize = 2;
-/// The part of the memory budget that summaries of scripts may take: one in so many.
-pub const SUMMARY_SHARE: usize = 8;
-
 /// So many of the newest blocks live only in memory, where a reorg costs nothing.
 pub const RECENT_BLOCKS_KEPT: usize = 100;
+/// So many stay in memory even where there is no room for more.
+pub const RECENT_BLOCKS_MIN: usize = 6;
 /// When so many blocks are in memory, all but the newest are written to a run: about once a day.
 pub const RECENT_BLOCKS_FLUSH: usize = RECENT_BLOCKS_KEPT + 144;
 /// When they cannot be written for want of space, so many are kept in memory; then hekte stays

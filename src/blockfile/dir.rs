@@ -94,10 +94,10 @@ impl BlockDir {
         Ok(numbers)
     }
 
-    /// Bytes of all blk files together.
-    pub fn block_bytes(&self) -> Result<u64> {
+    /// Bytes of all files of a kind together.
+    pub fn bytes_of(&self, kind: Kind) -> Result<u64> {
         let files = self.block_files()?;
-        let lens = files.iter().map(|file| self.len(Kind::Block, *file));
+        let lens = files.iter().map(|file| self.len(kind, *file));
         lens.sum()
     }
 

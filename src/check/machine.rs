@@ -1,6 +1,5 @@
 //! Findings about this machine: our folder, its free space, memory, clock, ports.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -12,13 +11,7 @@ use crate::config::{Config, units};
 use crate::error::Error;
 use crate::host::disk::{self, Storage};
 use crate::host::{access, memory};
-
-/// Size of a finished index in per cent of the blk and rev files: 36 to 40 GB on 802 GB of mainnet
-/// (projected), less on chains of larger transactions.
-const INDEX_PERCENT: u64 = 4;
-
-/// While runs are merged, old and new are both there, and a journal: 2.2 times the final size.
-const PEAK_TENTHS: u64 = 22;
+use crate::sync::room::{Room, room};
 
 /// 1 January 2024: a clock before that has not been set since the board came up.
 const OLDEST_SANE_TIME: u64 = 1_704_067_200;
@@ -67,37 +60,23 @@ fn space(config: &Config, block_bytes: u64, report: &mut Report) {
         Ok(free) => free,
         Err(error) => return report.error("disk space", &error),
     };
-    let stored = folder_bytes(&config.index_dir());
-    let index = block_bytes / 100 * INDEX_PERCENT;
-    let needed = needed_bytes(index, stored);
+    let Room { index, more, .. } = room(&config.index_dir(), block_bytes, 0);
     let text = format!(
         "{} free in {}, {} more needed for an index of about {}",
         units::show_size(free),
         dir.display(),
-        units::show_size(needed),
+        units::show_size(more),
         units::show_size(index),
     );
-    if free < needed {
-        let text = format!("{text} -> free some space, or set data_dir to a larger disk");
-        report.error("disk space", &Error::Io(text));
+    let advice = "free some space, or set data_dir to a larger disk";
+    if free < more {
+        report.error("disk space", &Error::Io(format!("{text} -> {advice}")));
+    } else if free - more < index / 10 {
+        // so much comes in a year or two
+        report.warning("disk space", format!("{text}, and it grows -> {advice}"));
     } else {
         report.ok("disk space", text);
     }
-}
-
-/// An index that is nearly complete only grows; any other is yet to go through its peak.
-fn needed_bytes(index: u64, stored: u64) -> u64 {
-    if stored >= index / 10 * 9 && stored > 0 {
-        index / 10
-    } else {
-        (index / 10 * PEAK_TENTHS).saturating_sub(stored)
-    }
-}
-
-/// The index folder is flat, so its files are all there is.
-fn folder_bytes(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|facts| facts.len()).sum()
 }
 
 fn memory_budget(config: &Config, ram: Option<u64>, limit: Option<u64>, report: &mut Report) {
@@ -209,14 +188,6 @@ mod tests {
         check(Network::Bitcoin, now, Some(now + 8000), 75);
         check(Network::Regtest, now, Some(now + 8000), 0);
         check(Network::Bitcoin, 86_400, None, 75);
-    }
-
-    #[test]
-    fn space_for_the_peak_and_for_growth() {
-        assert_eq!(needed_bytes(1000, 0), 2200);
-        assert_eq!(needed_bytes(1000, 500), 1700);
-        assert_eq!(needed_bytes(1000, 950), 100);
-        assert_eq!(needed_bytes(0, 0), 0);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use log::{debug, error, info, warn};
 use tokio::runtime::Runtime;
 
 use self::wiring::{
-    announcer, bind, costs, node_check, session_config, start_mempool, waits_for_node,
+    announcer, bind, costs, node_check, session_config, settings, shares, start_mempool,
+    waits_for_node,
 };
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
@@ -32,7 +33,6 @@ use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
-use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::Shared as Sessions;
 use crate::store::tables::State;
@@ -89,16 +89,17 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     }
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
-    let shared = Arc::new(Shared::default());
+    let shares = shares(config);
+    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
     let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
     let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    let engine = Arc::new(Engine::new(views, costs(config), progress.clone(), asked));
+    let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
     let tips = TipChannel::default();
     if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(config, node, shared.clone(), progress.clone(), tips.clone())?;
+        start_mempool(shares.mempool_bytes, node, shared.clone(), progress.clone(), tips.clone())?;
     }
     let driver = Driver {
         folder: folder.into(),
@@ -110,7 +111,10 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
-        live: LiveSettings::default(),
+        live: LiveSettings {
+            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
+            ..LiveSettings::default()
+        },
         sync_only: config.sync_only,
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
@@ -122,8 +126,8 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         None
     } else {
         let listeners = bind(config).await?;
-        let sessions = Sessions::new(session_config(config, &listeners), engine, calls);
-        let settings = Settings { max_clients: config.max_clients as usize, ..Settings::default() };
+        let sessions = Sessions::new(session_config(config, &shares, &listeners), engine, calls);
+        let settings = settings(config, &shares);
         notify::ready();
         Some(tokio::spawn(server::run(listeners, shutdown, tips, settings, Arc::new(sessions))))
     };

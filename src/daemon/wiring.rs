@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::ids::Prefix;
-use crate::limits::{MEMPOOL_SHARE, SUMMARY_SHARE};
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
+use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig};
+use crate::shares::Shares;
 use crate::sync::driver::NodeCheck;
 use crate::sync::live::NewTip;
 use crate::sync::mempool::MempoolSync;
@@ -26,12 +28,33 @@ use crate::sync::mempool::MempoolSync;
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How the memory is divided while serving. Of the length of the chain it is only known how long it
+/// may be: testnet3 alone has more than a million blocks.
+pub fn shares(config: &Config) -> Shares {
+    let blocks = match config.network {
+        Network::Testnet3 => 5_000_000,
+        _ => 1_000_000,
+    };
+    Shares::of(config.memory_bytes, blocks, config.max_clients as usize)
+}
+
+/// The limits of the TCP side.
+pub fn settings(config: &Config, shares: &Shares) -> Settings {
+    Settings {
+        max_clients: config.max_clients as usize,
+        max_queued_bytes: shares.reply_bytes,
+        max_queued_bytes_per_client: shares.reply_bytes_per_client(),
+        max_request_bytes: shares.request_bytes,
+        ..Settings::default()
+    }
+}
+
 /// What one question may cost.
-pub fn costs(config: &Config) -> Costs {
+pub fn costs(config: &Config, shares: &Shares) -> Costs {
     Costs {
         max_history: config.max_history,
         query_time: config.query_time,
-        summary_bytes: config.memory_bytes as usize / SUMMARY_SHARE,
+        summary_bytes: shares.summary_bytes,
     }
 }
 
@@ -63,12 +86,17 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
 }
 
 /// What sessions say of the server.
-pub fn session_config(config: &Config, listeners: &[TcpListener]) -> SessionConfig {
+pub fn session_config(
+    config: &Config,
+    shares: &Shares,
+    listeners: &[TcpListener],
+) -> SessionConfig {
     let mut session = SessionConfig::new(config.network.genesis_hash());
     session.software.clone_from(&config.server_name);
     session.banner.clone_from(&config.banner);
     session.donation_address.clone_from(&config.donation_address);
     session.max_scripts = config.max_subscriptions as usize;
+    session.max_watched = shares.watched;
     let address = listeners.first().and_then(|listener| listener.local_addr().ok());
     session.hosts = address
         .map(|address| Host {
@@ -113,7 +141,7 @@ pub fn node_check(config: Config) -> NodeCheck {
 
 /// Starts the thread that keeps the mempool in step.
 pub fn start_mempool(
-    config: &Config,
+    bytes_max: usize,
     node: &Rpc,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
@@ -123,7 +151,7 @@ pub fn start_mempool(
         node: node.with_timeout(MEMPOOL_PATIENCE),
         shared: shared.clone(),
         progress,
-        bytes_max: config.memory_bytes as usize / MEMPOOL_SHARE,
+        bytes_max,
         on_change: mempool_announcer(tips, shared),
     };
     let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());

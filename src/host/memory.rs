@@ -31,6 +31,13 @@ pub fn rss_bytes() -> Option<u64> {
 
 /// The most bytes of RAM that this process ever held.
 pub fn peak_rss_bytes() -> Option<u64> {
+    // getrusage counts what the parent held when it started us, too
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    if let Some(kib) = kib.and_then(|kib| kib.parse::<u64>().ok()) {
+        return Some(kib * 1024);
+    }
     let kib = getrusage(UsageWho::RUSAGE_SELF).ok()?.max_rss();
     u64::try_from(kib).ok().map(|kib| kib * 1024)
 }

@@ -86,6 +86,13 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// One that remembers no more than so many coins of watched scripts.
+    pub fn with_room_for(watched_coins: usize) -> Shared {
+        let shared = Shared::default();
+        shared.watched.limit_to(watched_coins);
+        shared
+    }
+
     /// The present moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::blockfile::dir::{FileNum, FilePos};
 use crate::hash::sha256d;
 use crate::ids::{HeaderBytes, Height, TxNum};
+use crate::shares::TABLE_BYTES_PER_BLOCK;
 
 /// Blocks that share one allocation, copied only when one of them changes.
 const PART_BLOCKS: usize = 4096;
@@ -19,6 +20,8 @@ pub struct BlockInfo {
     /// The beginning of its hash.
     pub tag: HeaderTag,
 }
+
+const _: () = assert!(size_of::<BlockInfo>() == TABLE_BYTES_PER_BLOCK);
 
 /// The first four bytes of a block hash (internal order): enough to notice that another block
 /// stands at a position.

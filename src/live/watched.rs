@@ -1,6 +1,6 @@
 //! The unspent outputs of scripts that clients watch: who must be told when one is spent.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::ids::Prefix;
@@ -15,18 +15,26 @@ pub struct WatchedCoins {
 
 #[derive(Debug, Default)]
 struct Held {
-    by_out: HashMap<OutRef, Prefix>,
+    by_out: BTreeMap<OutRef, Prefix>,
+    /// Fewer than usual, where memory is short.
+    at_most: Option<usize>,
     /// There were too many to hold: any spend may concern any script, until all were asked for
     /// again.
     forgot: bool,
 }
 
 impl WatchedCoins {
+    /// Remembers no more than so many outputs.
+    pub fn limit_to(&self, coins: usize) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).at_most = Some(coins);
+    }
+
     /// Notes outputs of a script that is watched.
     pub fn note<'a>(&self, script: Prefix, coins: impl Iterator<Item = &'a OutRef>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = held.at_most.unwrap_or(WATCHED_COINS_MAX);
         for out in coins {
-            if held.by_out.len() >= WATCHED_COINS_MAX {
+            if held.by_out.len() >= most && !held.by_out.contains_key(out) {
                 held.by_out.clear();
                 held.forgot = true;
             }

@@ -49,6 +49,11 @@ impl LineCutter {
         None
     }
 
+    /// Bytes that the beginning of a line holds.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.capacity()
+    }
+
     /// What stood after the last newline when the stream ended; some clients close without one.
     pub fn end(&mut self) -> Option<Line> {
         let rest = std::mem::take(&mut self.partial);

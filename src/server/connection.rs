@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::limits::{
-    IN_FLIGHT_LINES_PER_CLIENT, MAX_LINE_BYTES, READ_BUFFER_BYTES, RUNNING_PER_CLIENT,
-    WRITE_QUEUE_MESSAGES,
+    IN_FLIGHT_LINES_PER_CLIENT, MAX_LINE_BYTES, READ_BUFFER_BYTES, REQUEST_PATIENCE,
+    RUNNING_PER_CLIENT, UNCOUNTED_LINE_BYTES, WRITE_QUEUE_MESSAGES,
 };
 use crate::protocol::line::{Line, LineCutter};
 use crate::protocol::message::line_too_long;
 use crate::server::Common;
-use crate::server::outbox::{Budget, Outgoing, write_lines};
+use crate::server::outbox::{Budget, Held, Outgoing, write_lines};
 use crate::server::shutdown::Shutdown;
 use crate::server::watch::{Lane, notify};
 use crate::session::talk::{Accepted, Session};
@@ -37,6 +37,9 @@ pub(crate) enum End {
     /// Nothing came for too long.
     #[error("idle too long")]
     Idle,
+    /// Others' long requests took all the memory there is for them.
+    #[error("no memory for its long request beside those of others")]
+    Crowded,
     /// A TLS handshake where plain text is spoken.
     #[error(
         "client speaks TLS, but this port takes plain text: turn off SSL in the wallet for this \
@@ -113,6 +116,7 @@ async fn read_lines(
     let mut cutter = LineCutter::new(MAX_LINE_BYTES);
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     let mut first = true;
+    let mut held = Held::None;
     loop {
         let length = match timeout(idle, input.read(&mut buffer)).await {
             Err(_) => return End::Idle,
@@ -125,13 +129,18 @@ async fn read_lines(
             return End::Tls;
         }
         while let Some(line) = cutter.next(&mut bytes) {
-            if let Some(end) = connection.take(line, jobs).await {
+            if let Some(end) = connection.take(line, held.take(), jobs).await {
                 return end;
             }
         }
+        let begun = cutter.held_bytes();
+        let counted = if begun > UNCOUNTED_LINE_BYTES { begun } else { 0 };
+        if !connection.common.requests.grow(&mut held, counted) {
+            return End::Crowded;
+        }
     }
     match cutter.end() {
-        Some(line) => connection.take(line, jobs).await.unwrap_or(End::ByClient),
+        Some(line) => connection.take(line, held, jobs).await.unwrap_or(End::ByClient),
         None => End::ByClient,
     }
 }
@@ -142,8 +151,9 @@ fn is_client_hello(bytes: &[u8]) -> bool {
 }
 
 impl Connection {
-    /// Takes one line; waits while the client has too many in flight, which stops reading.
-    async fn take(self: &Arc<Self>, line: Line, jobs: &mut JoinSet<()>) -> Option<End> {
+    /// Takes one line, for whose bytes `held` was taken; waits while the client has too many in
+    /// flight, or all clients together too much, which stops reading.
+    async fn take(self: &Arc<Self>, line: Line, held: Held, jobs: &mut JoinSet<()>) -> Option<End> {
         while jobs.try_join_next().is_some() {}
         let gone = || Some(End::ByClient);
         let line = match line {
@@ -153,25 +163,30 @@ impl Connection {
                 return if sent.is_err() { gone() } else { None };
             }
         };
+        // first, since it is the client that may be slow: others' memory must not wait for it
+        let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
+        // as long again, for what is understood of it
+        let read = self.common.requests.wait_for(line.len());
+        let Ok(read) = timeout(REQUEST_PATIENCE, read).await else { return Some(End::Crowded) };
         let accepted = self.session.accept(&line);
         drop(line);
         let close = accepted.close;
         if !accepted.steps.is_empty() {
-            let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
             if accepted.unsubscribes() {
                 // overtaking the subscription, it would leave that in force for ever
                 while jobs.join_next().await.is_some() {}
-                self.answer(accepted, permit).await;
+                self.answer(accepted, [held, read], permit).await;
                 return close.then_some(End::NoCommonVersion);
             }
             let connection = self.clone();
-            jobs.spawn(async move { connection.answer(accepted, permit).await });
+            let held = [held, read];
+            jobs.spawn(async move { connection.answer(accepted, held, permit).await });
         }
         close.then_some(End::NoCommonVersion)
     }
 
     /// Answers one line and queues the reply.
-    async fn answer(&self, accepted: Accepted, in_flight: OwnedSemaphorePermit) {
+    async fn answer(&self, accepted: Accepted, held: [Held; 2], in_flight: OwnedSemaphorePermit) {
         let _running = match accepted.is_light() {
             true => None,
             false => Some(self.running.acquire().await),
@@ -184,6 +199,7 @@ impl Connection {
         let Some(line) = workers.answer(&self.session, &accepted).await else { return };
         let budgets = [&self.budget, &self.common.budget];
         let reply = Outgoing::reply(line, budgets, in_flight, || accepted.busy_line());
+        drop((accepted, held));
         // an error means that the connection is at its end
         let _ = self.queue.send(reply).await;
     }

@@ -36,6 +36,8 @@ pub(crate) struct Common {
     pub(crate) workers: Workers,
     /// Memory for replies on their way.
     pub(crate) budget: Budget,
+    /// Memory for requests being read and answered.
+    pub(crate) requests: Budget,
     /// Where tip changes come from.
     pub(crate) tips: TipChannel,
     /// One permit for each client.
@@ -62,6 +64,7 @@ pub async fn run(
         shared,
         workers: Workers::new(settings.index_workers, settings.node_workers),
         budget: Budget::new(settings.max_queued_bytes),
+        requests: Budget::new(settings.max_request_bytes),
         clients: Arc::new(Semaphore::new(settings.max_clients)),
         tips,
         settings,

@@ -10,13 +10,34 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{MIN_BYTES_PER_SECOND, UNCOUNTED_REPLY_BYTES, WRITE_CHUNK_BYTES};
 
-/// Memory that waiting replies may take, in permits of one KiB.
+/// Memory that requests or waiting replies may take, in permits of one KiB.
 #[derive(Clone)]
 pub(crate) struct Budget(Arc<Semaphore>);
+
+/// What is held of a budget; given back when it is dropped.
+pub(crate) type Held = Option<OwnedSemaphorePermit>;
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Budget {
         Budget(Arc::new(Semaphore::new(bytes >> 10)))
+    }
+
+    /// Takes as much more as `held` lacks of `bytes`; false if there is no room.
+    pub(crate) fn grow(&self, held: &mut Held, bytes: usize) -> bool {
+        let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) << 10;
+        let Some(more) = bytes.checked_sub(has).filter(|more| *more > 0) else { return true };
+        let Some(permit) = self.take(more) else { return false };
+        match held {
+            Some(held) => held.merge(permit),
+            None => *held = Some(permit),
+        }
+        true
+    }
+
+    /// Takes so many bytes once there is room.
+    pub(crate) async fn wait_for(&self, bytes: usize) -> Held {
+        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        self.0.clone().acquire_many_owned(kib).await.ok()
     }
 
     fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {

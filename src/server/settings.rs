@@ -17,6 +17,8 @@ pub struct Settings {
     pub max_queued_bytes: usize,
     /// The same for one client.
     pub max_queued_bytes_per_client: usize,
+    /// Requests being read and answered, over all clients.
+    pub max_request_bytes: usize,
     /// A silent client is let go after this.
     pub idle_timeout: Duration,
     /// A client that takes nothing is let go after this.
@@ -35,6 +37,7 @@ impl Default for Settings {
             node_workers: limits::NODE_WORKERS,
             max_queued_bytes: limits::MAX_QUEUED_BYTES,
             max_queued_bytes_per_client: limits::MAX_QUEUED_BYTES_PER_CLIENT,
+            max_request_bytes: limits::MAX_REQUEST_BYTES,
             idle_timeout: limits::IDLE_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
             retry_pause: limits::RETRY_PAUSE,

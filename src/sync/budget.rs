@@ -1,5 +1,7 @@
 //! How the memory budget of the process is divided during a scan, a build and a merge.
 
+use log::warn;
+
 use crate::chain::tree::BlockTree;
 use crate::limits::{
     AHEAD_BYTES_MAX, MERGE_PAGES_MAX, MERGE_PAGES_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
@@ -32,6 +34,20 @@ pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
 pub fn batch_bytes(memory: u64, blocks: u32, threads: usize) -> usize {
     let left = memory.saturating_sub(build_bytes(u64::from(blocks), threads as u64));
     left.max(BATCH_BYTES_MIN) as usize
+}
+
+/// Says so where the chain is too long for the budget: the build goes on, and over it.
+pub fn warn_if_short(memory: u64, blocks: u32, threads: usize) {
+    let (scan, build) = (scan_bytes(blocks.into()), build_bytes(blocks.into(), threads as u64));
+    let least = scan.max(build + BATCH_BYTES_MIN);
+    if least > memory {
+        warn!(
+            "{blocks} blocks take {} MiB, more than the {} MiB of --memory; raise it, or allow for \
+             the difference",
+            least >> 20,
+            memory >> 20
+        );
+    }
 }
 
 /// Pages that each of `runs` may read at once in a merge, so that all together stay within

@@ -87,7 +87,7 @@ impl Build<'_> {
             bulk = Some(opened);
         }
         state = self.leave_foreign_blocks(&main, bulk.as_ref(), state)?;
-        self.check_room(&state)?;
+        self.check_room()?;
         let (main, state, blocked) = self.read(Databases { main, bulk }, state)?;
         if let Some((height, why)) = blocked {
             return Ok(Outcome::Blocked(state, height, why));

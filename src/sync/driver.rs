@@ -19,7 +19,7 @@ use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
-use super::budget::batch_bytes;
+use super::budget::{batch_bytes, warn_if_short};
 use super::build_headers::{BuildHeaders, StoredHeaders};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
@@ -145,6 +145,7 @@ impl Driver {
             };
             let plan = Arc::new(plan);
             self.count_bytes()?;
+            warn_if_short(self.memory, plan.blocks(), self.threads);
             self.shared.build_with(Arc::new(BuildHeaders {
                 plan: plan.clone(),
                 loader: self.loader.clone(),

@@ -13,18 +13,19 @@ use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
 use crate::live::recent::RecentBlock;
 use crate::live::shared::{Shared, Snapshot};
-use crate::live::table::{HeaderTag, position_from};
+use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
-use crate::store::write::{BLOCK_ITEM, POSITION_ITEM};
+use crate::store::write::POSITION_ITEM;
 
 use super::batch::position_item;
 use super::bulk::{INDEX_FILE, tiles};
 use super::compact::in_force;
 use super::rollback::roll_back;
+use super::stored_table::read_table;
 use super::upkeep::LiveSettings;
 
 /// What a published moment changed.
@@ -224,35 +225,7 @@ impl Live {
     }
 
     fn load(&mut self, state: &State) -> Result<()> {
-        let mut positions = Vec::with_capacity(state.blocks as usize);
-        self.db.each_row(ItemTable::Positions, |_, row| {
-            let items = row.as_chunks::<POSITION_ITEM>().0;
-            positions.extend(items.iter().map(position_from));
-            Ok(())
-        })?;
-        let mut firsts: Vec<u32> = Vec::with_capacity(state.blocks as usize + 1);
-        let mut tags = Vec::with_capacity(state.blocks as usize);
-        self.db.each_row(ItemTable::Blocks, |_, row| {
-            for item in row.as_chunks::<BLOCK_ITEM>().0 {
-                if let Some((head, &[a, b, c, d])) = item.split_first_chunk::<80>() {
-                    firsts.push(u32::from_le_bytes([a, b, c, d]));
-                    tags.push(HeaderTag::of(head));
-                }
-            }
-            Ok(())
-        })?;
-        let count = state.blocks as usize;
-        if positions.len() < count || firsts.len() < count {
-            return Err(damaged(&self.db.path, "the list of blocks"));
-        }
-        firsts.truncate(count);
-        firsts.push(state.txs);
-        for i in 0..count {
-            let Some(txs) = firsts[i + 1].checked_sub(firsts[i]) else {
-                return Err(damaged(&self.db.path, format_args!("block {i}")));
-            };
-            self.snap.table.push(positions[i], tags[i], txs);
-        }
+        self.snap.table = read_table(&self.db, state)?;
         if let Some(tip) = self.snap.tip() {
             self.snap.tip_header = stored_block(&self.db, tip)?.0;
         }

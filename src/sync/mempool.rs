@@ -87,8 +87,11 @@ impl MempoolSync {
 
     fn look(&mut self, left_out: &mut HashSet<[u8; 32]>) -> Result<Look> {
         let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
-        let theirs: HashSet<[u8; 32]> = self.node.mempool_txids()?.into_iter().collect();
-        left_out.retain(|txid| theirs.contains(txid));
+        // sorted in place: a set would hold all of them once more
+        let mut theirs = self.node.mempool_txids()?;
+        theirs.sort_unstable();
+        let is_theirs = |txid: &[u8; 32]| theirs.binary_search(txid).is_ok();
+        left_out.retain(is_theirs);
         if self.shared.mempool().bytes() < self.bytes_max / 10 * 8 {
             // there is room again
             left_out.clear();
@@ -96,7 +99,7 @@ impl MempoolSync {
         let (mut gone, new) = {
             let pool = self.shared.mempool();
             let gone: Vec<[u8; 32]> =
-                pool.iter().map(|tx| tx.txid).filter(|txid| !theirs.contains(txid)).collect();
+                pool.iter().map(|tx| tx.txid).filter(|txid| !is_theirs(txid)).collect();
             let new = theirs.iter().filter(|txid| !pool.contains(txid));
             let new: Vec<[u8; 32]> =
                 new.filter(|txid| !left_out.contains(*txid)).copied().collect();

@@ -20,5 +20,7 @@ mod patience;
 pub mod plan;
 pub mod read;
 pub mod rollback;
+pub mod room;
+mod stored_table;
 pub mod upkeep;
 pub mod writer;

@@ -33,7 +33,7 @@ pub trait ChainSource {
 
 /// Every block in the files, with what hangs on it.
 pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree> {
-    let mut tree = BlockTree::for_files(loader.dir().block_bytes()?);
+    let mut tree = BlockTree::for_files(loader.dir().bytes_of(Kind::Block)?);
     each_block(loader, params, |header, pos| {
         tree.add(header, pos);
     })?;

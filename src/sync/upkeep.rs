@@ -10,7 +10,7 @@ use crate::host::disk;
 use crate::ids::{Height, TxNum};
 use crate::limits::{
     FREE_BYTES_MIN, LIVE_SLICE_BYTES, LOG_BYTES_MAX, RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT,
-    RECENT_BLOCKS_MAX,
+    RECENT_BLOCKS_MAX, RECENT_BLOCKS_MIN,
 };
 use crate::live::progress::Progress;
 
@@ -30,6 +30,9 @@ pub struct LiveSettings {
     pub flush_at: usize,
     /// With so many that cannot be written, no more are taken.
     pub most: usize,
+    /// With so many bytes of them, the oldest are written sooner; with half as many again, no more
+    /// are taken.
+    pub recent_bytes: usize,
     /// Bytes that a merge writes in one transaction.
     pub slice_bytes: u64,
     /// Room that is left to others on the disk; `None`: free space is not looked at.
@@ -44,6 +47,7 @@ impl Default for LiveSettings {
             kept: RECENT_BLOCKS_KEPT,
             flush_at: RECENT_BLOCKS_FLUSH,
             most: RECENT_BLOCKS_MAX,
+            recent_bytes: usize::MAX,
             slice_bytes: LIVE_SLICE_BYTES,
             spare_bytes: Some(FREE_BYTES_MIN),
             retry_pause: RETRY_PAUSE,
@@ -54,7 +58,31 @@ impl Default for LiveSettings {
 impl Live {
     /// Whether [`Live::flush_if_due`] would write.
     pub fn flush_is_due(&self) -> bool {
-        self.snap.recent.len() >= self.settings.flush_at
+        self.flush_count() > 0
+    }
+
+    fn recent_bytes(&self) -> usize {
+        self.snap.recent.iter().map(|block| block.held_bytes()).sum()
+    }
+
+    /// How many of the oldest blocks in memory should be written: those of a day, or, where they
+    /// take too much, as many as bring them to half of what they may.
+    fn flush_count(&self) -> usize {
+        let recent = &self.snap.recent;
+        if recent.len() >= self.settings.flush_at {
+            return recent.len() - self.settings.kept;
+        }
+        let mut bytes = self.recent_bytes();
+        if bytes <= self.settings.recent_bytes {
+            return 0;
+        }
+        let may_go = recent.len().saturating_sub(RECENT_BLOCKS_MIN);
+        let oldest = recent.iter().take(may_go).take_while(|block| {
+            let over = bytes > self.settings.recent_bytes / 2;
+            bytes -= block.held_bytes();
+            over
+        });
+        oldest.count()
     }
 
     /// Whether blocks were connected or disconnected that those who ask do not know of. Nothing is
@@ -65,16 +93,18 @@ impl Live {
 
     /// Whether memory holds as many blocks as it may.
     pub fn is_full(&self) -> bool {
-        self.snap.recent.len() >= self.settings.most
+        let (held, most) = (self.snap.recent.len(), self.settings.recent_bytes);
+        held >= self.settings.most
+            || held > RECENT_BLOCKS_MIN && self.recent_bytes() >= most.saturating_add(most / 2)
     }
 
     /// Writes the oldest blocks in memory to a run if there are enough of them; publishes what that
     /// changed.
     pub fn flush_if_due(&mut self) -> Result<()> {
-        if !self.flush_is_due() {
+        let count = self.flush_count();
+        if count == 0 {
             return Ok(());
         }
-        let count = self.snap.recent.len() - self.settings.kept;
         let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
         self.check_room(bytes)?;
         let mut state = self.db.state()?;

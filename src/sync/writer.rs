@@ -34,6 +34,15 @@ pub struct Databases {
     pub bulk: Option<Db>,
 }
 
+/// How large the first batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// All the memory for batches: what fits is written once, and never merged.
+    Whole,
+    /// As large as all that follow.
+    Half,
+}
+
 /// The collector's end: gives batches away and gets empty ones back.
 pub struct Writer<'scope> {
     jobs: SyncSender<Job>,
@@ -42,30 +51,33 @@ pub struct Writer<'scope> {
 }
 
 impl<'scope> Writer<'scope> {
-    /// Starts the thread. It owns the databases until [`Writer::finish`]. The first batch may
-    /// take all the memory there is for batches: most likely everything fits, and is written once.
-    /// If not, it is stored before reading goes on, and from then on there are two batches of
-    /// `half_bytes`, one being stored while the other is filled. So many bytes stay free on the
-    /// disk.
+    /// Starts the thread. It owns the databases until [`Writer::finish`]. There are two batches of
+    /// `half_bytes`, one being stored while the other is filled. But where the `first` one takes
+    /// all the memory there is for batches, it is stored before reading goes on. So many bytes
+    /// stay free on the disk.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
         half_bytes: usize,
+        first: First,
         spare_bytes: Option<u64>,
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<Job>(0);
         let (give_back, empty) = sync_channel(2);
+        // the channel has room for both batches
+        if first == First::Half {
+            let _ = give_back.send(Batch::new(TxNum(0), half_bytes));
+        }
         let thread = scope.spawn(move || {
-            let mut first = true;
+            let mut whole = first == First::Whole;
             for job in inbox {
                 let postings = job.batch.postings() as u64;
                 // a stored posting takes about half of what it takes in memory
                 check_room(&databases.main, spare_bytes, postings * 8)?;
                 let mut batch = store(&databases, job)?;
-                if std::mem::take(&mut first) {
+                if std::mem::take(&mut whole) {
                     drop(batch);
                     batch = Batch::new(TxNum(0), half_bytes);
-                    // the channel has room for both
                     let _ = give_back.send(Batch::new(TxNum(0), half_bytes));
                 }
                 if give_back.send(batch).is_err() {

@@ -106,6 +106,7 @@ fn a_served_index_waits_for_room_and_goes_on() {
         kept: 2,
         flush_at: 4,
         most: 40,
+        recent_bytes: usize::MAX,
         slice_bytes: 6000,
         spare_bytes: None,
         retry_pause: Duration::ZERO,

@@ -34,6 +34,7 @@ const TIGHT: LiveSettings = LiveSettings {
     kept: 3,
     flush_at: 5,
     most: 100,
+    recent_bytes: usize::MAX,
     slice_bytes: 1500,
     spare_bytes: None,
     retry_pause: Duration::ZERO,

@@ -6,12 +6,13 @@ use bitcoin::hashes::Hash;
 use bitcoin::{Block, Network};
 use hekte::ids::{Prefix, TxNum};
 use hekte::index::chunk::TxRange;
-use hekte::limits::RECENT_BLOCKS_KEPT;
+use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
 use hekte::sync::compact;
 use hekte::sync::merge::{Pace, merge_runs};
 use hekte::sync::plan::{Plan, scan_all};
+use hekte::sync::upkeep::LiveSettings;
 use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -152,6 +153,35 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     fresh.run(&plan, ONE_BATCH, false).unwrap();
     assert_eq!(index.digest(), fresh.digest());
     assert!(index.verify().is_sound(), "{}", index.verify());
+}
+
+/// Where there is little memory, new blocks are written sooner, and nothing else changes.
+#[test]
+fn new_blocks_that_take_too_much_memory_are_written_sooner() {
+    let world = forked(24, 10, 120, 10);
+    let index = Index::over(world.scratch.path(), Network::Regtest);
+    index.run(&plan_of(&index, &world.ours[..20]), ONE_BATCH, false).unwrap();
+    let plan = plan_of(&index, &world.ours);
+    let limit = 20_000;
+    let settings = LiveSettings { recent_bytes: limit, ..LiveSettings::default() };
+    let mut served = index.open_with(settings).unwrap();
+    served.live.publish();
+    for height in 20..121 {
+        index.connect(&mut served.live, &plan, height..height + 1);
+        served.live.publish();
+        served.live.flush_if_due().unwrap();
+        let recent = &served.live.snapshot().recent;
+        let bytes: usize = recent.iter().map(|block| block.held_bytes()).sum();
+        assert!(bytes <= limit || recent.len() <= RECENT_BLOCKS_MIN, "{bytes} at {height}");
+    }
+    let (on_disk, held) = (served.live.snapshot().disk_blocks, served.live.snapshot().recent.len());
+    assert!(on_disk > 60 && held >= RECENT_BLOCKS_MIN, "{on_disk} on disk, {held} in memory");
+    answers::compare(&served.engine, &world.ours);
+    drop(served);
+    index.run(&plan, ONE_BATCH, false).unwrap();
+    let fresh = Index::over(world.scratch.path(), Network::Regtest);
+    fresh.run(&plan, ONE_BATCH, false).unwrap();
+    assert_eq!(index.digest(), fresh.digest());
 }
 
 /// Many small runs beside the first, as a node that was off for weeks leaves them.

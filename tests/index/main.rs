@@ -9,6 +9,7 @@ mod by_hand;
 mod damage;
 mod damaged_index;
 mod full_disk;
+mod growth;
 mod healed;
 mod kill;
 mod kill_live;

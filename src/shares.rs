@@ -1,0 +1,138 @@
+//! How the memory budget is divided while serving: every part has its share, and the sum is held.
+
+use crate::limits::{
+    INDEX_WORKERS, MAX_LINE_BYTES, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_PER_CLIENT, MAX_WATCHED,
+    WATCHED_COINS_MAX,
+};
+
+/// The program itself, its threads, and what the allocator holds back.
+const PROCESS_BYTES: usize = 14 << 20;
+/// A connection to the database: SQLite's pages, statements and list of tables.
+const CONNECTION_BYTES: usize = 2304 << 10;
+/// Connections: one that writes, one for each thread that asks.
+const CONNECTIONS: usize = 1 + INDEX_WORKERS;
+/// A client: its read buffer, the beginning of a line, its tasks and queue, short replies.
+const CLIENT_BYTES: usize = 40 << 10;
+/// A block in the table of the chain.
+pub const TABLE_BYTES_PER_BLOCK: usize = 16;
+/// A block in the list that is made when blocks have moved, with some to spare.
+const LIST_BYTES_PER_BLOCK: usize = 17;
+/// A coin of a watched script.
+const COIN_BYTES: usize = 70;
+/// A script or outpoint that is watched.
+const WATCHED_BYTES: usize = 120;
+/// However little is left, so much is divided: too small a budget is exceeded, not refused.
+const DIVIDED_BYTES_MIN: usize = 40 << 20;
+
+/// What is left beside the parts that nothing can make smaller, in 64ths.
+const PARTS: [usize; 8] = [RECENT, MEMPOOL, TXIDS, COINS, WATCHED, SUMMARIES, REQUESTS, REPLIES];
+const RECENT: usize = 11;
+const MEMPOOL: usize = 15;
+const TXIDS: usize = 10;
+const COINS: usize = 2;
+const WATCHED: usize = 3;
+const SUMMARIES: usize = 7;
+const REQUESTS: usize = 4;
+const REPLIES: usize = 12;
+
+/// How much each part may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Newest blocks, bytes; more are written to a run.
+    pub recent_bytes: usize,
+    /// Unconfirmed transactions, bytes; of more the lowest fee rates are left out.
+    pub mempool_bytes: usize,
+    /// Lists of txids while bitcoind's mempool and ours are compared, bytes.
+    pub txid_list_bytes: usize,
+    /// Coins of watched scripts that are remembered.
+    pub watched_coins: usize,
+    /// Scripts and outpoints that all clients together may watch.
+    pub watched: usize,
+    /// Summaries of scripts that are kept, bytes.
+    pub summary_bytes: usize,
+    /// Requests being read and answered, bytes.
+    pub request_bytes: usize,
+    /// Replies that wait for their clients to take them, bytes.
+    pub reply_bytes: usize,
+}
+
+impl Shares {
+    /// The division of `memory` bytes where the chain has about `blocks` blocks and so many
+    /// clients may be connected.
+    pub fn of(memory: u64, blocks: usize, clients: usize) -> Shares {
+        let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+        let left = memory.saturating_sub(fixed_bytes(blocks, clients)).max(DIVIDED_BYTES_MIN);
+        let part = |parts: usize| left / 64 * parts;
+        Shares {
+            recent_bytes: part(RECENT),
+            mempool_bytes: part(MEMPOOL),
+            txid_list_bytes: part(TXIDS),
+            watched_coins: (part(COINS) / COIN_BYTES).min(WATCHED_COINS_MAX),
+            watched: (part(WATCHED) / WATCHED_BYTES).min(MAX_WATCHED),
+            summary_bytes: part(SUMMARIES),
+            request_bytes: part(REQUESTS),
+            reply_bytes: part(REPLIES).min(MAX_QUEUED_BYTES),
+        }
+    }
+
+    /// The part of the waiting replies that one client may have.
+    pub fn reply_bytes_per_client(&self) -> usize {
+        (self.reply_bytes / 8 * 7).min(MAX_QUEUED_BYTES_PER_CLIENT)
+    }
+
+    /// Bytes of all shares together.
+    pub fn sum(&self) -> usize {
+        self.recent_bytes
+            + self.mempool_bytes
+            + self.txid_list_bytes
+            + self.watched_coins * COIN_BYTES
+            + self.watched * WATCHED_BYTES
+            + self.summary_bytes
+            + self.request_bytes
+            + self.reply_bytes
+    }
+}
+
+/// What is held whatever the budget is.
+pub const fn fixed_bytes(blocks: usize, clients: usize) -> usize {
+    PROCESS_BYTES
+        + CONNECTIONS * CONNECTION_BYTES
+        + blocks * (TABLE_BYTES_PER_BLOCK + LIST_BYTES_PER_BLOCK)
+        + clients * CLIENT_BYTES
+}
+
+const fn sum_of(parts: [usize; 8]) -> usize {
+    let (mut sum, mut i) = (0, 0);
+    while i < parts.len() {
+        sum += parts[i];
+        i += 1;
+    }
+    sum
+}
+
+const _: () = assert!(sum_of(PARTS) == 64);
+// a longest line costs twice its length
+const _: () = assert!(DIVIDED_BYTES_MIN / 64 * REQUESTS >= 2 * MAX_LINE_BYTES);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_CLIENTS;
+
+    #[test]
+    fn all_parts_together_stay_within_the_budget() {
+        for mib in [128, 160, 256, 512, 1024, 4096] {
+            for blocks in [0, 500_000, 1_000_000] {
+                let memory = mib << 20;
+                let shares = Shares::of(memory, blocks, MAX_CLIENTS);
+                let all = shares.sum() + fixed_bytes(blocks, MAX_CLIENTS);
+                assert!(all as u64 <= memory, "{all} of {mib} MiB at {blocks} blocks: {shares:?}");
+                assert!(shares.watched_coins > 0 && shares.watched >= 20_000, "{shares:?}");
+                // a history of 100 000 entries can be sent, a day's blocks need not be written
+                assert!(shares.reply_bytes_per_client() >= 10 << 20, "{shares:?}");
+            }
+        }
+        let smallest = Shares::of(64 << 20, 1_000_000, MAX_CLIENTS);
+        assert!(smallest.request_bytes >= 2 * MAX_LINE_BYTES, "{smallest:?}");
+    }
+}
