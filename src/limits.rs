@@ -37,7 +37,7 @@ pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
 pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
 /// Scripts one client may watch.
 pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
-/// Outpoints one client may watch; each is looked up at every block.
+/// Outpoints one client may watch.
 pub const MAX_OUTPOINTS_WATCHED_PER_CLIENT: usize = 2_000;
 /// Scripts and outpoints watched by all clients together; about 120 bytes each.
 pub const MAX_WATCHED: usize = 500_000;
@@ -124,6 +124,9 @@ pub const IDLE_READERS_MAX: usize = 8;
 
 /// Unspent outputs of watched scripts that are remembered; about 60 bytes each.
 pub const WATCHED_COINS_MAX: usize = 500_000;
+/// Scripts and transactions listed as touched by new blocks, 8 bytes each; beyond that every
+/// watched one is looked at.
+pub const TOUCHED_MAX: usize = 500_000;
 /// Mempool transactions asked of bitcoind in one batch.
 pub const MEMPOOL_BATCH: usize = 200;
 /// The part of the memory budget that the mempool may take: one in so many.

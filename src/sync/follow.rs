@@ -27,6 +27,8 @@ use crate::live::progress::Stage;
 const WAIT: Duration = Duration::from_secs(5);
 /// A tip younger than this is served although bitcoind cannot be asked for a newer one.
 const FRESH_SECONDS: u64 = 3 * 3600;
+/// A tip so many blocks ahead of ours may be that of a snapshot.
+const SNAPSHOT_AHEAD: u32 = 100;
 /// Not more often are all files looked through for one missing block.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
 
@@ -39,6 +41,8 @@ pub struct Follow<'a> {
     buffers: LoadBuffers,
     last_full_scan: Option<Instant>,
     held: bool,
+    /// Whether bitcoind works from an assumeutxo snapshot, as far as known.
+    snapshot: Option<bool>,
     away: bool,
     /// The node was found to be the right one since it was last away.
     checked: bool,
@@ -57,6 +61,7 @@ impl<'a> Follow<'a> {
             buffers: LoadBuffers::default(),
             last_full_scan: None,
             held: false,
+            snapshot: None,
             away: false,
             checked: false,
             rescans: Rescans::default(),
@@ -86,7 +91,7 @@ impl<'a> Follow<'a> {
             self.look_after_restart(live)?;
         }
         let info = heard(self.node.blockchain_info())?;
-        let tip = self.node_tip(&info)?;
+        let tip = self.node_tip(live, &info)?;
         match relation(&self.node, live, tip)? {
             Relation::Ahead => self.held = false,
             // while it works its way up again, stale blocks may be its tip for a moment
@@ -114,6 +119,7 @@ impl<'a> Follow<'a> {
             self.serving(live);
         }
         if !complete {
+            self.snapshot = None;
             self.driver.pause(Duration::from_millis(500));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
             let next = live.snapshot().tip().unwrap_or_default().next();
@@ -122,8 +128,17 @@ impl<'a> Follow<'a> {
         Ok(false)
     }
 
-    fn node_tip(&self, info: &BlockchainInfo) -> Result<Height> {
-        Ok(heard(self.node.background_height(info))?.unwrap_or(Height(info.blocks)))
+    /// The height up to which there are blocks. A snapshot is asked about after each start of
+    /// bitcoind, while there is one, and when the tip runs ahead of the blocks, as it does when
+    /// one is loaded.
+    fn node_tip(&mut self, live: &Live, info: &BlockchainInfo) -> Result<Height> {
+        let tip = Height(info.blocks);
+        if self.snapshot == Some(false) && tip.0 < live.blocks() + SNAPSHOT_AHEAD {
+            return Ok(tip);
+        }
+        let background = heard(self.node.background_height(info))?;
+        self.snapshot = Some(background.is_some());
+        Ok(background.unwrap_or(tip))
     }
 
     /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
@@ -251,7 +266,7 @@ impl<'a> Follow<'a> {
             warn!("bitcoind cannot be asked ({why}); {meanwhile}, and asking again");
             self.away = true;
         }
-        self.checked = false;
+        (self.checked, self.snapshot) = (false, None);
         if fresh && !self.driver.shared.serving() {
             self.notify(Some(live.publish()));
             self.serving(live);

@@ -5,6 +5,7 @@ mod answers;
 mod world;
 
 mod build;
+mod corners;
 mod follow;
 mod killed;
 mod library;

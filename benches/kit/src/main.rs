@@ -1,8 +1,10 @@
 //! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
 
 mod chain;
+mod clients;
 mod cold;
 mod limit;
+mod load;
 mod peers;
 mod probes;
 mod process;
@@ -17,6 +19,7 @@ use std::process::exit;
 use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
+bench load                          1000 clients watch while payments and blocks come
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 SIZE: small, middle (the default: both) or large. BENCH_LARGE=1 adds the large one, BENCH_RUNS is
 how often each sync is repeated (3).";
@@ -29,6 +32,7 @@ fn main() {
         ["read-and-hash", folder] => read_and_hash::run(Path::new(folder)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["load"] => load::run(),
         ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
         [] | ["all"] => {
             sync::run(&chosen(&[]));
