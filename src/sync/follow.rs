@@ -43,7 +43,8 @@ pub struct Follow<'a> {
     held: bool,
     /// Whether bitcoind works from an assumeutxo snapshot, as far as known.
     snapshot: Option<bool>,
-    away: bool,
+    /// Why bitcoind cannot be asked, as last told.
+    away: Option<String>,
     /// The node was found to be the right one since it was last away.
     checked: bool,
     rescans: Rescans,
@@ -62,7 +63,7 @@ impl<'a> Follow<'a> {
             last_full_scan: None,
             held: false,
             snapshot: None,
-            away: false,
+            away: None,
             checked: false,
             rescans: Rescans::default(),
         }
@@ -86,7 +87,11 @@ impl<'a> Follow<'a> {
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
     fn step(&mut self, live: &mut Live) -> Result<bool> {
         if !self.checked {
-            (self.driver.check_node)(&self.node)?;
+            // a password that is not accepted any more may be mended while we serve
+            (self.driver.check_node)(&self.node).map_err(|error| match error {
+                Error::NoPermission(why) => Error::Away(why),
+                other => other,
+            })?;
             self.checked = true;
             self.look_after_restart(live)?;
         }
@@ -129,8 +134,7 @@ impl<'a> Follow<'a> {
     }
 
     /// The height up to which there are blocks. A snapshot is asked about after each start of
-    /// bitcoind, while there is one, and when the tip runs ahead of the blocks, as it does when
-    /// one is loaded.
+    /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
     fn node_tip(&mut self, live: &Live, info: &BlockchainInfo) -> Result<Height> {
         let tip = Height(info.blocks);
         if self.snapshot == Some(false) && tip.0 < live.blocks() + SNAPSHOT_AHEAD {
@@ -258,13 +262,13 @@ impl<'a> Follow<'a> {
     /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
     fn gone(&mut self, live: &mut Live, why: &str) -> Result<()> {
         let fresh = self.is_fresh(live);
-        if !self.away {
+        if self.away.as_deref() != Some(why) {
             let meanwhile = match self.driver.shared.serving() || fresh {
                 true => "serving what is indexed",
                 false => "what is indexed is too old to be served without it",
             };
             warn!("bitcoind cannot be asked ({why}); {meanwhile}, and asking again");
-            self.away = true;
+            self.away = Some(why.into());
         }
         (self.checked, self.snapshot) = (false, None);
         if fresh && !self.driver.shared.serving() {
@@ -289,9 +293,8 @@ impl<'a> Follow<'a> {
     }
 
     fn back(&mut self) {
-        if self.away {
+        if self.away.take().is_some() {
             info!("bitcoind answers again");
-            self.away = false;
         }
     }
 }
