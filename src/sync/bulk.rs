@@ -18,7 +18,7 @@ use super::load::BlockLoader;
 use super::merge::{Pace, merge_runs};
 use super::plan::Plan;
 use super::rollback::{common_blocks, roll_back};
-use super::writer::Databases;
+use super::writer::{Databases, check_room};
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
 
@@ -39,10 +39,12 @@ pub struct Build<'a> {
     pub plan: &'a Plan,
     /// Bytes that the process may use.
     pub memory: u64,
-    /// Postings that may be held in memory, in both batches together.
-    pub batch_postings: usize,
+    /// Bytes that batches may take, both together.
+    pub batch_bytes: usize,
     /// Bytes that the merge writes in one transaction.
     pub slice_bytes: u64,
+    /// Room that is left to others on the disk; `None`: free space is not looked at.
+    pub spare_bytes: Option<u64>,
     /// Threads that read and hash.
     pub threads: usize,
     /// Where to report.
@@ -130,12 +132,9 @@ impl Build<'_> {
     }
 
     fn leave_foreign_blocks(&self, main: &Db, bulk: Option<&Db>, state: State) -> Result<State> {
-        let both = state.blocks.min(self.plan.chain.len() as u32);
+        let both = state.blocks.min(self.plan.blocks());
         let common = common_blocks(main, both, |height| {
-            self.plan
-                .hash(height)
-                .copied()
-                .ok_or_else(|| Error::Software("height above the plan".into()))
+            self.plan.key(height).ok_or_else(|| Error::Software("height above the plan".into()))
         })?;
         if common == both {
             return Ok(state);
@@ -176,10 +175,11 @@ impl Build<'_> {
                 runs.iter().copied().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
             let pace = Pace {
-                pages_at_once: merge_pages(self.memory, sources.len()),
+                pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
             };
             let merged = merge_runs(&bulk, &sources, main, (kind, range), pace, |prefix| {
+                check_room(main, self.spare_bytes, self.slice_bytes)?;
                 self.report_merge(kind, prefix)
             });
             match merged {

@@ -47,7 +47,7 @@ impl Build<'_> {
     /// Says how much disk a build takes, and refuses to begin what cannot end.
     pub(super) fn check_room(&self, state: &State) -> Result<()> {
         let progress = self.progress;
-        let share = match self.plan.chain.len() as u64 {
+        let share = match u64::from(self.plan.blocks()) {
             0 => 0,
             all => (all - all.min(u64::from(state.blocks))) * 1000 / all,
         };
@@ -55,6 +55,9 @@ impl Build<'_> {
         let index = blocks / 100 * INDEX_PERCENT_OF_BLOCKS;
         // runs and base run side by side, for the time of the merge
         let peak = index * 2;
+        if self.spare_bytes.is_none() {
+            return Ok(());
+        }
         let free = disk::free_bytes(self.folder)?;
         info!(
             "about {} MiB of disk will be used at the peak, {} MiB in the end; {} MiB are free",
@@ -65,7 +68,7 @@ impl Build<'_> {
         if free > peak {
             return Ok(());
         }
-        Err(Error::Io(format!(
+        Err(Error::NoSpace(format!(
             "{}: {} MiB are free, but the build needs up to {} MiB. Free some space, or choose a \
              larger disk with --data-dir",
             self.folder.display(),
@@ -78,7 +81,7 @@ impl Build<'_> {
     /// and a reason come back if a block cannot be used.
     pub(super) fn read(&self, databases: Databases, mut state: State) -> Result<ReadToEnd> {
         let progress = self.progress;
-        let end = self.plan.chain.len() as u32;
+        let end = self.plan.blocks();
         progress.enter(Stage::Reading);
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(end, Ordering::Relaxed);
@@ -87,11 +90,11 @@ impl Build<'_> {
         }
         let mut rows = databases.main.row_writers(&state)?;
         let begun = state.blocks;
-        let half = self.batch_postings.div_ceil(2);
-        let mut batch = Batch::new(TxNum(state.txs), half);
+        let mut batch = Batch::new(TxNum(state.txs), self.batch_bytes);
         let mut blocked = None;
         let databases = thread::scope(|scope| -> Result<Databases> {
-            let writer = Writer::start(scope, databases, Batch::new(TxNum(0), half));
+            let half = self.batch_bytes / 2;
+            let writer = Writer::start(scope, databases, half, self.spare_bytes);
             let mut stored = begun;
             let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
                 let block = match load {

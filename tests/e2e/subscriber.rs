@@ -1,10 +1,10 @@
 //! A client that watches, and the picture it has from replies and notifications alone.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bitcoin::{OutPoint, ScriptBuf};
-use hekte_testkit::client::Client;
+use hekte_testkit::client::{Answer, Client};
 use hekte_testkit::hekte::Hekte;
 use hekte_testkit::model::ScriptHash;
 use serde_json::{Value, json};
@@ -152,7 +152,8 @@ impl Subscriber {
                 .iter()
                 .flat_map(|(_, name)| methods.iter().map(move |m| (m.as_str(), json!([name]))))
                 .collect();
-            let answers = self.client.batch(&calls);
+            let client = &mut self.client;
+            let answers = patiently(|| client.batch(&calls));
             for ((script, _), answers) in some.iter().zip(answers.as_chunks::<4>().0) {
                 let shaped = |at: usize, key: &str| {
                     let answer = answers[at].as_ref().unwrap_or_else(|e| panic!("{script}: {e}"));
@@ -168,8 +169,23 @@ impl Subscriber {
         }
         for (out, _) in self.outpoints.values() {
             let params = json!([out.txid.to_string(), out.vout, ""]);
-            let status = self.client.call("blockchain.outpoint.get_status", params);
+            let client = &mut self.client;
+            let ask = || vec![client.call("blockchain.outpoint.get_status", params.clone())];
+            let status = patiently(ask).remove(0);
             assert_eq!(status, Ok(truth.outpoint(out)), "{out}");
         }
+    }
+}
+
+/// Asks again while blocks that bitcoind wrote over after a kill are being looked for.
+fn patiently(mut ask: impl FnMut() -> Vec<Answer>) -> Vec<Answer> {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answers = ask();
+        let looking = |answer: &Answer| answer.as_ref().is_err_and(|e| e["code"] == -32603);
+        if !answers.iter().any(looking) || Instant::now() > end {
+            return answers;
+        }
+        std::thread::sleep(Duration::from_millis(300));
     }
 }

@@ -4,6 +4,7 @@ mod chain;
 mod clients;
 mod cold;
 mod limit;
+mod live;
 mod load;
 mod peers;
 mod probes;
@@ -21,8 +22,12 @@ use chain::Size;
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench load                          1000 clients watch while payments and blocks come
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
-SIZE: small, middle (the default: both) or large. BENCH_LARGE=1 adds the large one, BENCH_RUNS is
-how often each sync is repeated (3).";
+bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
+                                    prepare, sync [NAME ...], ask [NAME ...], table
+bench live [SIZE ...]               blocks one by one (large)
+bench make SIZE ...                 makes chains, measures nothing
+SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
+is how often each sync is repeated (3).";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,13 +35,21 @@ fn main() {
     match words[..] {
         ["one", limit, ref command @ ..] => process::run_one(limit, command),
         ["read-and-hash", folder] => read_and_hash::run(Path::new(folder)),
+        ["make", ref sizes @ ..] => chosen(sizes).into_iter().for_each(Size::make),
+        ["live-one", blocks, data] => live::run_one(Path::new(blocks), Path::new(data)),
+        ["live"] => live::run(&[Size::LARGE]),
+        ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
         ["load"] => load::run(),
-        ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
+        ["peer", name, address, size] => {
+            peers::ask_one(name, address, chosen(&[size])[0]);
+        }
+        ["peers", ref words @ ..] => peers::run(words),
         [] | ["all"] => {
             sync::run(&chosen(&[]));
-            queries::run(&chosen(&[]));
+            let asked = |size: &Size| size.name != Size::LONG.name;
+            queries::run(&chosen(&[]).into_iter().filter(asked).collect::<Vec<_>>());
         }
         _ => {
             eprintln!("{USAGE}");
@@ -52,7 +65,7 @@ fn chosen(names: &[&str]) -> Vec<Size> {
     }
     let mut sizes = vec![Size::SMALL, Size::MIDDLE];
     if std::env::var_os("BENCH_LARGE").is_some_and(|value| value == "1") {
-        sizes.push(Size::LARGE);
+        sizes.extend([Size::LARGE, Size::LONG]);
     }
     sizes
 }
