@@ -39,7 +39,7 @@ pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
 pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
 /// Scripts one client may watch.
 pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
-/// Outpoints one client may watch; each is looked up at every block.
+/// Outpoints one client may watch.
 pub const MAX_OUTPOINTS_WATCHED_PER_CLIENT: usize = 2_000;
 /// Scripts and outpoints watched by all clients together, at most; see `shares.rs`.
 pub const MAX_WATCHED: usize = 500_000;
@@ -134,6 +134,9 @@ pub const IDLE_READERS_MAX: usize = INDEX_WORKERS;
 
 /// Unspent outputs of watched scripts that are remembered, at most; see `shares.rs`.
 pub const WATCHED_COINS_MAX: usize = 500_000;
+/// Scripts and transactions listed as touched by new blocks, 8 bytes each; beyond that every
+/// watched one is looked at.
+pub const TOUCHED_MAX: usize = 500_000;
 /// Mempool transactions asked of bitcoind in one batch.
 pub const MEMPOOL_BATCH: usize = 200;
 /// So many of the newest blocks live only in memory, where a reorg costs nothing.

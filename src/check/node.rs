@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::report::Report;
+use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::host::disk::{self, Storage};
 use crate::node::fits::{self, NodeFacts};
@@ -43,12 +44,17 @@ fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, report: &mut Report) 
             ),
         ),
         Ok(None) if info.initial_block_download => {
-            let rotating = disk::storage(&config.blocks_dir) == Storage::Rotating;
-            let plan = match config.index_during_ibd {
-                DuringIbd::Always => "hekte indexes along",
-                DuringIbd::Auto if !rotating => "hekte indexes along",
-                DuringIbd::Auto => "on this rotating disk hekte waits until it is done",
-                DuringIbd::Never => "hekte waits until it is done",
+            let plan = match (config.index_during_ibd, disk::storage(&config.blocks_dir)) {
+                // nobody else has blocks of a regtest chain, so its node's doubts do not count
+                _ if config.network == Network::Regtest => "hekte indexes along",
+                (DuringIbd::Never, _) => "hekte waits until it is done",
+                (DuringIbd::Auto, Storage::Rotating) => {
+                    "on this rotating disk hekte waits until it is done"
+                }
+                (DuringIbd::Auto, Storage::Card) => {
+                    "on this SD card or eMMC hekte waits until it is done"
+                }
+                (DuringIbd::Always | DuringIbd::Auto, _) => "hekte indexes along",
             };
             let text = format!("bitcoind is in its first download, at block {at} of {of}");
             report.warning("chain", format!("{text} -> {plan}"));

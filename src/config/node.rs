@@ -43,13 +43,22 @@ pub enum RpcAuth {
         /// Its password; never shown.
         password: String,
     },
+    /// The same with the password in a file, which is read for each connection.
+    UserFile {
+        /// The name.
+        user: String,
+        /// Where the password is.
+        file: PathBuf,
+    },
 }
 
 impl fmt::Debug for RpcAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RpcAuth::Cookie(path) => write!(f, "Cookie({})", path.display()),
-            RpcAuth::User { user, .. } => write!(f, "User({user})"),
+            RpcAuth::User { user, .. } | RpcAuth::UserFile { user, .. } => {
+                write!(f, "User({user})")
+            }
         }
     }
 }
@@ -136,8 +145,12 @@ pub fn resolve(
             return Err(by_user.error("rpc_user and rpc_cookie are both set -> keep one of them"));
         }
         (cookie, Some(user)) if cookie.is_none() || by_user.rank() > by_cookie.rank() => {
+            // wrong ones are told of at once, though the file is read again later
             let password = password(layers, password_file.as_deref())?;
-            RpcAuth::User { user, password }
+            match password_file {
+                Some(file) => RpcAuth::UserFile { user, file },
+                None => RpcAuth::User { user, password },
+            }
         }
         (Some(cookie), _) => RpcAuth::Cookie(cookie),
         (None, _) => {
@@ -178,7 +191,7 @@ fn password(layers: &Layers, file: Option<&Path>) -> Result<String> {
 }
 
 /// The first line of the file, which only its owner and group may read.
-fn password_from(file: &Path) -> Result<String> {
+pub fn password_from(file: &Path) -> Result<String> {
     let shown = file.display();
     let text = fs::read_to_string(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => Error::NoPermission(format!(

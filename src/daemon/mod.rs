@@ -104,7 +104,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let driver = Driver {
         folder: folder.into(),
         params,
-        loader: Arc::new(BlockLoader::new(dir, &params)),
+        loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
         shared: shared.clone(),
         node: node.clone(),
         progress: progress.clone(),

@@ -19,6 +19,27 @@ pub fn belongs(block: &[u8], undo: &[u8]) -> bool {
     block.txdata.iter().skip(1).all(|tx| pays_with(tx, &mut undo).unwrap_or(false))
 }
 
+/// Whether undo data names these very outputs, in order: satoshi and script.
+pub fn names(undo: &[u8], spent: &[(u64, Vec<u8>)]) -> bool {
+    let same = || {
+        let mut undo = Undo::new(undo).ok()?;
+        let mut left = 0;
+        for (value, script) in spent {
+            while left == 0 {
+                left = undo.coins().ok()?;
+            }
+            left -= 1;
+            let coin = undo.coin().ok()?;
+            let amount = compress::amount(coin.compressed_amount)?;
+            if amount != *value || coin.script.as_bytes() != &script[..] {
+                return Some(false);
+            }
+        }
+        Some(undo.left() == 0)
+    };
+    same().unwrap_or(false)
+}
+
 fn pays_with(tx: &Transaction, undo: &mut Undo<'_>) -> Option<bool> {
     if undo.coins().ok()? != tx.input.len() {
         return Some(false);

@@ -6,4 +6,5 @@ pub mod progress;
 pub mod recent;
 pub mod shared;
 pub mod table;
+pub mod touch;
 pub mod watched;

@@ -83,6 +83,11 @@ impl RecentBlock {
         find(&self.txids, prefix, self.first, txnums);
     }
 
+    /// The prefixes of its txids.
+    pub fn txid_prefixes(&self) -> impl Iterator<Item = Prefix> {
+        self.txids.iter().map(|packed| Prefix(packed >> POS_BITS))
+    }
+
     /// The prefixes of all scripts touched, ascending, with repetitions.
     pub fn touched(&self) -> impl Iterator<Item = Prefix> {
         self.rows.scripts.iter().map(|packed| Prefix(packed >> POS_BITS))

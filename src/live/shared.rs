@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::{HeaderBytes, Height, Prefix};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
@@ -12,6 +12,7 @@ use crate::store::tables::RunInfo;
 use super::poke::Poke;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
+use super::touch::Touch;
 use super::watched::WatchedCoins;
 
 /// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
@@ -99,19 +100,28 @@ impl Shared {
     }
 
     /// The next moment; from now on every question is answered. `confirmed`: blocks that came
-    /// since the last one, whose transactions leave the mempool in the same swap.
-    pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) {
+    /// since the last one, whose transactions leave the mempool in the same swap. What is left
+    /// there of their dependents is shown with another height now: those are touched, in the
+    /// sense of [`Touch`].
+    pub fn publish(
+        &self,
+        snapshot: Snapshot,
+        confirmed: &[Arc<RecentBlock>],
+    ) -> Option<Vec<Prefix>> {
         let mut mempool = self.mempool.write().unwrap_or_else(PoisonError::into_inner);
-        for block in confirmed {
-            for txid in block.txids() {
-                mempool.remove(txid);
-            }
-        }
+        let left: Vec<&[u8; 32]> = confirmed
+            .iter()
+            .flat_map(|block| block.txids())
+            .filter(|txid| mempool.remove(txid).is_some() | mempool.forget_left_out(txid))
+            .collect();
+        let mut touch = Touch::new(&self.watched);
+        left.iter().for_each(|txid| touch.dependents_of(&mempool, txid));
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         drop(mempool);
         self.serving.store(true, Ordering::Release);
         *self.building.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.mempool_poke.poke();
+        touch.list()
     }
 
     /// The mempool; no new moment is published while it is held, so hold it briefly.

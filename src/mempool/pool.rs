@@ -3,9 +3,10 @@
 //! About 380 bytes for a transaction of 2.3 inputs and 2.7 outputs: 300 000 take some 110 MiB. Raw
 //! transactions are not kept; bitcoind has them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::ids::{Prefix, ScriptHash};
+use crate::index::extract::is_unspendable;
 use crate::parse::tx::TxView;
 
 /// An output, by txid (internal byte order) and index.
@@ -16,6 +17,9 @@ pub type OutRef = ([u8; 32], u32);
 pub struct ScriptTag(pub u64);
 
 impl ScriptTag {
+    /// Stands for a script that nobody can spend, and so is not indexed.
+    pub const NOBODY: ScriptTag = ScriptTag(0);
+
     /// Of a script hash.
     pub fn of(script: &ScriptHash) -> ScriptTag {
         ScriptTag(first_eight(&script.0))
@@ -31,8 +35,12 @@ fn first_eight(hash: &[u8; 32]) -> u64 {
     hash.first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight))
 }
 
+/// More outputs than a transaction can have: nine bytes each, in a block of four million.
+const OUTPUTS_MAX: u64 = 1 << 19;
+
+/// The outputs of one transaction have tags in a row.
 fn out_tag(out: &OutRef) -> u64 {
-    first_eight(&out.0) ^ u64::from(out.1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    first_eight(&out.0).saturating_add(u64::from(out.1))
 }
 
 /// An unconfirmed transaction.
@@ -65,7 +73,10 @@ impl MemTx {
     /// From a parsed transaction and what bitcoind says of it.
     pub fn new(tx: &TxView<'_>, fee: u64, vsize: u32) -> MemTx {
         let output = |output: crate::parse::tx::OutputView<'_>| MemOutput {
-            script: ScriptTag::of(&ScriptHash::of(output.script)),
+            script: match is_unspendable(output.script) {
+                true => ScriptTag::NOBODY,
+                false => ScriptTag::of(&ScriptHash::of(output.script)),
+            },
             value: output.value,
         };
         MemTx {
@@ -92,6 +103,8 @@ pub struct Mempool {
     by_txid: BTreeSet<(u64, u32)>,
     by_spent: BTreeSet<(u64, u32)>,
     by_script: BTreeSet<(ScriptTag, u32)>,
+    /// Those that bitcoind has and there was no memory for.
+    left_out: HashSet<[u8; 32]>,
     bytes: usize,
     arrivals: u64,
 }
@@ -142,7 +155,32 @@ impl Mempool {
 
     /// Whether it spends an output that is itself unconfirmed (wire height -1).
     pub fn is_chained(&self, tx: &MemTx) -> bool {
-        tx.inputs.iter().any(|(txid, _)| self.contains(txid))
+        tx.inputs.iter().any(|(txid, _)| self.contains(txid) || self.left_out.contains(txid))
+    }
+
+    /// The transactions that spend an output of that one, which need not be here itself.
+    pub fn dependents(&self, txid: &[u8; 32]) -> impl Iterator<Item = &MemTx> {
+        let first = first_eight(txid);
+        let tags = (first, 0)..=(first.saturating_add(OUTPUTS_MAX), u32::MAX);
+        let found = self.by_spent.range(tags).filter_map(|(_, slot)| self.at(*slot));
+        found.filter(move |tx| tx.inputs.iter().any(|(spent, _)| spent == txid))
+    }
+
+    /// Those that bitcoind has and there was no memory for.
+    pub fn left_out(&self) -> &HashSet<[u8; 32]> {
+        &self.left_out
+    }
+
+    /// Takes one out for want of memory; that it is unconfirmed stays known.
+    pub fn leave_out(&mut self, txid: &[u8; 32]) -> Option<MemTx> {
+        let tx = self.remove(txid)?;
+        self.left_out.insert(*txid);
+        Some(tx)
+    }
+
+    /// Forgets one that was left out, as it is not in bitcoind's mempool any more; whether it was.
+    pub fn forget_left_out(&mut self, txid: &[u8; 32]) -> bool {
+        self.left_out.remove(txid)
     }
 
     /// The unconfirmed output that `out` names.
@@ -164,7 +202,9 @@ impl Mempool {
         self.bytes += tx.bytes();
         self.by_txid.insert((first_eight(&tx.txid), slot));
         self.by_spent.extend(tx.inputs.iter().map(|input| (out_tag(input), slot)));
-        self.by_script.extend(tx.outputs.iter().map(|output| (output.script, slot)));
+        let paid = tx.outputs.iter().filter(|output| output.script != ScriptTag::NOBODY);
+        self.by_script.extend(paid.map(|output| (output.script, slot)));
+        self.left_out.remove(&tx.txid);
         self.slots[slot as usize] = Some(tx);
     }
 
@@ -225,10 +265,33 @@ mod tests {
         assert_eq!(pool.output(&([1; 32], 2)).unwrap().script, ScriptTag(8));
         assert!(pool.remove(&[1; 32]).is_some() && pool.remove(&[1; 32]).is_none());
         assert!(!pool.is_chained(pool.get(&[2; 32]).unwrap()));
+        assert_eq!(pool.dependents(&[1; 32]).count(), 1, "though it is gone");
         assert!(pool.spender(&([90; 32], 1)).is_none() && pool.payers(ScriptTag(7)).count() == 0);
         pool.remove(&[2; 32]);
         assert_eq!((pool.len(), pool.bytes(), pool.by_script.len()), (0, 0, 0));
         pool.insert(tx(3, &[], &[1]));
         assert_eq!(pool.slots.len(), 2, "slots are used again");
+    }
+
+    #[test]
+    fn what_was_left_out_is_unconfirmed_all_the_same() {
+        let mut pool = Mempool::default();
+        pool.insert(tx(1, &[(90, 0)], &[7]));
+        pool.insert(tx(2, &[(1, 0)], &[9]));
+        assert!(pool.leave_out(&[1; 32]).is_some() && pool.leave_out(&[1; 32]).is_none());
+        let child = pool.get(&[2; 32]).unwrap().clone();
+        assert!(pool.is_chained(&child));
+        pool.insert(tx(1, &[(90, 0)], &[7]));
+        assert!(pool.left_out().is_empty() && pool.is_chained(&child));
+        pool.leave_out(&[1; 32]);
+        assert!(pool.forget_left_out(&[1; 32]) && !pool.is_chained(&child));
+    }
+
+    #[test]
+    fn an_output_that_nobody_can_spend_pays_nobody() {
+        let mut pool = Mempool::default();
+        pool.insert(tx(1, &[(90, 0)], &[ScriptTag::NOBODY.0]));
+        assert_eq!(pool.payers(ScriptTag::NOBODY).count(), 0);
+        assert!(pool.output(&([1; 32], 0)).is_some());
     }
 }

@@ -4,14 +4,19 @@ use std::fs;
 use std::io;
 
 use super::error::RpcError;
-use crate::config::node::{NodeConfig, RpcAuth};
+use crate::config::node::{NodeConfig, RpcAuth, password_from};
 use crate::host::access;
 
-/// The value of the Authorization header; the cookie is read each time, since bitcoind writes
-/// another at each start.
+/// The value of the Authorization header; files are read each time: bitcoind writes another cookie
+/// at each start, and node images change passwords.
 pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
     let credentials = match auth {
         RpcAuth::User { user, password } => format!("{user}:{password}"),
+        RpcAuth::UserFile { user, file } => {
+            let password =
+                password_from(file).map_err(|error| RpcError::Auth(error.to_string()))?;
+            format!("{user}:{password}")
+        }
         RpcAuth::Cookie(path) => {
             let shown = path.display();
             let text = fs::read_to_string(path).map_err(|error| match error.kind() {
@@ -45,7 +50,7 @@ pub fn not_accepted(node: &NodeConfig) -> RpcError {
             path.display(),
             access::owner_and_mode(path)
         ),
-        RpcAuth::User { user, .. } => format!(
+        RpcAuth::User { user, .. } | RpcAuth::UserFile { user, .. } => format!(
             "bitcoind at {url} does not accept user {user} -> compare rpc_user and the \
              password with rpcauth or rpcuser in bitcoin.conf"
         ),

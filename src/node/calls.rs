@@ -13,7 +13,7 @@ pub enum NodeError {
         /// Its words.
         message: String,
     },
-    /// No connection, no login, no sensible answer; the text says which.
+    /// No connection, no login, no sensible answer; the text says which, in words for clients.
     #[error("{0}")]
     Away(String),
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bitcoin::BlockHash;
 use bitcoin::hex::FromHex;
+use bitcoin::{Amount, BlockHash, Denomination};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -77,6 +77,9 @@ pub struct NodeTip {
     pub hash: BlockHash,
 }
 
+/// What a block's inputs spend, in order: satoshi and script.
+pub type SpentOutputs = Vec<(u64, Vec<u8>)>;
+
 impl Rpc {
     /// The state of the chain.
     pub fn blockchain_info(&self) -> Result<BlockchainInfo, RpcError> {
@@ -145,6 +148,22 @@ impl Rpc {
             Err(RpcError::Method { code: -1, .. }) => Ok(None),
             answer => found(answer)?.map(|hex| self.bytes("getblock", &hex)).transpose(),
         }
+    }
+
+    /// What a block's inputs spend, in order: satoshi and script. `None` if the node does not say.
+    pub fn spent_outputs(&self, hash: &BlockHash) -> Result<Option<SpentOutputs>, RpcError> {
+        let answer = self.call("getblock", vec![json!(hash.to_string()), json!(3)]);
+        let Some(block) = found(answer)? else { return Ok(None) };
+        let txs = block["tx"].as_array().into_iter().flatten().skip(1);
+        let inputs = txs.flat_map(|tx| tx["vin"].as_array().into_iter().flatten());
+        let output = |input: &Value| {
+            let prevout = input.get("prevout")?;
+            let value = prevout.get("value")?.to_string();
+            let value = Amount::from_str_in(&value, Denomination::Bitcoin).ok()?;
+            let script = Vec::from_hex(prevout.get("scriptPubKey")?.get("hex")?.as_str()?).ok()?;
+            Some((value.to_sat(), script))
+        };
+        Ok(inputs.map(output).collect())
     }
 
     /// The header of a block; `None` if the node does not know it.

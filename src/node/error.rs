@@ -1,5 +1,7 @@
 //! Why bitcoind gives no result, by what comes next: wait, mend the login, mend the setting.
 
+use log::debug;
+
 use super::calls::NodeError;
 use crate::error::Error;
 
@@ -19,8 +21,8 @@ pub enum RpcError {
     #[error("bitcoind answers {method} with: {message} (code {code})")]
     Method { method: String, code: i64, message: String },
     /// bitcoind does not let us use this method, or does not talk to this address.
-    #[error("{0}")]
-    Forbidden(String),
+    #[error("{text}")]
+    Forbidden { method: String, text: String },
     /// What came is no answer of a bitcoind, or too long.
     #[error("{0}")]
     Protocol(String),
@@ -34,7 +36,7 @@ impl RpcError {
 
     /// True if the node has no such method or keeps it from us.
     pub fn is_refused_method(&self) -> bool {
-        matches!(self, RpcError::Forbidden(_) | RpcError::Method { code: -32601, .. })
+        matches!(self, RpcError::Forbidden { .. } | RpcError::Method { code: -32601, .. })
     }
 }
 
@@ -48,12 +50,21 @@ impl From<RpcError> for Error {
     }
 }
 
+/// What a client hears is for strangers: no address, no path, no user.
 impl From<RpcError> for NodeError {
     fn from(error: RpcError) -> NodeError {
+        debug!("a client is told less than: {error}");
+        let away = |text: &str| NodeError::Away(text.into());
         match error {
             RpcError::Method { code, message, .. } => NodeError::Refused { code, message },
-            RpcError::Forbidden(message) => NodeError::Refused { code: -32601, message },
-            other => NodeError::Away(other.to_string()),
+            RpcError::Forbidden { method, .. } => NodeError::Refused {
+                code: -32601,
+                message: format!("{method} is not allowed to this server"),
+            },
+            RpcError::Away(_) => away("bitcoind does not answer"),
+            RpcError::Auth(_) => away("bitcoind does not accept this server's login"),
+            RpcError::WarmingUp(_) => away("bitcoind is starting"),
+            RpcError::Protocol(_) => away("bitcoind's answer cannot be read"),
         }
     }
 }

@@ -211,10 +211,13 @@ impl Rpc {
         match reply.status {
             // errors of a method come as 400, 404 or 500 with a JSON body
             200 | 400 | 404 | 500 => Ok(reply.body),
-            403 => Err(RpcError::Forbidden(format!(
-                "bitcoind at {url} forbids {method} -> see rpcwhitelist and rpcallowip in \
-                 bitcoin.conf"
-            ))),
+            403 => Err(RpcError::Forbidden {
+                method: method.into(),
+                text: format!(
+                    "bitcoind at {url} forbids {method} -> see rpcwhitelist and rpcallowip in \
+                     bitcoin.conf"
+                ),
+            }),
             503 => Err(RpcError::Away(format!(
                 "bitcoind at {url} has too many calls waiting -> raise rpcworkqueue in \
                  bitcoin.conf if this stays"

@@ -236,7 +236,13 @@ impl Answers for Engine {
             let shared = self.views.shared();
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
-                return Ok(outpoint::with_mempool(confirmed, &out, &pool));
+                let status = outpoint::with_mempool(confirmed, &out, &pool);
+                // who asks may watch: note what, if spent, would change it
+                let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
+                if let (Some(script), false) = (status.script, buried) {
+                    shared.watched.note(script, [out].iter());
+                }
+                return Ok(status);
             }
         }
         Err(QueryError::Busy)

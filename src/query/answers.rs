@@ -141,6 +141,8 @@ pub struct OutpointStatus {
     pub funder: Option<Confirmation>,
     /// The spending transaction and where it stands.
     pub spender: Option<(Txid, Confirmation)>,
+    /// The script that the output pays, if it is known and can be spent.
+    pub script: Option<Prefix>,
 }
 
 /// A transaction that came into the mempool.
@@ -168,8 +170,8 @@ pub enum Phase {
 pub struct TipChange {
     /// The new tip.
     pub tip: Tip,
-    /// Prefixes of the scripts that the connected and disconnected blocks touched, sorted;
-    /// `None`: too many to list, treat every script as touched.
+    /// Prefixes of the scripts and txids that the connected and disconnected blocks and the
+    /// mempool's changes touched, sorted; `None`: too many to list, treat all as touched.
     pub touched: Option<Arc<Vec<Prefix>>>,
 }
 

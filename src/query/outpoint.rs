@@ -5,7 +5,7 @@ use bitcoin::hashes::Hash;
 
 use crate::ids::{ScriptHash, TxNum};
 use crate::index::extract::is_unspendable;
-use crate::mempool::pool::{MemTx, Mempool, OutRef};
+use crate::mempool::pool::{MemTx, Mempool, OutRef, ScriptTag};
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};
@@ -24,11 +24,12 @@ pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<Outpo
         None => return Ok(OutpointStatus::default()),
     };
     let funder_height = Some(Confirmation::Block(place.height));
-    let mut status = OutpointStatus { funder: funder_height, spender: None };
+    let mut status = OutpointStatus { funder: funder_height, spender: None, script: None };
     if is_unspendable(&script) {
         return Ok(status);
     }
     let prefix = ScriptHash::of(&script).prefix();
+    status.script = Some(prefix);
     let limit = budget.postings as usize;
     let later = view.find(RunKind::Script, prefix, TxNum(funder.0 + 1), limit)?;
     for (i, txnum) in later.iter().enumerate() {
@@ -56,8 +57,9 @@ pub fn with_mempool(mut status: OutpointStatus, out: &OutRef, pool: &Mempool) ->
         true => Confirmation::MempoolChained,
         false => Confirmation::Mempool,
     };
-    if status.funder.is_none() && pool.output(out).is_some() {
+    if let (None, Some(output)) = (status.funder, pool.output(out)) {
         status.funder = pool.get(&out.0).map(confirmation);
+        status.script = (output.script != ScriptTag::NOBODY).then(|| output.script.prefix());
     }
     if status.spender.is_none() && status.funder.is_some() {
         let spender = pool.spender(out);

@@ -10,6 +10,9 @@ use crate::node::calls::{NodeCalls, NodeError};
 
 use super::answers::{Answer, QueryError};
 
+/// bitcoind's code for a transaction that it does not know.
+const NOT_FOUND: i64 = -5;
+
 /// Asks bitcoind; `None` offline.
 pub struct Unconfirmed {
     /// bitcoind.
@@ -37,9 +40,9 @@ impl Unconfirmed {
     fn ask(&self, txid: &Txid, params: Vec<Value>) -> Answer<Value> {
         let Some(node) = &self.node else { return Err(unknown(txid)) };
         node.call("getrawtransaction", params).map_err(|error| match error {
-            NodeError::Refused { .. } => unknown(txid),
-            NodeError::Away(why) => QueryError::Node(format!(
-                "{txid} is not in the chain, and bitcoind cannot be asked for it: {why}"
+            NodeError::Refused { code: NOT_FOUND, .. } => unknown(txid),
+            other => QueryError::Node(format!(
+                "{txid} is not in the chain, and bitcoind cannot be asked for it: {other}"
             )),
         })
     }

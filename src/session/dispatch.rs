@@ -170,12 +170,11 @@ impl Session {
         // asked first: a full list must not cost a look into the index
         self.room_for_script(script)?;
         let told = answers.status(script).map_err(wire_error)?;
-        let in_mempool = !answers.mempool_history(script).map_err(wire_error)?.is_empty();
         let mut state = self.state();
         if !state.watching.scripts.contains_key(script) && !self.shared.watch_one() {
             return Err(server_full());
         }
-        let watch = ScriptWatch { naming, told, in_mempool, stale: false };
+        let watch = ScriptWatch { naming, told, stale: false };
         state.watching.scripts.insert(*script, watch);
         Ok(reply::status(told))
     }

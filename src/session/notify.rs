@@ -45,20 +45,14 @@ impl Session {
 
     fn recheck_script(&self, script: &ScriptHash) -> Option<String> {
         let answers = &self.shared.answers;
-        let look = answers
-            .status(script)
-            .and_then(|status| Ok((status, !answers.mempool_history(script)?.is_empty())));
+        let look = answers.status(script);
         let mut state = self.state();
         // unsubscribed in the meantime: nothing to tell
         let watch = state.watching.scripts.get_mut(script)?;
         let status = match look {
-            Ok((status, in_mempool)) => {
-                watch.in_mempool = in_mempool;
-                status
-            }
+            Ok(status) => status,
             Err(QueryError::TooLong(_)) => {
                 warn!("history of watched script {script} has become too long");
-                watch.in_mempool = false;
                 too_long_status(script)
             }
             Err(error) => {

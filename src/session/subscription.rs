@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use bitcoin::OutPoint;
+use bitcoin::hashes::Hash;
 use sha2::{Digest, Sha256};
 
-use crate::ids::ScriptHash;
+use crate::ids::{Prefix, ScriptHash};
 use crate::protocol::method::Naming;
 use crate::query::answers::{OutpointStatus, Status, Tip, TipChange};
 
@@ -16,8 +17,6 @@ pub struct ScriptWatch {
     pub naming: Naming,
     /// The last status told.
     pub told: Status,
-    /// It has unconfirmed entries: their heights may change with a foreign parent's block.
-    pub in_mempool: bool,
     /// The last look failed.
     pub stale: bool,
 }
@@ -52,18 +51,22 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// What a change of the tip may have changed. Outpoints are all looked at, since their
-    /// scripts are not known; there are few.
+    /// What a change may have changed. An outpoint is funded by a transaction and spent by one
+    /// that touches its script.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
-        let touched = |script: &ScriptHash| match &change.touched {
+        let touched = |prefix: Prefix| match &change.touched {
             None => true,
-            Some(prefixes) => prefixes.binary_search(&script.prefix()).is_ok(),
+            Some(prefixes) => prefixes.binary_search(&prefix).is_ok(),
         };
         let scripts = self.scripts.iter();
         let scripts = scripts
-            .filter(|(script, watch)| watch.in_mempool || watch.stale || touched(script))
+            .filter(|(script, watch)| watch.stale || touched(script.prefix()))
             .map(|(script, _)| Watched::Script(*script));
-        scripts.chain(self.outpoints.keys().copied().map(Watched::Outpoint)).collect()
+        let outpoints = self.outpoints.iter().filter(|(out, watch)| {
+            let funder = Prefix::of(out.txid.as_byte_array());
+            watch.stale || touched(funder) || watch.told.script.is_some_and(touched)
+        });
+        scripts.chain(outpoints.map(|(out, _)| Watched::Outpoint(*out))).collect()
     }
 
     /// What could not be looked at the last time.

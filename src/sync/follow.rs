@@ -27,6 +27,8 @@ use crate::live::progress::Stage;
 const WAIT: Duration = Duration::from_secs(5);
 /// A tip younger than this is served although bitcoind cannot be asked for a newer one.
 const FRESH_SECONDS: u64 = 3 * 3600;
+/// A tip so many blocks ahead of ours may be that of a snapshot.
+const SNAPSHOT_AHEAD: u32 = 100;
 
 /// Follows one node.
 pub struct Follow<'a> {
@@ -36,7 +38,10 @@ pub struct Follow<'a> {
     new_blocks: NewBlocks,
     upkeep: Upkeep<'a>,
     held: bool,
-    away: bool,
+    /// Whether bitcoind works from an assumeutxo snapshot, as far as known.
+    snapshot: Option<bool>,
+    /// Why bitcoind cannot be asked, as last told.
+    away: Option<String>,
     /// The node was found to be the right one since it was last away.
     checked: bool,
     rescans: Rescans,
@@ -53,7 +58,8 @@ impl<'a> Follow<'a> {
             new_blocks: NewBlocks::default(),
             upkeep: Upkeep::new(&driver.progress),
             held: false,
-            away: false,
+            snapshot: None,
+            away: None,
             checked: false,
             rescans: Rescans::default(),
         }
@@ -84,12 +90,16 @@ impl<'a> Follow<'a> {
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
     fn step(&mut self, live: &mut Live) -> Result<bool> {
         if !self.checked {
-            (self.driver.check_node)(&self.node)?;
+            // a password that is not accepted any more may be mended while we serve
+            (self.driver.check_node)(&self.node).map_err(|error| match error {
+                Error::NoPermission(why) => Error::Away(why),
+                other => other,
+            })?;
             self.checked = true;
             self.look_after_restart(live)?;
         }
         let info = heard(self.node.blockchain_info())?;
-        let tip = self.node_tip(&info)?;
+        let tip = self.node_tip(live, &info)?;
         match relation(&self.node, live, tip)? {
             Relation::Ahead => self.held = false,
             // while it works its way up again, stale blocks may be its tip for a moment
@@ -121,6 +131,7 @@ impl<'a> Follow<'a> {
             return Ok(false);
         }
         if !complete {
+            self.snapshot = None;
             self.driver.pause(Duration::from_millis(500));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
             let next = live.snapshot().tip().unwrap_or_default().next();
@@ -129,8 +140,16 @@ impl<'a> Follow<'a> {
         Ok(false)
     }
 
-    fn node_tip(&self, info: &BlockchainInfo) -> Result<Height> {
-        Ok(heard(self.node.background_height(info))?.unwrap_or(Height(info.blocks)))
+    /// The height up to which there are blocks. A snapshot is asked about after each start of
+    /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
+    fn node_tip(&mut self, live: &Live, info: &BlockchainInfo) -> Result<Height> {
+        let tip = Height(info.blocks);
+        if self.snapshot == Some(false) && tip.0 < live.blocks() + SNAPSHOT_AHEAD {
+            return Ok(tip);
+        }
+        let background = heard(self.node.background_height(info))?;
+        self.snapshot = Some(background.is_some());
+        Ok(background.unwrap_or(tip))
     }
 
     /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
@@ -224,15 +243,15 @@ impl<'a> Follow<'a> {
     /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
     fn gone(&mut self, live: &mut Live, why: &str) -> Result<()> {
         let fresh = self.is_fresh(live);
-        if !self.away {
+        if self.away.as_deref() != Some(why) {
             let meanwhile = match self.driver.shared.serving() || fresh {
                 true => "serving what is indexed",
                 false => "what is indexed is too old to be served without it",
             };
             warn!("bitcoind cannot be asked ({why}); {meanwhile}, and asking again");
-            self.away = true;
+            self.away = Some(why.into());
         }
-        self.checked = false;
+        (self.checked, self.snapshot) = (false, None);
         if fresh && !self.driver.shared.serving() {
             self.notify(Some(live.publish()));
             self.serving(live);
@@ -257,9 +276,8 @@ impl<'a> Follow<'a> {
     }
 
     fn back(&mut self) {
-        if self.away {
+        if self.away.take().is_some() {
             info!("bitcoind answers again");
-            self.away = false;
         }
     }
 }

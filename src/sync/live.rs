@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
+use crate::limits::TOUCHED_MAX;
 use crate::live::recent::RecentBlock;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::HeaderTag;
@@ -33,7 +34,7 @@ use super::upkeep::LiveSettings;
 pub struct NewTip {
     /// The moment.
     pub snapshot: Arc<Snapshot>,
-    /// Prefixes of the scripts touched, sorted; `None`: any may be.
+    /// Prefixes of the scripts and txids touched, sorted; `None`: any may be.
     pub touched: Option<Vec<Prefix>>,
 }
 
@@ -108,9 +109,7 @@ impl Live {
         let block = RecentBlock::new(block, hash, first);
         self.snap.table.push(block.pos, HeaderTag::of_hash(&hash), block.txs());
         self.snap.tip_header = block.header;
-        if let Some(touched) = &mut self.touched {
-            touched.extend(block.touched());
-        }
+        self.touch(&block);
         let block = Arc::new(block);
         self.fresh.push(block.clone());
         self.snap.recent.push(block);
@@ -122,9 +121,7 @@ impl Live {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
             if let Some(block) = self.snap.recent.pop() {
                 self.fresh.retain(|fresh| fresh.hash != block.hash);
-                if let Some(touched) = &mut self.touched {
-                    touched.extend(block.touched());
-                }
+                self.touch(&block);
             }
             self.snap.table.truncate(self.blocks().saturating_sub(1));
         }
@@ -144,10 +141,20 @@ impl Live {
         Ok(deep.then(|| self.publish()))
     }
 
+    fn touch(&mut self, block: &RecentBlock) {
+        if let Some(touched) = &mut self.touched {
+            touched.extend(block.touched().chain(block.txid_prefixes()));
+            if touched.len() > TOUCHED_MAX {
+                self.touched = None;
+            }
+        }
+    }
+
     /// Makes the present state the one that questions are answered from.
     pub fn publish(&mut self) -> NewTip {
-        self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
-        let mut touched = self.touched.replace(Vec::new());
+        let more = self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
+        let touched = self.touched.replace(Vec::new());
+        let mut touched = touched.zip(more).map(|(touched, more)| [touched, more].concat());
         if let Some(touched) = &mut touched {
             touched.sort_unstable();
             touched.dedup();
@@ -189,13 +196,13 @@ impl Live {
                 served.table.set_pos(*height, *pos);
             }
         }
-        self.shared.publish(served, &[]);
+        let _ = self.shared.publish(served, &[]);
     }
 
     /// Publishes the same blocks again after the database has changed under them.
     pub(super) fn republish(&self) {
         if self.shared.serving() {
-            self.shared.publish(self.snap.clone(), &[]);
+            let _ = self.shared.publish(self.snap.clone(), &[]);
         }
     }
 

@@ -3,17 +3,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bitcoin::BlockHash;
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
-use crate::index::belongs::belongs;
+use crate::index::belongs::{belongs, names};
 use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX, REV_RECORDS_LISTED_MAX,
 };
+use crate::node::rpc::Rpc;
 use crate::parse::tx::{BlockView, header};
 
 /// What came of looking for a block.
@@ -41,6 +45,8 @@ pub struct BlockLoader {
     dir: Arc<BlockDir>,
     magic: Magic,
     genesis: BlockKey,
+    /// Who can say what a block spends where the files leave it open.
+    node: Option<Rpc>,
     /// Rev files listed, the oldest first.
     revs: Mutex<VecDeque<(FileNum, Arc<RevFile>)>>,
 }
@@ -57,8 +63,13 @@ pub struct LoadBuffers {
 impl BlockLoader {
     /// For blocks in `dir`.
     pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
-        let genesis = BlockKey::of(&params.genesis);
-        BlockLoader { dir, magic: params.magic, genesis, revs: Mutex::default() }
+        let (magic, genesis) = (params.magic, BlockKey::of(&params.genesis));
+        BlockLoader { dir, magic, genesis, node: None, revs: Mutex::default() }
+    }
+
+    /// The same, asking bitcoind where the files leave it open what a block spends.
+    pub fn asking(self, node: Option<Rpc>) -> BlockLoader {
+        BlockLoader { node, ..self }
     }
 
     /// The folder.
@@ -127,9 +138,11 @@ impl BlockLoader {
         let undo = if key == self.genesis {
             None
         } else if contested && txs > 1 {
-            match self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)? {
-                Some(body) => buffers.undo = body,
-                None => return Ok(Err(self.no_undo(pos.file))),
+            let found = self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)?;
+            match self.one_of(found, &header::hash(view.header)) {
+                Ok(Some(body)) => buffers.undo = body,
+                Ok(None) => return Ok(Err(self.no_undo(pos.file))),
+                Err(why) => return Ok(Err(why)),
             }
             Some(&buffers.undo[..])
         } else if self.find_undo(pos.file, &previous, txs - 1, buffers)? {
@@ -148,19 +161,41 @@ impl BlockLoader {
         format!("no undo data for it in {}", self.dir.file_path(Kind::Undo, file).display())
     }
 
-    /// The undo data of a block that has siblings, whose records carry the same checksum. Of
-    /// several that fit in every respect the newest is taken: the block that was reorganised in.
+    /// The undo data that may be of a block that has siblings, whose records carry the same
+    /// checksum: mostly one, for an input reveals more than not.
     fn undo_among_siblings(
         &self,
         file: FileNum,
         previous: &[u8; 32],
         txs: u32,
         block: &[u8],
-    ) -> Result<Option<Vec<u8>>> {
+    ) -> Result<Vec<Vec<u8>>> {
         // listed anew: a record that was written later may be the right one
         let rev = RevFile::list(&self.dir, file, self.magic)?;
-        let bodies = rev.find_all(&self.dir, previous, txs)?;
-        Ok(bodies.into_iter().rev().find(|body| belongs(block, body)))
+        let mut bodies = rev.find_all(&self.dir, previous, txs)?;
+        bodies.retain(|body| belongs(block, body));
+        bodies.dedup();
+        Ok(bodies)
+    }
+
+    /// The one that is the block's: of several bitcoind knows which.
+    fn one_of(
+        &self,
+        mut bodies: Vec<Vec<u8>>,
+        hash: &[u8; 32],
+    ) -> std::result::Result<Option<Vec<u8>>, String> {
+        if bodies.len() < 2 {
+            return Ok(bodies.pop());
+        }
+        let open = |why: String| format!("undo data of another block would fit as well, and {why}");
+        let Some(node) = &self.node else {
+            return Err(open("without bitcoind it stays open which is right".into()));
+        };
+        match node.spent_outputs(&BlockHash::from_byte_array(*hash)) {
+            Ok(Some(spent)) => Ok(bodies.into_iter().find(|body| names(body, &spent))),
+            Ok(None) => Err(open("bitcoind does not say which is right".into())),
+            Err(error) => Err(open(format!("bitcoind cannot be asked which is right: {error}"))),
+        }
     }
 
     fn find_undo(

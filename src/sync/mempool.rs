@@ -13,6 +13,7 @@ use crate::ids::Prefix;
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
+use crate::live::touch::Touch;
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::node::rpc::Rpc;
 use crate::parse::bytes::Cursor;
@@ -44,14 +45,13 @@ enum Look {
 impl MempoolSync {
     /// Until told to stop.
     pub fn run(mut self) {
-        let mut left_out: HashSet<[u8; 32]> = HashSet::new();
         let mut away = false;
         while !self.progress.stopping() {
             if !self.shared.serving() {
                 self.shared.mempool_poke.wait(Duration::from_millis(200));
                 continue;
             }
-            let wait = match self.look(&mut left_out) {
+            let wait = match self.look() {
                 Ok(look) => {
                     if std::mem::take(&mut away) {
                         info!("bitcoind's mempool can be read again");
@@ -85,26 +85,23 @@ impl MempoolSync {
         }
     }
 
-    fn look(&mut self, left_out: &mut HashSet<[u8; 32]>) -> Result<Look> {
+    fn look(&mut self) -> Result<Look> {
         let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
         // sorted in place: a set would hold all of them once more
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
         let is_theirs = |txid: &[u8; 32]| theirs.binary_search(txid).is_ok();
-        left_out.retain(is_theirs);
-        if self.shared.mempool().bytes() < self.bytes_max / 10 * 8 {
-            // there is room again
-            left_out.clear();
-        }
         let (mut gone, new) = {
             let pool = self.shared.mempool();
-            let gone: Vec<[u8; 32]> =
-                pool.iter().map(|tx| tx.txid).filter(|txid| !is_theirs(txid)).collect();
-            let new = theirs.iter().filter(|txid| !pool.contains(txid));
-            let new: Vec<[u8; 32]> =
-                new.filter(|txid| !left_out.contains(*txid)).copied().collect();
-            (gone, new)
+            let ours = pool.iter().map(|tx| &tx.txid).chain(pool.left_out());
+            let gone: Vec<[u8; 32]> = ours.filter(|txid| !is_theirs(txid)).copied().collect();
+            let room = pool.bytes() < self.bytes_max / 10 * 8;
+            let missing = |txid: &&[u8; 32]| {
+                !pool.contains(txid) && (room || !pool.left_out().contains(*txid))
+            };
+            (gone, theirs.iter().filter(missing).copied().collect::<Vec<_>>())
         };
+        drop(theirs);
         if gone.is_empty() && new.is_empty() {
             return Ok(Look::Same);
         }
@@ -115,8 +112,9 @@ impl MempoolSync {
             if self.progress.stopping() || self.common_tip()? != Some(tip) {
                 return Ok(Look::Again);
             }
-            if let Some(touched) = self.apply(&std::mem::take(&mut gone), fetched, left_out, tip) {
-                (self.on_change)(touched);
+            match self.apply(&std::mem::take(&mut gone), fetched, tip) {
+                Some(touched) => (self.on_change)(touched),
+                None => return Ok(Look::Again),
             }
         }
         Ok(Look::Same)
@@ -145,66 +143,58 @@ impl MempoolSync {
         Ok(fetched)
     }
 
-    /// Changes the mempool; the scripts touched come back, or nothing if the tip has moved.
+    /// Changes the mempool; what was touched comes back, or nothing if the tip has moved.
     fn apply(
         &self,
         gone: &[[u8; 32]],
         fetched: Vec<MemTx>,
-        left_out: &mut HashSet<[u8; 32]>,
         tip: [u8; 32],
     ) -> Option<Option<Vec<Prefix>>> {
         let mut pool = self.shared.mempool_mut();
         if header::hash(&self.shared.snapshot().tip_header) != tip {
             return None;
         }
-        let mut touched = Vec::new();
-        let mut known = true;
+        let mut touch = Touch::new(&self.shared.watched);
         for txid in gone {
-            if let Some(tx) = pool.remove(txid) {
-                known &= self.touches(&pool, &tx, &mut touched);
+            match pool.remove(txid) {
+                Some(tx) => touch.changed(&pool, &tx),
+                None if pool.forget_left_out(txid) => touch.dependents_of(&pool, txid),
+                None => {}
             }
         }
         for tx in fetched {
-            known &= self.touches(&pool, &tx, &mut touched);
+            touch.changed(&pool, &tx);
             pool.insert(tx);
         }
-        self.trim(&mut pool, left_out);
+        trim(&mut pool, self.bytes_max, &mut touch);
         drop(pool);
-        touched.sort_unstable();
-        touched.dedup();
-        Some(known.then_some(touched))
+        Some(touch.list())
     }
+}
 
-    fn touches(&self, pool: &Mempool, tx: &MemTx, touched: &mut Vec<Prefix>) -> bool {
-        touched.extend(tx.outputs.iter().map(|output| output.script.prefix()));
-        let parents = tx.inputs.iter().filter_map(|input| pool.output(input));
-        touched.extend(parents.map(|output| output.script.prefix()));
-        self.shared.watched.touched(tx.inputs.iter(), touched)
+/// Over the budget, the lowest fee rates go first.
+fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
+    if pool.bytes() <= bytes_max {
+        return;
     }
-
-    /// Over the budget, the lowest fee rates go first.
-    fn trim(&self, pool: &mut Mempool, left_out: &mut HashSet<[u8; 32]>) {
-        if pool.bytes() <= self.bytes_max {
-            return;
+    let mut by_rate: Vec<(u64, [u8; 32])> = pool
+        .iter()
+        .map(|tx| (tx.fee.saturating_mul(1000) / u64::from(tx.vsize), tx.txid))
+        .collect();
+    by_rate.sort_unstable();
+    let before = pool.len();
+    for (_, txid) in by_rate {
+        // a tenth below, so that this is not done for every transaction
+        if pool.bytes() <= bytes_max / 10 * 9 {
+            break;
         }
-        let mut by_rate: Vec<(u64, [u8; 32])> = pool
-            .iter()
-            .map(|tx| (tx.fee.saturating_mul(1000) / u64::from(tx.vsize), tx.txid))
-            .collect();
-        by_rate.sort_unstable();
-        let before = pool.len();
-        for (_, txid) in by_rate {
-            // a tenth below, so that this is not done for every transaction
-            if pool.bytes() <= self.bytes_max / 10 * 9 {
-                break;
-            }
-            pool.remove(&txid);
-            left_out.insert(txid);
+        if let Some(tx) = pool.leave_out(&txid) {
+            touch.changed(pool, &tx);
         }
-        info!(
-            "the mempool is larger than the memory for it: {} transactions of the lowest fee rates \
-             are left out (raise --memory to see them)",
-            before - pool.len()
-        );
     }
+    info!(
+        "the mempool is larger than the memory for it: {} transactions of the lowest fee rates \
+         are left out (raise --memory to see them)",
+        before - pool.len()
+    );
 }

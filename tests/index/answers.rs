@@ -149,8 +149,10 @@ pub fn outpoints(engine: &Engine, blocks: &[Block]) -> usize {
                     status.spender = Some((txid, here));
                 }
             }
-            for vout in 0..tx.output.len() as u32 {
-                let status = OutpointStatus { funder: Some(here), spender: None };
+            for (vout, output) in (0..).zip(&tx.output) {
+                let bytes = output.script_pubkey.as_bytes();
+                let script = (bytes.first() != Some(&0x6a)).then(|| ScriptHash::of(bytes).prefix());
+                let status = OutpointStatus { funder: Some(here), spender: None, script };
                 right.insert(OutPoint { txid, vout }, status);
             }
             let beyond = OutPoint { txid, vout: tx.output.len() as u32 };

@@ -6,6 +6,7 @@ mod world;
 
 mod build;
 mod compare;
+mod corners;
 mod download;
 mod follow;
 mod full_disk;

@@ -272,11 +272,14 @@ impl Answers for FakeIndex {
             (A6C9, 0) => OutpointStatus {
                 funder: Some(Block(Height(2472))),
                 spender: Some((id(X9C42), Block(Height(2473)))),
+                script: None,
             },
             (X80B1, 0) if gone => OutpointStatus::default(),
-            (X80B1, 0) => {
-                OutpointStatus { funder: Some(Mempool), spender: Some((id(BB4C), MempoolChained)) }
-            }
+            (X80B1, 0) => OutpointStatus {
+                funder: Some(Mempool),
+                spender: Some((id(BB4C), MempoolChained)),
+                script: None,
+            },
             _ => OutpointStatus::default(),
         })
     }

@@ -16,7 +16,7 @@ pub struct FakeNode {
 impl NodeCalls for FakeNode {
     fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, NodeError> {
         if self.away.load(Ordering::SeqCst) {
-            return Err(NodeError::Away("bitcoind does not answer at 127.0.0.1:8332".to_owned()));
+            return Err(NodeError::Away("bitcoind does not answer".to_owned()));
         }
         let refuse =
             |code, message: &str| Err(NodeError::Refused { code, message: message.to_owned() });

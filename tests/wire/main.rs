@@ -8,4 +8,5 @@ mod kit;
 mod limits;
 mod malformed;
 mod notices;
+mod probes;
 mod random;

@@ -1,9 +1,11 @@
 //! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
 
 mod chain;
+mod clients;
 mod cold;
 mod limit;
 mod live;
+mod load;
 mod peers;
 mod probes;
 mod process;
@@ -18,6 +20,7 @@ use std::process::exit;
 use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
+bench load                          1000 clients watch while payments and blocks come
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
                                     prepare, sync [NAME ...], ask [NAME ...], table
@@ -38,6 +41,7 @@ fn main() {
         ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["load"] => load::run(),
         ["peer", name, address, size] => {
             peers::ask_one(name, address, chosen(&[size])[0]);
         }
