@@ -6,6 +6,8 @@ pub mod hash;
 pub mod ids;
 pub mod limits;
 
+pub mod metrics;
+
 pub mod host;
 
 pub mod config;

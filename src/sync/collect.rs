@@ -6,7 +6,7 @@ use std::thread;
 use log::info;
 
 use crate::error::{Error, Result};
-use crate::host::disk;
+use crate::host::{beat, disk};
 use crate::ids::{Height, TxNum};
 use crate::limits::INDEX_PERCENT_OF_BLOCKS;
 use crate::live::progress::Stage;
@@ -34,7 +34,8 @@ fn hand_over(
     state.generation += 1;
     let full = std::mem::replace(batch, Batch::new(TxNum(0), 0));
     let job = Job { batch: full, rows: rows.take_rows(), state: *state, into_main };
-    match writer.hand_over(job) {
+    // waits for the batch before to be stored, for which the writer answers
+    match beat::waiting(|| writer.hand_over(job)) {
         Some(empty) => {
             *batch = empty;
             true
@@ -107,6 +108,7 @@ impl Build<'_> {
                         return Ok(false);
                     }
                 }
+                beat::step();
                 batch.push(&block)?;
                 push_rows(&mut rows, &mut state, &block)?;
                 progress.blocks.store(state.blocks, Ordering::Relaxed);
@@ -121,7 +123,7 @@ impl Build<'_> {
                 }
                 hand_over(&writer, &mut batch, &mut rows, &mut state, only);
             }
-            let databases = writer.finish()?;
+            let databases = beat::waiting(|| writer.finish())?;
             read.map(|()| databases)
         })?;
         let state = databases.main.state()?;

@@ -12,6 +12,8 @@ use log::{info, warn};
 use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::host::beat::{self, Beat};
+use crate::host::priority;
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
 use crate::live::shared::Shared;
@@ -65,6 +67,7 @@ pub struct Driver {
 impl Driver {
     /// Works until told to stop, or, with `sync_only`, until the index is built.
     pub fn run(&mut self) -> Result<Option<State>> {
+        Beat::new("the thread that indexes").speak_for_this_thread();
         loop {
             let ready = self.stored_state()?.filter(|state| state.phase == Phase::Ready);
             let behind = match (&self.node, ready) {
@@ -118,7 +121,7 @@ impl Driver {
         let mut rescans = Rescans::default();
         while !self.progress.stopping() {
             rescans.serve(live, &self.shared, &self.loader, &self.params)?;
-            thread::sleep(Duration::from_millis(200));
+            self.pause(Duration::from_millis(200));
         }
         Ok(false)
     }
@@ -159,7 +162,7 @@ impl Driver {
                 threads: self.threads,
                 progress: &self.progress,
             };
-            let outcome = build.run();
+            let outcome = priority::in_background(|| build.run());
             self.loader.dir().forget_below(FileNum(0));
             match outcome? {
                 Outcome::Complete(_) => return Ok(true),
@@ -257,6 +260,7 @@ impl Driver {
         let step = Duration::from_millis(100);
         let mut left = time;
         while !left.is_zero() && !self.progress.stopping() {
+            beat::step();
             thread::sleep(step.min(left));
             left = left.saturating_sub(step);
         }

@@ -9,6 +9,7 @@ use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::Result;
+use crate::host::beat::{self, Beat};
 use crate::ids::Prefix;
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
@@ -44,9 +45,11 @@ enum Look {
 impl MempoolSync {
     /// Until told to stop.
     pub fn run(mut self) {
+        Beat::new("the thread that reads the mempool").speak_for_this_thread();
         let mut left_out: HashSet<[u8; 32]> = HashSet::new();
         let mut away = false;
         while !self.progress.stopping() {
+            beat::step();
             if !self.shared.serving() {
                 self.shared.mempool_poke.wait(Duration::from_millis(200));
                 continue;

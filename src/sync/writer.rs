@@ -6,6 +6,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use log::info;
 
 use crate::error::{Error, Result};
+use crate::host::beat::{self, Beat};
 use crate::host::disk;
 use crate::ids::TxNum;
 use crate::limits::FREE_BYTES_MIN;
@@ -55,7 +56,8 @@ impl<'scope> Writer<'scope> {
         // the channel has room for both batches
         let _ = give_back.send(spare);
         let thread = scope.spawn(move || {
-            for job in inbox {
+            Beat::new("the thread that stores batches").speak_for_this_thread();
+            while let Ok(job) = beat::waiting(|| inbox.recv()) {
                 let batch = store(&databases, job)?;
                 if give_back.send(batch).is_err() {
                     break;
