@@ -86,21 +86,33 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
+    /// Goes on at a bit.
+    pub fn resume(bytes: &'a [u8], at: usize) -> Self {
+        BitReader { bytes, at }
+    }
+
+    /// The next bit's place.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// The next 57 or more bits, left-aligned, zeros behind the end.
     #[inline]
     fn window(&self) -> u64 {
         let start = self.at / 8;
-        let word = match self.bytes.get(start..start + 8).and_then(|w| w.first_chunk::<8>()) {
-            Some(eight) => u64::from_be_bytes(*eight),
-            None => {
-                let rest = self.bytes.get(start..).unwrap_or_default();
-                let mut eight = [0u8; 8];
-                for (to, from) in eight.iter_mut().zip(rest) {
-                    *to = *from;
+        let word =
+            match self.bytes.get(start..start.saturating_add(8)).and_then(|w| w.first_chunk::<8>())
+            {
+                Some(eight) => u64::from_be_bytes(*eight),
+                None => {
+                    let rest = self.bytes.get(start..).unwrap_or_default();
+                    let mut eight = [0u8; 8];
+                    for (to, from) in eight.iter_mut().zip(rest) {
+                        *to = *from;
+                    }
+                    u64::from_be_bytes(eight)
                 }
-                u64::from_be_bytes(eight)
-            }
-        };
+            };
         word << (self.at % 8)
     }
 

@@ -8,7 +8,7 @@
 use crate::ids::TxNum;
 use crate::limits::CHUNK_BYTES_MAX;
 
-use super::chunk::seal_row;
+use super::chunk::sealed;
 use super::extract::first_tx_offset;
 use super::pages::Row;
 
@@ -76,9 +76,8 @@ impl LensWriter {
     }
 
     fn seal(&mut self) {
-        let mut bytes = self.row.clone();
-        seal_row(i64::from(self.row_first), &mut bytes);
-        self.full.push(Row { key: i64::from(self.row_first), bytes });
+        let key = i64::from(self.row_first);
+        self.full.push(Row { key, bytes: sealed(key, &self.row) });
     }
 }
 
