@@ -108,7 +108,7 @@ pub fn server_settings(config: &Config) -> Settings {
     Settings {
         max_clients: config.max_clients as usize,
         // questions may be slow by configuration, which is not to hang
-        silence_max: usual.silence_max.max(config.query_time * 3),
+        silence_max: usual.silence_max.max(config.query_time.saturating_mul(4)),
         ..usual
     }
 }

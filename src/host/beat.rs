@@ -44,7 +44,7 @@ impl Beat {
 
     /// Alive, and to be heard of again within that time.
     pub fn within(&self, time: Duration) {
-        self.0.due.store(millis(BEGUN.elapsed() + time), Ordering::Relaxed);
+        self.0.due.store(millis(BEGUN.elapsed().saturating_add(time)), Ordering::Relaxed);
     }
 
     /// Alive, with nothing to do.

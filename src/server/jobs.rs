@@ -90,7 +90,12 @@ impl Workers {
         watched: Vec<Watched>,
     ) -> Vec<String> {
         let session = session.clone();
-        let work = move || session.recheck(&watched);
+        let (beat, silence_max) = (self.beat.clone(), self.silence_max);
+        let look = move |one: Watched| {
+            beat.within(silence_max);
+            session.recheck(&[one])
+        };
+        let work = move || watched.into_iter().flat_map(look).collect();
         self.blocking(&self.index, work).await.unwrap_or_default()
     }
 

@@ -9,6 +9,7 @@ mod follow;
 mod killed;
 mod library;
 mod lost;
+mod metrics;
 mod refused;
 mod reindex;
 mod restricted;
