@@ -65,8 +65,8 @@ impl Report {
         codes.into_iter().find(|code| *code != 0).unwrap_or(0)
     }
 
-    /// One JSON object on one line: `ok`, `code`, `version` and `findings`, each with `level`, `what`,
-    /// `finding` and `to_do` (text or null).
+    /// One JSON object on one line: `ok`, `code`, `version` and `findings`, each with `level`,
+    /// `what`, `finding` and `to_do` (text or null).
     pub fn json(&self) -> String {
         // written by hand, since serde_json belongs to the wire and to bitcoind's RPC
         let findings: Vec<String> = self.findings.iter().map(Finding::json).collect();

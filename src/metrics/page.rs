@@ -85,7 +85,8 @@ mod tests {
         let text = page.into_text();
         let start = "# HELP h Height.\n# TYPE h gauge\nh 7\n# HELP runs Runs.\n# TYPE runs gauge\n\
                      runs{kind=\"a\"} 1\nruns{kind=\"b\"} 2\n# HELP q_seconds Time.\n\
-                     # TYPE q_seconds histogram\nq_seconds_bucket{method=\"ping\",le=\"0.0002\"} 0\n";
+                     # TYPE q_seconds histogram\n\
+                     q_seconds_bucket{method=\"ping\",le=\"0.0002\"} 0\n";
         assert!(text.starts_with(start), "{text}");
         let end = "q_seconds_bucket{method=\"ping\",le=\"60\"} 1\n\
                    q_seconds_bucket{method=\"ping\",le=\"+Inf\"} 1\n\

@@ -23,7 +23,8 @@ until_so() {
 }
 is() { [ "$(shown "$1")" = "$2" ]; }
 ask() { hekte "$1" --config $config "${@:2}"; }
-synced() { ask status > /dev/null 2>&1; }
+# of a server that runs: without one, the database answers
+synced() { ask status 2> /dev/null | grep -c -e '^running=true$' -e '^synced=true$' | grep -q 2; }
 says() { grep -q "$1" $log; }
 
 systemd-sysusers /usr/lib/sysusers.d/hekte.conf || fail "no user"
@@ -112,13 +113,15 @@ settings 'offline = true'
 systemctl start hekte.socket || fail "the socket"
 is ActiveState inactive || fail "started before anybody asked"
 exec 5<> /dev/tcp/127.0.0.1/50001
-echo '{"id":1,"method":"blockchain.headers.subscribe"}' >&5
-read -r -t 60 reply <&5
-case $reply in
-    *'"height":300'*) ok "the first client starts it through its socket" ;;
-    *) fail "no answer through the socket: $reply" ;;
-esac
+# before the files are looked through, which it does at each start here, the height is lower
+tip_through_socket() {
+    echo '{"id":1,"method":"blockchain.headers.subscribe"}' >&5
+    read -r -t 60 reply <&5
+    [[ $reply == *'"height":300'* ]]
+}
+until_so tip_through_socket
 exec 5>&-
+ok "the first client starts it through its socket"
 systemctl stop hekte.socket hekte.service
 
 systemd-analyze security hekte.service --no-pager | tail -1

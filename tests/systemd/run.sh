@@ -43,8 +43,9 @@ root=$tmp/root
 cp "$here/tests/systemd/inside.sh" "$root/usr/local/bin/hekte-systemd-test"
 install -m 0644 "$here/systemd/hekte.socket" "$root/etc/systemd/system/hekte.socket"
 mkdir -p "$root/etc/systemd/system/bitcoind.service.d" "$root/var/lib/bitcoind"
-regtest='s|bitcoind/blocks|bitcoind/regtest/blocks|g; s|u:hekte:x [^ ]*|& /var/lib/bitcoind/regtest|'
-sed "$regtest" "$here/systemd/bitcoind.conf" \
+deeper='s|bitcoind/blocks|bitcoind/regtest/blocks|g'
+deeper="$deeper; s|u:hekte:x [^ ]*|& /var/lib/bitcoind/regtest|"
+sed "$deeper" "$here/systemd/bitcoind.conf" \
     > "$root/etc/systemd/system/bitcoind.service.d/hekte.conf"
 "$chaingen" --out "$root/var/lib/bitcoind" --blocks 300 --txs-per-block 20 --xor > /dev/null
 
