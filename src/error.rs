@@ -23,12 +23,18 @@ pub enum Error {
     /// bitcoind cannot do what is needed: pruned, or it forbids what we must ask.
     #[error("{0}")]
     Unavailable(String),
-    /// Stored data that does not fit: damaged, foreign, of another version.
+    /// Stored data that does not fit: foreign, of another version, damaged where others wrote it.
     #[error("{0}")]
     Data(String),
+    /// Our own index is damaged; it can be built again.
+    #[error("{0}")]
+    Damaged(String),
     /// Reading or writing failed: disk full, I/O error.
     #[error("{0}")]
     Io(String),
+    /// The disk is full, or soon would be: what waits for space goes on when there is some.
+    #[error("{0}")]
+    NoSpace(String),
     /// Not now, but soon: try again.
     #[error("{0}")]
     TryAgain(String),
@@ -45,11 +51,11 @@ impl Error {
     pub fn code(&self) -> u8 {
         match self {
             Error::Usage(_) => 64,
-            Error::Data(_) => 65,
+            Error::Data(_) | Error::Damaged(_) => 65,
             Error::NoInput(_) => 66,
             Error::Away(_) | Error::Unavailable(_) => 69,
             Error::Software(_) => 70,
-            Error::Io(_) => 74,
+            Error::Io(_) | Error::NoSpace(_) => 74,
             Error::TryAgain(_) => 75,
             Error::NoPermission(_) => 77,
             Error::Config(_) => 78,
@@ -67,7 +73,9 @@ impl Error {
             Away(text) => Away(format!("{place}: {text}")),
             Unavailable(text) => Unavailable(format!("{place}: {text}")),
             Data(text) => Data(format!("{place}: {text}")),
+            Damaged(text) => Damaged(format!("{place}: {text}")),
             Io(text) => Io(format!("{place}: {text}")),
+            NoSpace(text) => NoSpace(format!("{place}: {text}")),
             TryAgain(text) => TryAgain(format!("{place}: {text}")),
             Software(text) => Software(format!("{place}: {text}")),
         }

@@ -40,8 +40,9 @@ use crate::server::tips::TipChannel;
 use crate::store::tables::State;
 use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
-use crate::sync::folder::{lock, remove_index};
+use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
 use crate::sync::load::BlockLoader;
+use crate::sync::upkeep::LiveSettings;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);
@@ -51,6 +52,9 @@ const START_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
 const RAW_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often is looked whether a question met damage.
+const DAMAGE_LOOK: Duration = Duration::from_millis(200);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -63,8 +67,9 @@ pub fn run(config: &Config) -> Result<()> {
     config.verify_marker()?;
     let folder = config.index_dir();
     let _lock = lock(&folder)?;
-    if config.rebuild {
-        remove_index(&folder)?;
+    match config.rebuild {
+        true => remove_index(&folder)?,
+        false => remove_condemned(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
     let progress = Arc::new(Progress::default());
@@ -72,7 +77,10 @@ pub fn run(config: &Config) -> Result<()> {
     progress.stop.store(true, Ordering::Relaxed);
     notify::stopping();
     runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    outcome.map_err(|error| match error {
+        Error::Damaged(why) => condemn(&folder, &why),
+        other => other,
+    })
 }
 
 async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
@@ -108,12 +116,14 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
+        live: LiveSettings::default(),
         sync_only: config.sync_only,
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
     };
     let (trigger, shutdown) = server::shutdown::channel();
-    let sources = Sources { engine, calls, live: shared, progress: progress.clone(), tips };
+    let live = shared.clone();
+    let sources = Sources { engine, calls, live, progress: progress.clone(), tips };
     let serving = match config.sync_only {
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),
@@ -123,7 +133,10 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;
     let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
-    let outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())).await;
+    let outcome = tokio::select! {
+        outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
+        why = damage(&shared) => Err(Error::Damaged(why)),
+    };
     progress.stop.store(true, Ordering::Relaxed);
     notify::stopping();
     notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
@@ -204,6 +217,16 @@ async fn wait(
                 Request::Reload => reload(),
             },
         }
+    }
+}
+
+/// Waits until a question meets damage in the index.
+async fn damage(shared: &Shared) -> String {
+    loop {
+        if let Some(why) = shared.damage() {
+            return why;
+        }
+        tokio::time::sleep(DAMAGE_LOOK).await;
     }
 }
 

@@ -38,7 +38,7 @@ impl Stage {
 }
 
 /// What a build has come to at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     /// The stage in words.
     pub phase: &'static str,
@@ -52,6 +52,8 @@ pub struct Told {
     pub seconds: u64,
     /// Until it ends, at its present pace.
     pub seconds_left: Option<u64>,
+    /// What keeps hekte from going on.
+    pub trouble: Option<String>,
 }
 
 /// Shared counters; written by the sync thread, read by whoever reports.
@@ -70,6 +72,7 @@ pub struct Progress {
     pub merged: AtomicU32,
     /// Seconds until the stage is done, at its present pace; `u64::MAX` where nobody can say.
     pub seconds_left: AtomicU64,
+    trouble: Mutex<Option<String>>,
     /// Someone wants hekte to stop.
     pub stop: AtomicBool,
 }
@@ -84,6 +87,7 @@ impl Default for Progress {
             bytes_total: AtomicU64::new(0),
             merged: AtomicU32::new(0),
             seconds_left: AtomicU64::new(u64::MAX),
+            trouble: Mutex::default(),
             stop: AtomicBool::new(false),
         }
     }
@@ -106,6 +110,17 @@ impl Progress {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// What keeps hekte from going on, if anything.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes it, or that there is none any more; whether there was some before.
+    pub fn set_trouble(&self, trouble: Option<String>) -> bool {
+        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *slot, trouble).is_some()
+    }
+
     /// Everything at once, for people and dashboards.
     pub fn told(&self) -> Told {
         let (stage, since) = self.stage();
@@ -117,6 +132,7 @@ impl Progress {
             seconds: since.elapsed().as_secs(),
             seconds_left: Some(self.seconds_left.load(Ordering::Relaxed))
                 .filter(|left| *left != u64::MAX),
+            trouble: self.trouble(),
         }
     }
 

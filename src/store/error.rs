@@ -5,19 +5,28 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
+use crate::host::disk;
+
+/// With less room than this on the disk, an error of writing is one of a full disk.
+const FULL_BELOW_BYTES: u64 = 1 << 20;
+
+/// What every message about damage ends with.
+const MEND: &str = "The index can always be built again from the block files: --rebuild does so";
 
 /// Translates; `path` is the database the error came from.
 pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
+    let full = || {
+        let free = path.parent().map(disk::free_bytes);
+        matches!(free, Some(Ok(free)) if free < FULL_BELOW_BYTES)
+    };
     let path = path.display();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Data(format!(
-            "{path}: damaged ({error}). The index can always be built again from the block files: \
-             run `hekte verify` to see what is damaged, or start with --rebuild"
-        )),
-        Some(ErrorCode::DiskFull) => Error::Io(format!(
-            "{path}: the disk is full. Nothing is lost: free some space and start again, and \
-             hekte goes on where it stopped"
-        )),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
+        }
+        // a journal that cannot be made, a shared memory file that cannot grow
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(path),
+        Some(ErrorCode::DiskFull) => no_space(path),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::TryAgain(format!("{path}: in use by another process; is hekte running already?"))
         }
@@ -28,19 +37,21 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
             ))
         }
         // a table that is not there, a value of another type: our own statements are not wrong
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => Error::Data(format!(
-            "{path}: damaged ({error}). The index can always be built again from the block files: \
-             start with --rebuild"
-        )),
+        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
+            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
+        }
         _ => Error::Io(format!("{path}: {error}")),
     }
 }
 
+fn no_space(path: impl std::fmt::Display) -> Error {
+    Error::NoSpace(format!(
+        "{path}: the disk is full. Nothing is lost: free some space, and hekte goes on where it \
+         stopped"
+    ))
+}
+
 /// A row whose checksum or content does not fit.
 pub fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
-    Error::Data(format!(
-        "{}: {what} is damaged. The index can always be built again from the block files: start \
-         with --rebuild",
-        path.display()
-    ))
+    Error::Damaged(format!("{}: {what} is damaged. {MEND}", path.display()))
 }

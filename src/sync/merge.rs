@@ -19,6 +19,23 @@ pub struct Pace {
     pub slice_bytes: u64,
 }
 
+/// The runs that a merge to `target` reads, in order of their transactions; `None` if those in
+/// force do not cover exactly its range.
+pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>> {
+    let range = target.range;
+    let of_kind = in_force.iter().filter(|run| run.kind == target.kind && run.id != target.id);
+    let inside = |run: &&RunInfo| range.first <= run.range.first && run.range.end <= range.end;
+    let sources: Vec<RunInfo> = of_kind.filter(inside).copied().collect();
+    let mut covered = range.first;
+    for run in &sources {
+        if run.range.first != covered {
+            return None;
+        }
+        covered = run.range.end;
+    }
+    (covered == range.end && !sources.is_empty()).then_some(sources)
+}
+
 /// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, which
 /// may be the same database. Goes on where an earlier merge of the same range stopped. The sources
 /// stay; the new run is complete but the caller decides when it is in force.

@@ -5,7 +5,11 @@ mod answers;
 mod world;
 
 mod build;
+mod compare;
+mod download;
 mod follow;
+mod full_disk;
+mod kill_live;
 mod killed;
 mod library;
 mod lost;
@@ -15,3 +19,4 @@ mod reindex;
 mod restricted;
 mod rpc_client;
 mod wallet;
+mod wiped;

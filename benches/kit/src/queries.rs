@@ -23,8 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub struct Questions {
     /// As in the table.
     pub name: String,
-    method: &'static str,
-    params: Vec<Value>,
+    /// The protocol's name.
+    pub method: &'static str,
+    /// One list of parameters a probe.
+    pub params: Vec<Value>,
 }
 
 /// Measures each chain and prints a table.
