@@ -5,10 +5,10 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo bench bench-peers compare cross install clean
+.PHONY: help build check test demo systemd-test bench bench-peers compare cross install clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 build: ## the program, optimised, as target/release/hekte
 	$(CARGO) build --locked --release
@@ -24,6 +24,10 @@ test: ## everything: fetches what the tests need, then runs them all
 
 demo: ## makes a small chain, indexes it, serves it, asks it what the README asks
 	demo/run.sh
+
+systemd-test: ## hekte.service under a real systemd in namespaces of its own; as root, seconds
+	$(CARGO) build --locked --workspace --bins
+	tests/systemd/run.sh $(TARGET)/debug/hekte $(TARGET)/debug/chaingen
 
 bench: ## how fast and how small, beside reading and hashing alone; minutes
 	$(CARGO) build --locked --release --bin hekte

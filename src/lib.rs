@@ -8,6 +8,8 @@ pub mod ids;
 pub mod limits;
 pub mod shares;
 
+pub mod metrics;
+
 pub mod host;
 
 pub mod config;

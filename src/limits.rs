@@ -83,6 +83,19 @@ pub const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 /// How long fee figures of bitcoind are repeated without asking again.
 pub const FEE_CACHE_AGE: Duration = Duration::from_secs(30);
 
+// --- watching over ourselves ---
+
+/// How often the server says that it accepts clients and answers questions.
+pub const BEAT_EVERY: Duration = Duration::from_secs(5);
+/// How long it may be silent.
+pub const SERVER_SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Connections to the metrics port at once; a dashboard needs one.
+pub const METRICS_CLIENTS: usize = 8;
+/// Longest head of a request there; browsers send some 700 bytes.
+pub const METRICS_HEAD_BYTES: usize = 4 << 10;
+/// How long a connection there may take from its first byte to its last.
+pub const METRICS_TIME: Duration = Duration::from_secs(5);
+
 // --- bitcoind's files ---
 
 /// Block and undo files kept open at once.
@@ -127,6 +140,9 @@ pub const MERGE_PAGES_MIN: usize = 2;
 pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.
 pub const HASHES_PER_BATCH: u32 = 2000;
+/// A step of the sync thread, its writer or the mempool thread: as much as is written at once, onto
+/// the slowest card, or a question that bitcoind never answers. Who is silent for longer hangs.
+pub const STEP_TIME_MAX: Duration = Duration::from_secs(300);
 /// Reading connections kept open between questions.
 pub const IDLE_READERS_MAX: usize = INDEX_WORKERS;
 
@@ -170,6 +186,7 @@ pub const CATCH_UP_BLOCKS: u32 = 500;
 /// is being validated.
 pub const NEWEST_FILES: usize = 3;
 
+const _: () = assert!(BEAT_EVERY.as_secs() * 4 < SERVER_SILENCE_MAX.as_secs());
 const _: () = assert!(LIVE_SLICE_BYTES <= MERGE_SLICE_BYTES && LIVE_SLICE_BYTES < LOG_BYTES_MAX);
 const _: () = assert!(MAX_BATCH_REQUESTS * 16 <= MAX_JSON_VALUES_PER_LINE);
 const _: () = assert!(RUNNING_PER_CLIENT < INDEX_WORKERS && RUNNING_PER_CLIENT < NODE_WORKERS);

@@ -5,6 +5,7 @@ use log::warn;
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{Frame, Frames, Magic};
 use crate::error::Result;
+use crate::host::beat;
 use crate::ids::HeaderBytes;
 use crate::index::extract::check_block;
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
@@ -26,6 +27,7 @@ pub fn scan_file(
     magic: Magic,
     mut found_at: impl FnMut(&HeaderBytes, FilePos),
 ) -> Result<FileScan> {
+    beat::step();
     let lens = (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
     let mut frames = Frames::new(dir, Kind::Block, file, magic, lens, 0);
     let mut found = FileScan::default();

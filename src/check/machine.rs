@@ -37,15 +37,26 @@ pub fn look(
     for address in &config.listen {
         port(*address, &config.server_name, report);
     }
+    match config.metrics {
+        Some(address) => metrics_port(address, report),
+        None => report.ok("metrics", "off"),
+    }
 }
 
 fn data_dir(config: &Config, report: &mut Report) {
     let dir = &config.data_dir;
-    match access::writable(dir) {
-        Ok(()) if disk::storage(nearest(dir)) == Storage::Card => report
-            .ok("data dir", format!("{} can be written, on an SD card or eMMC", dir.display())),
-        Ok(()) => report.ok("data dir", format!("{} can be written", dir.display())),
-        Err(error) => report.error("data dir", &error),
+    if let Err(error) = access::writable(dir) {
+        return report.error("data dir", &error);
+    }
+    let text = format!("{} can be written", dir.display());
+    match disk::storage(nearest(dir)) {
+        Storage::Card => report.warning(
+            "data dir",
+            format!("{text}, on an SD card or eMMC, slow to answer from -> set data_dir to an SSD"),
+        ),
+        Storage::Rotating => report.ok("data dir", format!("{text}, on a rotating disk")),
+        Storage::SolidState => report.ok("data dir", format!("{text}, on an SSD")),
+        Storage::Unknown => report.ok("data dir", text),
     }
 }
 
@@ -143,25 +154,45 @@ fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
     report.error("port", &error);
 }
 
+/// Not more than a warning: hekte goes on without.
+fn metrics_port(address: SocketAddr, report: &mut Report) {
+    const QUESTION: &[u8] = b"GET /health HTTP/1.0\r\n\r\n";
+    let error = match TcpListener::bind(address) {
+        Ok(_) => return report.ok("metrics", format!("{address} is free")),
+        Err(error) => error,
+    };
+    let text = match exchange(address, QUESTION, "alive") {
+        true => return report.ok("metrics", format!("{address} is served by hekte already")),
+        false if error.kind() == io::ErrorKind::AddrInUse => format!("{address} is in use"),
+        false => format!("cannot listen on {address}: {error}"),
+    };
+    let text = format!("{text} -> set metrics to another port, or to off; electrs uses 4224, too");
+    report.warning("metrics", text);
+}
+
 /// True if an Electrum server of our name answers there.
-fn answers_as(mut address: SocketAddr, our_name: &str) -> bool {
-    const QUESTION: &[u8] = br#"{"id":0,"method":"server.version","params":["hekte check","1.4"]}"#;
+fn answers_as(address: SocketAddr, our_name: &str) -> bool {
+    const QUESTION: &[u8] =
+        b"{\"id\":0,\"method\":\"server.version\",\"params\":[\"hekte check\",\"1.4\"]}\n";
+    exchange(address, QUESTION, our_name)
+}
+
+/// True if the answer holds that word, in its first lines.
+fn exchange(mut address: SocketAddr, question: &[u8], word: &str) -> bool {
     let patience = Duration::from_secs(2);
     if address.ip().is_unspecified() {
         let here: std::net::IpAddr =
             if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
         address.set_ip(here);
     }
-    let ask = || -> io::Result<String> {
+    let ask = || -> io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_read_timeout(Some(patience))?;
-        stream.write_all(QUESTION)?;
-        stream.write_all(b"\n")?;
-        let mut line = String::new();
-        BufReader::new(stream.take(4096)).read_line(&mut line)?;
-        Ok(line)
+        stream.write_all(question)?;
+        let mut lines = BufReader::new(stream.take(4096)).lines();
+        Ok(lines.any(|line| line.is_ok_and(|line| line.contains(word))))
     };
-    ask().is_ok_and(|line| line.contains(our_name))
+    ask().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod files;
 mod machine;
 mod node;
 pub mod report;
+mod setup;
 
 use self::report::Report;
 use crate::config::Config;
@@ -17,6 +18,7 @@ pub fn run(config: &Config) -> Report {
     let magic = facts.as_ref().map_or(config.magic, |facts| facts.magic);
     let newest_block_time = facts.as_ref().and_then(|facts| facts.info.time);
 
+    setup::look(config, &mut report);
     let block_bytes = files::look(config, magic, &mut report);
     machine::look(config, block_bytes, newest_block_time, &mut report);
     report.append(about_node);

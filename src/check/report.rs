@@ -65,13 +65,18 @@ impl Report {
         codes.into_iter().find(|code| *code != 0).unwrap_or(0)
     }
 
-    /// One JSON object on one line: `ok`, `code` and `findings`, each with `level`, `what`,
-    /// `finding` and `to_do` (text or null).
+    /// One JSON object on one line: `ok`, `code`, `version` and `findings`, each with `level`,
+    /// `what`, `finding` and `to_do` (text or null).
     pub fn json(&self) -> String {
         // written by hand, since serde_json belongs to the wire and to bitcoind's RPC
         let findings: Vec<String> = self.findings.iter().map(Finding::json).collect();
         let code = self.code();
-        format!("{{\"ok\":{},\"code\":{code},\"findings\":[{}]}}", code == 0, findings.join(","))
+        format!(
+            "{{\"ok\":{},\"code\":{code},\"version\":\"{}\",\"findings\":[{}]}}",
+            code == 0,
+            env!("CARGO_PKG_VERSION"),
+            findings.join(",")
+        )
     }
 
     fn add(&mut self, level: Level, what: &'static str, text: String) {
@@ -157,6 +162,6 @@ mod tests {
         let json = "{\"level\":\"error\",\"what\":\"disk\",\"finding\":\"full: \\\"x\\\"\\u000a\",\
                     \"to_do\":\"free some -> now\"}";
         assert!(report.json().contains(json), "{}", report.json());
-        assert!(report.json().starts_with("{\"ok\":false,\"code\":74,\"findings\":["));
+        assert!(report.json().starts_with("{\"ok\":false,\"code\":74,\"version\":\""));
     }
 }

@@ -8,6 +8,7 @@ pub mod settings;
 pub mod units;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,8 @@ use self::layout::Layout;
 use self::network::Network;
 use self::node::NodeConfig;
 use self::settings::Flags;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::host::access;
 
 pub use self::layers::DEFAULT_FILE;
 pub use self::values::DuringIbd;
@@ -44,6 +46,10 @@ pub struct Config {
     pub node: Option<NodeConfig>,
     /// Where to serve the Electrum protocol; never empty. Port 0 takes any free one.
     pub listen: Vec<SocketAddr>,
+    /// Where to serve metrics and probes, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// A file that is only there while the index's disk is mounted.
+    pub require_marker: Option<PathBuf>,
     /// Budget for the whole process in bytes.
     pub memory_bytes: u64,
     /// Build the index and exit.
@@ -72,6 +78,8 @@ pub struct Config {
     pub log_timestamps: bool,
     /// What [`Config::explain`] shows of each setting that somebody set.
     sources: Vec<String>,
+    /// Each setting that somebody set, as it was given.
+    given: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Config {
@@ -102,6 +110,8 @@ impl Config {
             blocks_dir,
             data_dir: values::data_dir(&layers)?,
             listen: values::listen(&layers, network)?,
+            metrics: values::metrics(&layers)?,
+            require_marker: layers.get("require_marker", units::path)?,
             memory_bytes: values::memory_budget(&layers)?,
             sync_only: layers.get("sync_only", units::yes_no)?.unwrap_or(false),
             rebuild: layers.get("rebuild", units::yes_no)?.unwrap_or(false),
@@ -120,6 +130,7 @@ impl Config {
             log_level: layers.get("log_level", values::log_level)?.unwrap_or(LevelFilter::Info),
             log_timestamps: values::log_timestamps(&layers)?,
             sources: values::sources(&layers),
+            given: values::given(&layers),
         })
     }
 
@@ -137,6 +148,27 @@ impl Config {
     /// network; see [`layout::verify`].
     pub fn verify_blocks(&self) -> Result<()> {
         layout::verify(&self.blocks_dir, self.network, self.magic)
+    }
+
+    /// The settings that were given otherwise, or not at all, in `old`.
+    pub fn changed_since(&self, old: &Config) -> Vec<&'static str> {
+        let names = settings::NAMES.iter().copied();
+        names.filter(|name| self.given.get(name) != old.given.get(name)).collect()
+    }
+
+    /// Ok if the marker, if there is to be one, is there.
+    ///
+    /// Errors: `NoInput`, as the disk that the index belongs on is probably not mounted.
+    pub fn verify_marker(&self) -> Result<()> {
+        let Some(marker) = self.require_marker.as_ref().filter(|marker| !marker.exists()) else {
+            return Ok(());
+        };
+        Err(Error::NoInput(format!(
+            "the marker {} is not there: the disk for the index is not mounted, or not the one -> \
+             mount it; if this is the right disk, make the marker once: touch {}",
+            marker.display(),
+            access::quoted(marker)
+        )))
     }
 
     /// Lines for the debug log: what is in force, and where the set ones came from. No secrets.

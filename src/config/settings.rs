@@ -34,6 +34,9 @@ settings! {
     /// Where hekte keeps its own files [default: /var/lib/hekte if writable, else ~/.hekte]
     #[arg(value_name = "DIR", help_heading = "Where things are")]
     data_dir,
+    /// Do not start unless this file is there: it proves that the index's disk is mounted
+    #[arg(value_name = "FILE", help_heading = "Where things are")]
+    require_marker,
     /// Custom signet: its challenge script in hex, as bitcoind's -signetchallenge
     #[arg(value_name = "HEX", help_heading = "Where things are")]
     signet_challenge,
@@ -61,6 +64,9 @@ settings! {
     /// Serve the Electrum protocol here; may repeat [default: 127.0.0.1, the network's port]
     #[arg(value_name = "ADDR:PORT", help_heading = "Serving")]
     listen,
+    /// Prometheus metrics, /health and /ready here, or `off` [default: 127.0.0.1:4224]
+    #[arg(value_name = "ADDR:PORT", help_heading = "Serving")]
+    metrics,
     /// Most entries that a history may have [default: 100000]
     #[arg(value_name = "N", help_heading = "Serving")]
     max_history,

@@ -1,6 +1,6 @@
 //! Each setting that needs more than parsing: its default, its limits, its conflicts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +17,9 @@ use crate::host::{access, log as host_log, memory};
 
 /// Below this nothing useful fits: SQLite, a block of 4 MB and its undo data, a few buffers.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;
+
+/// Where dashboards that know electrs look.
+const METRICS_PORT: u16 = 4224;
 
 /// The name given to clients.
 pub fn default_name() -> String {
@@ -113,6 +116,18 @@ pub fn listen(layers: &Layers, network: Network) -> Result<Vec<SocketAddr>> {
     }
 }
 
+/// Where metrics are served; `None` is nowhere.
+pub fn metrics(layers: &Layers) -> Result<Option<SocketAddr>> {
+    let set = layers.get("metrics", |text| match text {
+        "off" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            format!("`{text}` is no address and port -> write it like 127.0.0.1:4224, or off")
+        }),
+    })?;
+    let usual = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), METRICS_PORT);
+    Ok(set.unwrap_or(Some(usual)))
+}
+
 /// The budget for the whole process in bytes.
 pub fn memory_budget(layers: &Layers) -> Result<u64> {
     layers
@@ -162,6 +177,12 @@ pub fn log_timestamps(layers: &Layers) -> Result<bool> {
         text => units::yes_no(text).map(Some).map_err(|text| format!("{text} nor auto")),
     })?;
     Ok(set.flatten().unwrap_or(!host_log::under_journald()))
+}
+
+/// Each setting that somebody set, as it was given.
+pub fn given(layers: &Layers) -> BTreeMap<&'static str, Vec<String>> {
+    let set = NAMES.iter().filter(|name| layers.source(name).rank() > 0);
+    set.map(|name| (*name, layers.raw(name).to_vec())).collect()
 }
 
 /// Each setting that somebody set, as "name = value (where)"; none of them holds a secret.

@@ -1,5 +1,8 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
+mod reload;
+mod serving;
+mod watch;
 mod wiring;
 
 use std::fs;
@@ -13,10 +16,9 @@ use std::time::Duration;
 use log::{debug, error, info, warn};
 use tokio::runtime::Runtime;
 
-use self::wiring::{
-    announcer, bind, costs, node_check, session_config, settings, shares, start_mempool,
-    waits_for_node,
-};
+use self::reload::reload;
+use self::serving::{Serving, Sources};
+use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
 use crate::config::network::Network;
@@ -25,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
 use crate::host::{memory, notify};
 use crate::inspect::report::Reporter;
+use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
@@ -34,7 +37,6 @@ use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
 use crate::server::tips::TipChannel;
-use crate::session::config::Shared as Sessions;
 use crate::store::tables::State;
 use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
@@ -44,6 +46,9 @@ use crate::sync::upkeep::LiveSettings;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);
+
+/// How long a start may take from each time on that bitcoind is asked for what is needed to begin.
+const START_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
 const RAW_PATIENCE: Duration = Duration::from_secs(5);
@@ -59,6 +64,7 @@ pub fn run(config: &Config) -> Result<()> {
     for line in config.explain() {
         debug!("{line}");
     }
+    config.verify_marker()?;
     let folder = config.index_dir();
     let _lock = lock(&folder)?;
     match config.rebuild {
@@ -106,7 +112,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         params,
         loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
         shared: shared.clone(),
-        node: node.clone(),
+        node,
         progress: progress.clone(),
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
@@ -119,31 +125,31 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
     };
-    let reporter = Reporter::new(progress.clone(), std::io::stderr().is_terminal());
-    let reporting = tokio::spawn(report(reporter));
     let (trigger, shutdown) = server::shutdown::channel();
-    let server = if config.sync_only {
-        None
-    } else {
-        let listeners = bind(config).await?;
-        let sessions = Sessions::new(session_config(config, &shares, &listeners), engine, calls);
-        let settings = settings(config, &shares);
-        notify::ready();
-        Some(tokio::spawn(server::run(listeners, shutdown, tips, settings, Arc::new(sessions))))
+    let live = shared.clone();
+    let sources = Sources { engine, calls, live, progress: progress.clone(), shares, tips };
+    let serving = match config.sync_only {
+        true => None,
+        false => Some(Serving::start(config, folder, sources, shutdown).await?),
     };
+    let reporter = Reporter::new(progress.clone(), std::io::stderr().is_terminal());
+    let reporting = tokio::spawn(watch::report(reporter));
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;
+    let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
     let outcome = tokio::select! {
-        outcome = wait(&mut signals, finished) => outcome,
+        outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
         why = damage(&shared) => Err(Error::Damaged(why)),
     };
     progress.stop.store(true, Ordering::Relaxed);
+    notify::stopping();
+    notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
     trigger.stop();
-    reporting.abort();
-    if let Some(server) = server {
-        let _ = server.await;
+    if let Some(serving) = serving {
+        serving.finish().await;
     }
     join(sync).await;
+    reporting.abort();
     let synced = outcome?;
     if let (true, Some(state)) = (config.sync_only, synced) {
         summary(&state, folder);
@@ -158,6 +164,8 @@ async fn ask_node(
     signals: &mut Signals,
 ) -> Result<Option<[u8; 4]>> {
     loop {
+        // it may take hours, and systemd would give up on a service that does not get ready
+        notify::extend_timeout(START_PATIENCE);
         let (node, config) = (node.clone(), config.clone());
         let asked = tokio::task::spawn_blocking(move || fits::check(&node, &config)).await;
         match asked.map_err(|error| Error::Software(error.to_string()))? {
@@ -196,6 +204,7 @@ fn start_sync(
 async fn wait(
     signals: &mut Signals,
     mut finished: tokio::sync::oneshot::Receiver<Synced>,
+    reload: impl Fn(),
 ) -> Synced {
     loop {
         tokio::select! {
@@ -209,7 +218,7 @@ async fn wait(
                     info!("stopping");
                     return Ok(None);
                 }
-                Request::Reload => info!("nothing to reload"),
+                Request::Reload => reload(),
             },
         }
     }
@@ -231,17 +240,6 @@ async fn join(sync: JoinHandle<()>) {
         Ok(Ok(Ok(()))) => {}
         Ok(_) => error!("the sync thread failed"),
         Err(_) => warn!("the sync thread is still busy; its open transaction will be undone"),
-    }
-}
-
-/// Says how far the index is: to systemd every few seconds, to the log or terminal as it suits.
-async fn report(mut reporter: Reporter) {
-    let watchdog = notify::watchdog_interval().unwrap_or(Duration::from_secs(1));
-    let mut tick = tokio::time::interval(watchdog.min(Duration::from_secs(1)));
-    loop {
-        tick.tick().await;
-        notify::alive();
-        notify::status(&reporter.tick());
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use listenfd::ListenFd;
+use log::warn;
 use tokio::net::TcpListener;
 
 use crate::config::network::Network;
@@ -19,7 +21,7 @@ use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
 use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
-use crate::session::config::{Host, SessionConfig};
+use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
 use crate::sync::driver::NodeCheck;
 use crate::sync::live::NewTip;
@@ -36,17 +38,6 @@ pub fn shares(config: &Config) -> Shares {
         _ => 1_000_000,
     };
     Shares::of(config.memory_bytes, blocks, config.max_clients as usize)
-}
-
-/// The limits of the TCP side.
-pub fn settings(config: &Config, shares: &Shares) -> Settings {
-    Settings {
-        max_clients: config.max_clients as usize,
-        max_queued_bytes: shares.reply_bytes,
-        max_queued_bytes_per_client: shares.reply_bytes_per_client(),
-        max_request_bytes: shares.request_bytes,
-        ..Settings::default()
-    }
 }
 
 /// What one question may cost.
@@ -70,9 +61,12 @@ pub fn waits_for_node(config: &Config) -> bool {
     }
 }
 
-/// Opens every configured address.
+/// The sockets that systemd opened for us; without any, opens every configured address.
 pub async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
+    let mut listeners = activated()?;
+    if !listeners.is_empty() {
+        return Ok(listeners);
+    }
     for address in &config.listen {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             Error::TryAgain(format!(
@@ -85,6 +79,54 @@ pub async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
+/// Sockets of a .socket unit, in its order.
+fn activated() -> Result<Vec<TcpListener>> {
+    let failed = |error: std::io::Error| {
+        Error::Config(format!(
+            "systemd passed a socket that cannot be used: {error} -> hekte.socket takes \
+             ListenStream= with addresses and ports only"
+        ))
+    };
+    let mut passed = ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for i in 0..passed.len() {
+        if let Some(listener) = passed.take_tcp_listener(i).map_err(failed)? {
+            listener.set_nonblocking(true).map_err(failed)?;
+            listeners.push(TcpListener::from_std(listener).map_err(failed)?);
+        }
+    }
+    Ok(listeners)
+}
+
+/// Opens the port for dashboards. Balances are served without it, too.
+pub async fn bind_metrics(config: &Config) -> Option<TcpListener> {
+    let address = config.metrics?;
+    match TcpListener::bind(address).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            warn!(
+                "cannot serve metrics on {address}: {error}; going on without. Is electrs running? \
+                 Set metrics to another port, or to off"
+            );
+            None
+        }
+    }
+}
+
+/// The limits of the TCP side.
+pub fn server_settings(config: &Config, shares: &Shares) -> Settings {
+    let usual = Settings::default();
+    Settings {
+        max_clients: config.max_clients as usize,
+        max_queued_bytes: shares.reply_bytes,
+        max_queued_bytes_per_client: shares.reply_bytes_per_client(),
+        max_request_bytes: shares.request_bytes,
+        // questions may be slow by configuration, which is not to hang
+        silence_max: usual.silence_max.max(config.query_time.saturating_mul(4)),
+        ..usual
+    }
+}
+
 /// What sessions say of the server.
 pub fn session_config(
     config: &Config,
@@ -93,8 +135,7 @@ pub fn session_config(
 ) -> SessionConfig {
     let mut session = SessionConfig::new(config.network.genesis_hash());
     session.software.clone_from(&config.server_name);
-    session.banner.clone_from(&config.banner);
-    session.donation_address.clone_from(&config.donation_address);
+    session.texts = Texts::of(&config.banner, &config.donation_address);
     session.max_scripts = config.max_subscriptions as usize;
     session.max_watched = shares.watched;
     let address = listeners.first().and_then(|listener| listener.local_addr().ok());

@@ -141,7 +141,7 @@ fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf])
 }
 
 /// The path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -17,11 +17,16 @@ pub fn under_journald() -> bool {
 
 /// Starts logging for the whole process; a second call is an error.
 pub fn start(level: LevelFilter, timestamps: bool) -> Result<()> {
-    let lines = Lines::new(level, timestamps, under_journald(), io::stderr);
+    let lines = Lines::new(timestamps, under_journald(), io::stderr);
     log::set_boxed_logger(Box::new(lines))
         .map_err(|_| Error::Software("logging was started twice".into()))?;
-    log::set_max_level(level);
+    set_level(level);
     Ok(())
+}
+
+/// From now on only lines of that level or more important ones.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
 }
 
 /// One simplelog writer per level, so that the prefix of a line is known before its text is.
@@ -30,7 +35,7 @@ struct Lines<W: Write + Send + 'static> {
 }
 
 impl<W: Write + Send + 'static> Lines<W> {
-    fn new(level: LevelFilter, timestamps: bool, journald: bool, sink: fn() -> W) -> Lines<W> {
+    fn new(timestamps: bool, journald: bool, sink: fn() -> W) -> Lines<W> {
         let mut config = ConfigBuilder::new();
         let off = LevelFilter::Off;
         config.set_thread_level(off).set_target_level(off).set_location_level(off);
@@ -43,7 +48,8 @@ impl<W: Write + Send + 'static> Lines<W> {
         let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
         let by_level = levels.map(|of| {
             let prefix = if journald { priority(of) } else { "" };
-            WriteLogger::new(level, config.clone(), Line::new(prefix, sink()))
+            // what is too unimportant does not get here
+            WriteLogger::new(LevelFilter::Trace, config.clone(), Line::new(prefix, sink()))
         });
         Lines { by_level }
     }
@@ -65,6 +71,9 @@ impl<W: Write + Send + 'static> Log for Lines<W> {
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         self.by_level[record.level() as usize - 1].log(record);
     }
 
@@ -134,12 +143,13 @@ mod tests {
 
     #[test]
     fn one_write_per_line_with_the_right_front() {
-        let journal = Lines::new(LevelFilter::Info, false, true, || Sink);
+        set_level(LevelFilter::Info);
+        let journal = Lines::new(false, true, || Sink);
         assert_eq!(say(&journal, Level::Warn, "disk low"), ["<4>disk low\n"]);
         assert!(say(&journal, Level::Debug, "detail").is_empty());
-        let plain = Lines::new(LevelFilter::Info, false, false, || Sink);
+        let plain = Lines::new(false, false, || Sink);
         assert_eq!(say(&plain, Level::Error, "height=5"), ["[ERROR] height=5\n"]);
-        let dated = Lines::new(LevelFilter::Info, true, false, || Sink);
+        let dated = Lines::new(true, false, || Sink);
         let line = say(&dated, Level::Info, "x").remove(0);
         assert!(line.starts_with("20") && line.ends_with(" [INFO] x\n"), "{line}");
     }

@@ -29,6 +29,13 @@ pub fn rss_bytes() -> Option<u64> {
     peak_rss_bytes()
 }
 
+/// Bytes that this process made disks read and write since it began; `None` where /proc is closed.
+pub fn disk_bytes() -> Option<(u64, u64)> {
+    let io = fs::read_to_string("/proc/self/io").ok()?;
+    let number = |name: &str| io.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+    Some((number("read_bytes: ")?, number("write_bytes: ")?))
+}
+
 /// The most bytes of RAM that this process ever held.
 pub fn peak_rss_bytes() -> Option<u64> {
     // getrusage counts what the parent held when it started us, too
@@ -92,6 +99,11 @@ mod tests {
         let ram = ram_bytes().unwrap();
         let rss = rss_bytes().unwrap();
         assert!(rss > 0 && rss < ram, "{rss} of {ram}");
+        let before = disk_bytes().unwrap().1;
+        let file = std::env::temp_dir().join(format!("hekte-io-{}", std::process::id()));
+        fs::write(&file, [1; 100_000]).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert!(disk_bytes().unwrap().1 >= before);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 pub enum Request {
     /// SIGTERM or SIGINT: finish and exit 0.
     Stop,
-    /// SIGHUP: read certificates and the banner again.
+    /// SIGHUP: read the configuration again.
     Reload,
 }
 

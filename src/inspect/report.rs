@@ -49,6 +49,8 @@ impl Reporter {
         if self.seen.len() > RATE_TICKS {
             self.seen.pop_front();
         }
+        let left = self.rate().map_or(u64::MAX, |(_, left)| left.as_secs());
+        self.progress.seconds_left.store(left, Ordering::Relaxed);
         let line = self.line(stage);
         let building = matches!(stage, Stage::Reading | Stage::Merging);
         if building && self.terminal {

@@ -21,6 +21,10 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in the order of a build.
+    pub const ALL: [Stage; 5] =
+        [Stage::Waiting, Stage::Scanning, Stage::Reading, Stage::Merging, Stage::Following];
+
     /// A word for people.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,6 +50,8 @@ pub struct Told {
     pub percent: f64,
     /// Since the stage began.
     pub seconds: u64,
+    /// Until it ends, at its present pace.
+    pub seconds_left: Option<u64>,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
 }
@@ -64,6 +70,8 @@ pub struct Progress {
     pub bytes_total: AtomicU64,
     /// Parts of 1000 of the merge that are done.
     pub merged: AtomicU32,
+    /// Seconds until the stage is done, at its present pace; `u64::MAX` where nobody can say.
+    pub seconds_left: AtomicU64,
     trouble: Mutex<Option<String>>,
     /// Someone wants hekte to stop.
     pub stop: AtomicBool,
@@ -78,6 +86,7 @@ impl Default for Progress {
             bytes: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
             merged: AtomicU32::new(0),
+            seconds_left: AtomicU64::new(u64::MAX),
             trouble: Mutex::default(),
             stop: AtomicBool::new(false),
         }
@@ -87,6 +96,7 @@ impl Default for Progress {
 impl Progress {
     /// Enters a stage.
     pub fn enter(&self, stage: Stage) {
+        self.seconds_left.store(u64::MAX, Ordering::Relaxed);
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
     }
 
@@ -120,6 +130,8 @@ impl Progress {
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction() * 1000.0).round() / 10.0,
             seconds: since.elapsed().as_secs(),
+            seconds_left: Some(self.seconds_left.load(Ordering::Relaxed))
+                .filter(|left| *left != u64::MAX),
             trouble: self.trouble(),
         }
     }

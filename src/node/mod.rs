@@ -3,6 +3,7 @@
 mod auth;
 pub mod calls;
 pub mod chain;
+mod counted;
 pub mod error;
 pub mod fits;
 mod http;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use super::auth;
 use super::calls::{NodeCalls, NodeError};
+use super::counted::count;
 use super::error::RpcError;
 use super::http::{Connection, HttpError, Reply};
 use crate::config::node::NodeConfig;
+use crate::host::beat;
 
 /// How long bitcoind may be silent; it answers slowly while it flushes to an SD card.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -154,13 +156,22 @@ impl Rpc {
         answers.ok_or_else(|| self.strange(first, "fewer answers than calls".into()))
     }
 
-    /// Sends one request, with the retries that need no thought: once more when an idle connection
-    /// turns out closed, once more when the cookie has changed.
+    /// Sends one request, and counts it.
     fn ask(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
+        let begun = Instant::now();
+        let answer = self.exchange(method, request);
+        count(method, begun.elapsed(), &answer);
+        answer
+    }
+
+    /// Sends it with the retries that need no thought: once more when an idle connection turns out
+    /// closed, once more when the cookie has changed.
+    fn exchange(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
         let request = request.to_string().into_bytes();
         let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut refused: Option<String> = None;
         loop {
+            beat::step();
             let mut session = match slot.take() {
                 Some(session) => session,
                 None => self.connect()?,

@@ -4,6 +4,7 @@ pub mod json;
 pub mod line;
 pub mod message;
 pub mod method;
+pub mod name;
 pub mod params;
 pub mod read;
 pub mod reply;

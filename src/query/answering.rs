@@ -64,6 +64,7 @@ impl Answers for Engine {
             "target": told.target.max(height),
             "percent": told.percent,
             "seconds_in_phase": told.seconds,
+            "seconds_left": told.seconds_left,
             "runs": self.views.shared().snapshot().runs.len() / 2,
             "synced": serving,
         });

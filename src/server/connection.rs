@@ -14,6 +14,7 @@ use crate::limits::{
     IN_FLIGHT_LINES_PER_CLIENT, MAX_LINE_BYTES, READ_BUFFER_BYTES, REQUEST_PATIENCE,
     RUNNING_PER_CLIENT, UNCOUNTED_LINE_BYTES, WRITE_QUEUE_MESSAGES,
 };
+use crate::metrics;
 use crate::protocol::line::{Line, LineCutter};
 use crate::protocol::message::line_too_long;
 use crate::server::Common;
@@ -125,6 +126,7 @@ async fn read_lines(
             Ok(Ok(length)) => length,
         };
         let mut bytes = &buffer[..length];
+        metrics::CLIENT_BYTES_READ.add(length);
         if std::mem::take(&mut first) && is_client_hello(bytes) {
             return End::Tls;
         }

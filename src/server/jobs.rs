@@ -1,12 +1,17 @@
 //! Runs questions that block on a bounded number of threads, index and bitcoind apart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::{block_in_place, spawn_blocking};
+use tokio::time::sleep;
 
+use crate::host::beat::Beat;
+use crate::limits::BEAT_EVERY;
 use crate::protocol::message::{ErrorObject, INTERNAL, reply};
+use crate::server::settings::Settings;
 use crate::session::batch::BatchReply;
 use crate::session::subscription::Watched;
 use crate::session::talk::{Accepted, Job, Session, Step, Weight};
@@ -15,11 +20,28 @@ use crate::session::talk::{Accepted, Job, Session, Step, Weight};
 pub(crate) struct Workers {
     index: Semaphore,
     node: Semaphore,
+    beat: Beat,
+    silence_max: Duration,
 }
 
 impl Workers {
-    pub(crate) fn new(index: usize, node: usize) -> Workers {
-        Workers { index: Semaphore::new(index), node: Semaphore::new(node) }
+    pub(crate) fn new(settings: &Settings) -> Workers {
+        Workers {
+            index: Semaphore::new(settings.index_workers),
+            node: Semaphore::new(settings.node_workers),
+            beat: Beat::new("the threads that answer questions"),
+            silence_max: settings.silence_max,
+        }
+    }
+
+    /// Says now and then that questions are still answered, also while nobody asks any. Those that
+    /// wait for bitcoind do not count.
+    pub(crate) async fn keep_beating(&self) {
+        loop {
+            self.beat.within(self.silence_max);
+            sleep(BEAT_EVERY).await;
+            self.blocking(&self.index, || ()).await;
+        }
     }
 
     /// The reply line of one question. The permits are handed out in the order of asking, so a
@@ -27,10 +49,10 @@ impl Workers {
     async fn ask(&self, session: &Arc<Session>, job: &Job) -> String {
         let line = match job.weight() {
             Weight::Light => Some(session.run(job)),
-            Weight::Index => in_place(&self.index, || session.run(job)).await,
+            Weight::Index => self.in_place(|| session.run(job)).await,
             Weight::Node => {
                 let (session, own) = (session.clone(), job.clone());
-                blocking(&self.node, move || session.run(&own)).await
+                self.blocking(&self.node, move || session.run(&own)).await
             }
         };
         line.unwrap_or_else(|| broken(&job.id))
@@ -69,25 +91,39 @@ impl Workers {
         watched: Vec<Watched>,
     ) -> Vec<String> {
         let session = session.clone();
-        blocking(&self.index, move || session.recheck(&watched)).await.unwrap_or_default()
+        let (beat, silence_max) = (self.beat.clone(), self.silence_max);
+        let look = move |one: Watched| {
+            beat.within(silence_max);
+            session.recheck(&[one])
+        };
+        let work = move || watched.into_iter().flat_map(look).collect();
+        self.blocking(&self.index, work).await.unwrap_or_default()
     }
-}
 
-/// Runs `work` on a blocking thread once there is a permit; `None` if it panicked.
-async fn blocking<T: Send + 'static>(
-    permits: &Semaphore,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    // an error would mean that the semaphore was closed, which nobody does
-    let _permit = permits.acquire().await.ok()?;
-    spawn_blocking(work).await.ok()
-}
+    /// Runs `work` on a blocking thread once there is a permit; `None` if it panicked.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        permits: &Semaphore,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        // an error would mean that the semaphore was closed, which nobody does
+        let permit = permits.acquire().await.ok()?;
+        let outcome = spawn_blocking(work).await.ok();
+        if std::ptr::eq(permits, &self.index) {
+            self.beat.within(self.silence_max);
+        }
+        drop(permit);
+        outcome
+    }
 
-/// The same on the present thread, whose other tasks move to another one if it takes long: most
-/// answers are there sooner than a second thread would be awake.
-async fn in_place<T>(permits: &Semaphore, work: impl FnOnce() -> T) -> Option<T> {
-    let _permit = permits.acquire().await.ok()?;
-    Some(block_in_place(work))
+    /// A question to the index on the present thread, whose other tasks move to another one if it
+    /// takes long: most answers are there sooner than a second thread would be awake.
+    async fn in_place<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let _permit = self.index.acquire().await.ok()?;
+        let outcome = block_in_place(work);
+        self.beat.within(self.silence_max);
+        Some(outcome)
+    }
 }
 
 fn broken(id: &Value) -> String {

@@ -9,6 +9,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
+use crate::host::beat::Beat;
+use crate::limits::{BEAT_EVERY, SERVER_SILENCE_MAX};
+use crate::metrics;
 use crate::server::Common;
 use crate::server::connection::{End, serve};
 use crate::server::shutdown::Shutdown;
@@ -29,9 +32,12 @@ pub(crate) async fn accept_clients(
 ) {
     let mut pause = PAUSES.0;
     let mut refused = Refused::default();
+    let beat = Beat::new("the loop that accepts clients");
     loop {
+        beat.within(SERVER_SILENCE_MAX);
         let accepted = tokio::select! {
             () = shutdown.requested() => return,
+            () = sleep(BEAT_EVERY) => continue,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
@@ -47,11 +53,14 @@ pub(crate) async fn accept_clients(
         };
         pause = PAUSES.0;
         let Ok(permit) = common.clients.clone().try_acquire_owned() else {
+            metrics::CLIENTS_REFUSED.add(1);
             refused.one(&peer.to_string(), common.settings.max_clients);
             continue;
         };
         prepare(&stream);
         let (common, shutdown) = (common.clone(), shutdown.clone());
+        metrics::CLIENTS_ACCEPTED.add(1);
+        let counted = metrics::CLIENTS.hold();
         tokio::spawn(async move {
             debug!("client {peer} connected");
             let end = serve(stream, common, shutdown).await;
@@ -65,7 +74,7 @@ pub(crate) async fn accept_clients(
                 End::Tls => warn!("client {peer} dropped: {end}"),
                 _ => info!("client {peer} dropped: {end}"),
             }
-            drop(permit);
+            drop((permit, counted));
         });
     }
 }

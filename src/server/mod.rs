@@ -1,9 +1,11 @@
 //! The TCP side: accepts clients, runs their questions on few threads, writes their replies.
 
 pub mod connection;
+pub mod http;
 pub mod jobs;
 pub mod listener;
 pub mod outbox;
+pub mod page;
 pub mod settings;
 pub mod shutdown;
 pub mod tips;
@@ -62,7 +64,7 @@ pub async fn run(
     }
     let common = Arc::new(Common {
         shared,
-        workers: Workers::new(settings.index_workers, settings.node_workers),
+        workers: Workers::new(&settings),
         budget: Budget::new(settings.max_queued_bytes),
         requests: Budget::new(settings.max_request_bytes),
         clients: Arc::new(Semaphore::new(settings.max_clients)),
@@ -74,7 +76,12 @@ pub async fn run(
         info!("serving Electrum RPC on {address}");
         accepting.spawn(accept_clients(listener, shutdown.clone(), common.clone()));
     }
-    while accepting.join_next().await.is_some() {}
+    let beating = async { common.workers.keep_beating().await };
+    let accepted = async { while accepting.join_next().await.is_some() {} };
+    tokio::select! {
+        () = beating => {}
+        () = accepted => {}
+    }
     finish(&common).await;
     Ok(())
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{MIN_BYTES_PER_SECOND, UNCOUNTED_REPLY_BYTES, WRITE_CHUNK_BYTES};
+use crate::metrics;
 
 /// Memory that requests or waiting replies may take, in permits of one KiB.
 #[derive(Clone)]
@@ -109,7 +110,10 @@ async fn write_line(
     for chunk in line.chunks(WRITE_CHUNK_BYTES) {
         let deadline = end.min(Instant::now() + patience);
         match timeout_at(deadline, stream.write_all(chunk)).await {
-            Ok(written) => written?,
+            Ok(written) => {
+                written?;
+                metrics::CLIENT_BYTES_WRITTEN.add(chunk.len());
+            }
             Err(_) => {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,

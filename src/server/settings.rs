@@ -25,6 +25,8 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// Pause before another look at watched things that could not be looked at.
     pub retry_pause: Duration,
+    /// How long questions may be without an answer, all of them, until they count as hung.
+    pub silence_max: Duration,
     /// How long connections may take to finish at the end.
     pub shutdown_wait: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for Settings {
             idle_timeout: limits::IDLE_TIMEOUT,
             write_timeout: limits::WRITE_TIMEOUT,
             retry_pause: limits::RETRY_PAUSE,
+            silence_max: limits::SERVER_SILENCE_MAX,
             shutdown_wait: limits::SHUTDOWN_WAIT,
         }
     }

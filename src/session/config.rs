@@ -1,7 +1,7 @@
 //! What all sessions share: what the server says of itself, whom it asks, and the limits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bitcoin::BlockHash;
 
@@ -32,10 +32,8 @@ pub struct Host {
 pub struct SessionConfig {
     /// First item of `server.version`.
     pub software: String,
-    /// Shown by wallets on their console.
-    pub banner: String,
-    /// Empty if none.
-    pub donation_address: String,
+    /// The texts to begin with.
+    pub texts: Texts,
     /// Tells the network apart.
     pub genesis_hash: BlockHash,
     /// May be empty.
@@ -53,8 +51,7 @@ impl SessionConfig {
     pub fn new(genesis_hash: BlockHash) -> SessionConfig {
         SessionConfig {
             software: SOFTWARE.to_owned(),
-            banner: format!("Served by hekte {}.", env!("CARGO_PKG_VERSION")),
-            donation_address: String::new(),
+            texts: Texts::of(&format!("Served by hekte {}.", env!("CARGO_PKG_VERSION")), ""),
             genesis_hash,
             hosts: Vec::new(),
             max_scripts: limits::MAX_SCRIPTS_WATCHED_PER_CLIENT,
@@ -85,6 +82,22 @@ impl SessionConfig {
     }
 }
 
+/// What an operator may say to clients, and change while hekte runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// Shown by wallets on their console.
+    pub banner: String,
+    /// Empty if none.
+    pub donation_address: String,
+}
+
+impl Texts {
+    /// Both.
+    pub fn of(banner: &str, donation_address: &str) -> Texts {
+        Texts { banner: banner.to_owned(), donation_address: donation_address.to_owned() }
+    }
+}
+
 /// What every session holds on to.
 pub struct Shared {
     /// What the server says of itself.
@@ -96,6 +109,7 @@ pub struct Shared {
     /// bitcoind's recent fee figures.
     pub fees: FeeCache,
     watched: AtomicUsize,
+    texts: RwLock<Texts>,
 }
 
 impl Shared {
@@ -106,7 +120,18 @@ impl Shared {
         node: Option<Arc<dyn NodeCalls>>,
     ) -> Shared {
         let (fees, watched) = (FeeCache::default(), AtomicUsize::new(0));
-        Shared { config, answers, node, fees, watched }
+        let texts = RwLock::new(config.texts.clone());
+        Shared { config, answers, node, fees, watched, texts }
+    }
+
+    /// The texts in force.
+    pub fn texts(&self) -> Texts {
+        self.texts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other texts from now on.
+    pub fn set_texts(&self, texts: Texts) {
+        *self.texts.write().unwrap_or_else(PoisonError::into_inner) = texts;
     }
 
     /// Counts one more watched script or outpoint; false when there is no room.

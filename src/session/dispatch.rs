@@ -1,11 +1,14 @@
 //! One match from typed method to answer.
 
+use std::time::Instant;
+
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 
 use crate::hash::sha256d;
 use crate::ids::{Height, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
+use crate::metrics;
 use crate::protocol::json::Json;
 use crate::protocol::message::{
     self, BUSY, ErrorObject, HISTORY_TOO_LONG, INTERNAL, INVALID_REQUEST, LIMIT, NODE_ERROR,
@@ -36,6 +39,7 @@ impl Session {
     /// Asks a question and gives its reply line. May block for as long as the disk or bitcoind
     /// does, unless the job is light.
     pub fn run(&self, job: &Job) -> String {
+        let begun = Instant::now();
         let outcome = match self.outcome(&job.method, job.version) {
             Ok(json) if json.as_str().len() > MAX_REPLY_BYTES => {
                 let text = format!("response too large: more than {} MiB", MAX_REPLY_BYTES >> 20);
@@ -43,7 +47,10 @@ impl Session {
             }
             outcome => outcome,
         };
-        message::reply(&job.id, outcome)
+        metrics::QUERY_ERRORS.add(usize::from(outcome.is_err()));
+        let reply = message::reply(&job.id, outcome);
+        metrics::QUERIES.add(job.method.name(), begun.elapsed());
+        reply
     }
 
     fn outcome(&self, method: &Method, version: Version) -> Outcome {
@@ -86,8 +93,8 @@ impl Session {
             Method::Version { .. } => Err(ErrorObject::new(INTERNAL, "version came too late")),
             Method::Ping { pong_chars } => Ok(reply::pong(*pong_chars)),
             Method::Features => Ok(config.features(version)),
-            Method::Banner => Ok(Json::text(&config.banner)),
-            Method::DonationAddress => Ok(Json::text(&config.donation_address)),
+            Method::Banner => Ok(Json::text(&self.shared.texts().banner)),
+            Method::DonationAddress => Ok(Json::text(&self.shared.texts().donation_address)),
             Method::PeersSubscribe => Ok(Json::array([])),
             Method::AddPeer => Ok(Json::bool(false)),
             Method::Report => Ok(Json::value(&self.shared.answers.report())),

@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use crate::error::Result;
+use crate::host::beat;
 use crate::ids::TxNum;
 use crate::index::chunk::{Chunk, TxRange};
 use crate::index::lens::LensWriter;
@@ -105,6 +106,7 @@ impl Change<'_> {
     /// Makes it last.
     pub fn commit(self) -> Result<()> {
         let path = &self.db.path;
+        beat::step();
         self.tx.commit().map_err(|error| sql_error(path, &error))
     }
 
@@ -131,6 +133,7 @@ impl Change<'_> {
 
     /// Appends a chunk to a run.
     pub fn put_chunk(&self, run: i64, chunk: &Chunk) -> Result<()> {
+        beat::step();
         let sql = format!("INSERT INTO run_{run}(key, data) VALUES (?1, ?2)");
         self.tx
             .prepare_cached(&sql)

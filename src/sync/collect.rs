@@ -7,7 +7,7 @@ use log::info;
 
 use crate::blockfile::dir::Kind;
 use crate::error::{Error, Result};
-use crate::host::disk;
+use crate::host::{beat, disk};
 use crate::ids::{Height, TxNum};
 use crate::live::progress::Stage;
 use crate::store::open::Db;
@@ -39,7 +39,8 @@ fn hand_over(
     state.generation += 1;
     let full = std::mem::replace(batch, Batch::new(TxNum(0), 0));
     let job = Job { batch: full, rows: rows.take_rows(), state: *state, into_main };
-    match writer.hand_over(job) {
+    // waits for the batch before to be stored, for which the writer answers
+    match beat::waiting(|| writer.hand_over(job)) {
         Some(empty) => {
             *batch = empty;
             true
@@ -124,6 +125,7 @@ impl Build<'_> {
                         return Ok(false);
                     }
                 }
+                beat::step();
                 batch.push(&block)?;
                 push_rows(&mut rows, &mut state, &block)?;
                 progress.blocks.store(state.blocks, Ordering::Relaxed);
@@ -138,7 +140,7 @@ impl Build<'_> {
                 }
                 hand_over(&writer, &mut batch, &mut rows, &mut state, only);
             }
-            let databases = writer.finish()?;
+            let databases = beat::waiting(|| writer.finish())?;
             read.map(|()| databases)
         })?;
         let state = databases.main.state()?;

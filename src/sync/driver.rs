@@ -11,6 +11,8 @@ use log::info;
 use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::host::beat::{self, Beat};
+use crate::host::priority;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
@@ -65,6 +67,7 @@ pub struct Driver {
 impl Driver {
     /// Works until told to stop, or, with `sync_only`, until the index is built.
     pub fn run(&mut self) -> Result<Option<State>> {
+        Beat::new("the thread that indexes").speak_for_this_thread();
         loop {
             let ready = self.stored_state()?.filter(|state| state.phase == Phase::Ready);
             let behind = match (&self.node, ready) {
@@ -119,6 +122,7 @@ impl Driver {
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
         while !self.progress.stopping() {
             rescans.serve(live, &self.shared, &self.loader, &self.params)?;
+            beat::step();
             if !upkeep.step(live)? {
                 thread::sleep(Duration::from_millis(200));
             }
@@ -164,7 +168,7 @@ impl Driver {
                 threads: self.threads,
                 progress: &self.progress,
             };
-            let outcome = build.run();
+            let outcome = priority::in_background(|| build.run());
             self.loader.dir().forget_below(FileNum(0));
             match outcome? {
                 Outcome::Complete(_) => return Ok(true),

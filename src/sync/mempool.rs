@@ -1,7 +1,6 @@
 //! Keeping the mempool in step with bitcoind's: what is new is fetched in bounded batches, what is
 //! gone is taken out, and only while both are at the same tip.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::Result;
+use crate::host::beat::{self, Beat};
 use crate::ids::Prefix;
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
@@ -45,8 +45,10 @@ enum Look {
 impl MempoolSync {
     /// Until told to stop.
     pub fn run(mut self) {
+        Beat::new("the thread that reads the mempool").speak_for_this_thread();
         let mut away = false;
         while !self.progress.stopping() {
+            beat::step();
             if !self.shared.serving() {
                 self.shared.mempool_poke.wait(Duration::from_millis(200));
                 continue;

@@ -7,6 +7,7 @@ use bitcoin::Network;
 use log::{info, warn};
 
 use crate::error::{Error, Result};
+use crate::host::beat;
 use crate::ids::Height;
 use crate::live::progress::Stage;
 use crate::store::tables::State;
@@ -108,6 +109,7 @@ impl Driver {
         let step = Duration::from_millis(100);
         let mut left = time;
         while !left.is_zero() && !self.progress.stopping() {
+            beat::step();
             thread::sleep(step.min(left));
             left = left.saturating_sub(step);
         }

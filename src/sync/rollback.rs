@@ -5,6 +5,7 @@ use log::warn;
 use crate::chain::fork::shared_blocks;
 use crate::chain::key::BlockKey;
 use crate::error::Result;
+use crate::host::beat;
 use crate::ids::{Height, TxNum};
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
@@ -40,7 +41,8 @@ pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
     };
     let state = State { blocks: keep, txs, tip, generation: before.generation + 1, ..before };
     let change = db.change()?;
-    change.cut_runs(TxNum(txs))?;
+    // the larger the runs, the longer; it happens so rarely that nobody looks over its shoulder
+    beat::waiting(|| change.cut_runs(TxNum(txs)))?;
     change.cut_rows(&state)?;
     change.set_state(&state)?;
     change.commit()?;

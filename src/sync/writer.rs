@@ -6,6 +6,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use log::info;
 
 use crate::error::{Error, Result};
+use crate::host::beat::{self, Beat};
 use crate::host::disk;
 use crate::ids::TxNum;
 use crate::store::open::Db;
@@ -69,8 +70,9 @@ impl<'scope> Writer<'scope> {
             let _ = give_back.send(Batch::new(TxNum(0), half_bytes));
         }
         let thread = scope.spawn(move || {
+            Beat::new("the thread that stores batches").speak_for_this_thread();
             let mut whole = first == First::Whole;
-            for job in inbox {
+            while let Ok(job) = beat::waiting(|| inbox.recv()) {
                 let postings = job.batch.postings() as u64;
                 // a stored posting takes about half of what it takes in memory
                 check_room(&databases.main, spare_bytes, postings * 8)?;

@@ -14,6 +14,7 @@ mod kill_live;
 mod killed;
 mod library;
 mod lost;
+mod metrics;
 mod npm;
 mod refused;
 mod reindex;

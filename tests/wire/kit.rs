@@ -78,7 +78,7 @@ pub fn serve_with(
     let genesis = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
     let mut config = SessionConfig::new(genesis.parse().unwrap());
     config.software = "hekte/test".to_owned();
-    config.banner = "A banner\nof two lines.".to_owned();
+    config.texts.banner = "A banner\nof two lines.".to_owned();
     let host = Host { name: "node.local".to_owned(), tcp_port: Some(50001), ssl_port: None };
     config.hosts.push(host);
     change(&mut config);

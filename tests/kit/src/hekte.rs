@@ -1,5 +1,6 @@
 //! Runs the program under test as its users do: as a process with arguments, a log and signals.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -39,14 +40,26 @@ impl Hekte {
     /// Starts it in folder `dir` and waits for nothing. Settings in the environment are hidden.
     pub fn spawn(binary: &str, dir: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(binary);
+        command.args(args).stdin(Stdio::null());
+        Self::spawn_command(command, dir)
+    }
+
+    /// The same for a command that is or becomes the program, with variables and stdin of its own.
+    pub fn spawn_command(mut command: Command, dir: &Path) -> Self {
+        let own: Vec<OsString> = command.get_envs().map(|(name, _)| name.into()).collect();
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HEKTE_") {
+            let hidden = name.to_string_lossy().starts_with("HEKTE_") || name == "NOTIFY_SOCKET";
+            if hidden && !own.contains(&name) {
                 command.env_remove(name);
             }
         }
-        command.args(args).current_dir(dir).env("HOME", dir).env_remove("NOTIFY_SOCKET");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{binary}: {e}"));
+        if !own.iter().any(|name| name == "HEKTE_METRICS") {
+            // its usual port is one for all that run on this machine
+            command.env("HEKTE_METRICS", "off");
+        }
+        command.current_dir(dir).env("HOME", dir);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
         let (stdout, stderr) = (Arc::default(), Arc::default());
         let readers = vec![
             collect(child.stdout.take().expect("piped"), &stdout),

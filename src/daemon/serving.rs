@@ -1,0 +1,77 @@
+//! The side that answers: sockets, sessions, the port for dashboards.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::wiring::{bind, bind_metrics, server_settings, session_config};
+use crate::config::Config;
+use crate::error::Result;
+use crate::host::notify;
+use crate::live::progress::Progress;
+use crate::live::shared::Shared;
+use crate::node::calls::NodeCalls;
+use crate::query::engine::Engine;
+use crate::server;
+use crate::server::page::Facts;
+use crate::server::shutdown::Shutdown;
+use crate::server::tips::TipChannel;
+use crate::session::config::Shared as Sessions;
+use crate::shares::Shares;
+use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
+
+/// What the answers come from.
+pub struct Sources {
+    /// The index.
+    pub engine: Arc<Engine>,
+    /// bitcoind, if there is one.
+    pub calls: Option<Arc<dyn NodeCalls>>,
+    /// The moment that is served.
+    pub live: Arc<Shared>,
+    /// Of the sync thread.
+    pub progress: Arc<Progress>,
+    /// How memory is divided.
+    pub shares: Shares,
+    /// Where new tips are told.
+    pub tips: TipChannel,
+}
+
+/// A server that runs.
+pub struct Serving {
+    task: JoinHandle<io::Result<()>>,
+    /// What all sessions share.
+    pub sessions: Arc<Sessions>,
+}
+
+impl Serving {
+    /// Opens the sockets, tells systemd that hekte is ready, and begins to answer.
+    pub async fn start(
+        config: &Config,
+        folder: &Path,
+        sources: Sources,
+        shutdown: Shutdown,
+    ) -> Result<Serving> {
+        let Sources { engine, calls, live, progress, shares, tips } = sources;
+        let listeners = bind(config).await?;
+        let metrics = bind_metrics(config).await;
+        let sessions = Sessions::new(session_config(config, &shares, &listeners), engine, calls);
+        let sessions = Arc::new(sessions);
+        notify::ready();
+        if let Some(listener) = metrics {
+            let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];
+            let facts = Facts { progress, live, sessions: sessions.clone(), files };
+            tokio::spawn(server::http::run(listener, shutdown.clone(), Arc::new(facts)));
+        }
+        let settings = server_settings(config, &shares);
+        let shared = sessions.clone();
+        let task = tokio::spawn(server::run(listeners, shutdown, tips, settings, shared));
+        Ok(Serving { task, sessions })
+    }
+
+    /// Waits until the clients are done, after the signal to stop.
+    pub async fn finish(self) {
+        let _ = self.task.await;
+    }
+}

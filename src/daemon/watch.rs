@@ -1,0 +1,39 @@
+//! Says how far hekte is, and to systemd's watchdog that it lives, while it does.
+
+use std::time::Duration;
+
+use log::{error, info};
+
+use crate::host::{beat, notify};
+use crate::inspect::report::Reporter;
+
+/// How often.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Until it is dropped. Nothing is said to the watchdog while a part is overdue: only a restart
+/// helps then, and that is what systemd does.
+pub async fn report(mut reporter: Reporter) {
+    let interval = notify::watchdog_interval().map_or(TICK, |half| half.min(TICK));
+    let mut tick = tokio::time::interval(interval);
+    let mut stuck: Option<String> = None;
+    loop {
+        tick.tick().await;
+        let line = reporter.tick();
+        match (beat::overdue(), &stuck) {
+            (None, None) => {
+                notify::alive();
+                notify::status(&line);
+            }
+            (None, Some(who)) => {
+                info!("{who}: going on");
+                stuck = None;
+            }
+            (Some((who, _)), None) => {
+                error!("{who}: no progress; systemd's watchdog, if it is on, restarts hekte");
+                notify::status(&format!("hangs: {who}, {line}"));
+                stuck = Some(who);
+            }
+            (Some(_), Some(_)) => {}
+        }
+    }
+}
