@@ -23,9 +23,12 @@ pub enum Error {
     /// bitcoind cannot do what is needed: pruned, or it forbids what we must ask.
     #[error("{0}")]
     Unavailable(String),
-    /// Stored data that does not fit: damaged, foreign, of another version.
+    /// Stored data that does not fit: foreign, of another version, damaged where others wrote it.
     #[error("{0}")]
     Data(String),
+    /// Our own index is damaged; it can be built again.
+    #[error("{0}")]
+    Damaged(String),
     /// Reading or writing failed: disk full, I/O error.
     #[error("{0}")]
     Io(String),
@@ -45,7 +48,7 @@ impl Error {
     pub fn code(&self) -> u8 {
         match self {
             Error::Usage(_) => 64,
-            Error::Data(_) => 65,
+            Error::Data(_) | Error::Damaged(_) => 65,
             Error::NoInput(_) => 66,
             Error::Away(_) | Error::Unavailable(_) => 69,
             Error::Software(_) => 70,
@@ -67,6 +70,7 @@ impl Error {
             Away(text) => Away(format!("{place}: {text}")),
             Unavailable(text) => Unavailable(format!("{place}: {text}")),
             Data(text) => Data(format!("{place}: {text}")),
+            Damaged(text) => Damaged(format!("{place}: {text}")),
             Io(text) => Io(format!("{place}: {text}")),
             TryAgain(text) => TryAgain(format!("{place}: {text}")),
             Software(text) => Software(format!("{place}: {text}")),

@@ -3,6 +3,7 @@
 // ground: names, numbers, errors, the machine
 pub mod error;
 pub mod hash;
+pub mod hex;
 pub mod ids;
 pub mod limits;
 

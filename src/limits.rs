@@ -100,8 +100,15 @@ pub const CHUNK_BYTES_MAX: usize = 4056;
 pub const GROUP_POSTINGS_MAX: usize = 128;
 /// Rev files whose records are remembered at once.
 pub const REV_FILES_LISTED_MAX: usize = 8;
+/// Records remembered of all of them, unless two files alone have more. The first file of the main
+/// chain has 120 000, most others below 1000.
+pub const REV_RECORDS_LISTED_MAX: usize = 400_000;
+/// Bytes of a record that is remembered.
+pub const REV_RECORD_BYTES: u64 = 16;
 /// Blocks that are read ahead of the one being collected.
 pub const BLOCKS_AHEAD_MAX: u32 = 32;
+/// Bytes of them; those of the next blocks to be collected are let in beyond that.
+pub const AHEAD_BYTES_MAX: usize = 8 << 20;
 /// Consecutive blocks that one thread reads at a time.
 pub const BLOCKS_PER_SPAN: u32 = 8;
 /// Bytes that a merge writes in one transaction.
@@ -111,8 +118,8 @@ pub const FREE_BYTES_MIN: u64 = 64 << 20;
 /// What the index is expected to take of the size of the blocks, rounded up; small transactions
 /// make it more, large ones less (mainnet 4 to 5).
 pub const INDEX_PERCENT_OF_BLOCKS: u64 = 8;
-/// Memory of a merge for each of its runs: pages read at once, and one chunk decoded.
-pub const MERGE_PAGES_MIN: usize = 4;
+/// Memory of a merge for each of its runs: pages read at once.
+pub const MERGE_PAGES_MIN: usize = 2;
 /// See [`MERGE_PAGES_MIN`]; more would not make reads faster.
 pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.

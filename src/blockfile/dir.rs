@@ -94,6 +94,13 @@ impl BlockDir {
         Ok(numbers)
     }
 
+    /// Bytes of all blk files together.
+    pub fn block_bytes(&self) -> Result<u64> {
+        let files = self.block_files()?;
+        let lens = files.iter().map(|file| self.len(Kind::Block, *file));
+        lens.sum()
+    }
+
     /// Length of a file in bytes, 0 if there is none.
     pub fn len(&self, kind: Kind, file: FileNum) -> Result<u64> {
         let path = self.file_path(kind, file);

@@ -1,7 +1,5 @@
 //! Undo records of one rev file, found by the checksum that ties each to the block before its own.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::hash::sha256d;
 use crate::limits::UNDO_BYTES_MAX;
@@ -27,17 +25,15 @@ pub struct RevFile {
     file: FileNum,
     records: Vec<Record>,
     /// Records of blocks with a coinbase only: their body is one zero byte, so the checksum names
-    /// the previous block.
-    empty: HashMap<[u8; CHECKSUM_BYTES], u32>,
-    /// The record behind the last one found: blocks are mostly asked for in order.
-    next: usize,
+    /// the previous block. Half of each, sorted: as good as the whole, and files may have 100 000.
+    empty: Vec<[u8; CHECKSUM_BYTES / 2]>,
 }
 
 impl RevFile {
     /// Lists the records of a file; one that is missing has none.
     pub fn list(dir: &BlockDir, file: FileNum, magic: Magic) -> Result<RevFile> {
         let mut records = Vec::new();
-        let mut empty = HashMap::new();
+        let mut empty = Vec::new();
         let trailer = CHECKSUM_BYTES as u32;
         let mut frames = Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
         while let Some(frame) = frames.next_frame()? {
@@ -47,9 +43,7 @@ impl RevFile {
             match u32::try_from(txs).ok().filter(|txs| *txs <= frame.len) {
                 Some(0) if frame.len == 1 => {
                     let sum = frames.peek(at + 1, CHECKSUM_BYTES)?;
-                    if let Ok(sum) = sum.try_into() {
-                        empty.insert(sum, frame.offset);
-                    }
+                    empty.extend(half(sum).filter(|_| sum.len() == CHECKSUM_BYTES));
                 }
                 Some(txs) => records.push(Record { offset: frame.offset, len: frame.len, txs }),
                 None => {
@@ -62,7 +56,11 @@ impl RevFile {
                 frames.reject(frame);
             }
         }
-        Ok(RevFile { file, records, empty, next: 0 })
+        empty.sort_unstable();
+        empty.dedup();
+        empty.shrink_to_fit();
+        records.shrink_to_fit();
+        Ok(RevFile { file, records, empty })
     }
 
     /// How many records there are.
@@ -71,26 +69,32 @@ impl RevFile {
     }
 
     /// Reads into `body` the undo data of a block that has `txs` transactions beside its coinbase
-    /// and stands on `previous`; `false` if no record fits.
+    /// and stands on `previous`; `false` if no record fits. `next` is where to look first, and then
+    /// outwards from there: the record behind the last one found by who asks for blocks in order.
     pub fn find(
-        &mut self,
+        &self,
         dir: &BlockDir,
         previous: &[u8; 32],
         txs: u32,
         body: &mut Vec<u8>,
+        next: &mut usize,
     ) -> Result<bool> {
         if txs == 0 {
             body.clear();
             body.push(0);
-            return Ok(self.empty.contains_key(&sha256d(&[previous, &[0]])));
+            let sum = half(&sha256d(&[previous, &[0]]));
+            return Ok(sum.is_some_and(|sum| self.empty.binary_search(&sum).is_ok()));
         }
-        let count = self.records.len();
-        for step in 0..count {
-            let i = (self.next + step) % count;
-            let record = self.records[i];
-            if record.txs == txs && self.read(dir, record, previous, body)? {
-                self.next = i + 1;
-                return Ok(true);
+        let start = (*next).min(self.records.len());
+        let mut after = start..self.records.len();
+        let mut before = (0..start).rev();
+        while !(after.is_empty() && before.len() == 0) {
+            for i in [after.next(), before.next()].into_iter().flatten() {
+                let record = self.records[i];
+                if record.txs == txs && self.read(dir, record, previous, body)? {
+                    *next = i + 1;
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -137,4 +141,8 @@ impl RevFile {
         let sum = body.split_off(record.len as usize);
         Ok(sum == sha256d(&[previous, body]))
     }
+}
+
+fn half(sum: &[u8]) -> Option<[u8; CHECKSUM_BYTES / 2]> {
+    sum.first_chunk().copied()
 }

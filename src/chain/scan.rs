@@ -1,4 +1,4 @@
-//! Fills a tree of blocks from the block files, by hopping from header to header.
+//! Finds the blocks of a block file, by hopping from header to header.
 
 use log::warn;
 
@@ -9,8 +9,6 @@ use crate::ids::HeaderBytes;
 use crate::index::extract::check_block;
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
-use super::tree::BlockTree;
-
 /// What one file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileScan {
@@ -20,13 +18,13 @@ pub struct FileScan {
     pub rubbish: u64,
 }
 
-/// Adds every block of one file to the tree. A record that follows rubbish is believed only if the
-/// whole block holds together; the others when they are read.
+/// Tells `found_at` of every block of one file. A record that follows rubbish is believed only if
+/// the whole block holds together; the others when they are read.
 pub fn scan_file(
     dir: &BlockDir,
     file: FileNum,
     magic: Magic,
-    tree: &mut BlockTree,
+    mut found_at: impl FnMut(&HeaderBytes, FilePos),
 ) -> Result<FileScan> {
     let lens = (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
     let mut frames = Frames::new(dir, Kind::Block, file, magic, lens, 0);
@@ -36,7 +34,7 @@ pub fn scan_file(
         let header: Option<HeaderBytes> = frames.peek(u64::from(frame.offset), 80)?.try_into().ok();
         match header {
             Some(header) if frame.in_line || holds_together(dir, file, frame)? => {
-                tree.add(&header, pos);
+                found_at(&header, pos);
                 found.blocks += 1;
             }
             _ => frames.reject(frame),

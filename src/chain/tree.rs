@@ -1,180 +1,217 @@
 //! All blocks found in the files, by hash, each with its parent and the places where it stands.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashTable;
 
-use crate::blockfile::dir::FilePos;
+use crate::blockfile::dir::{FileNum, FilePos};
 use crate::ids::HeaderBytes;
+use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
+
+use super::key::{BlockKey, Places};
+use super::work::ByWork;
 
 /// Number of a block in a [`BlockTree`], in order of discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlockId(u32);
+pub struct BlockId(pub(super) u32);
 
 /// One block known by its header, or only as the parent of another.
 #[derive(Clone, Debug)]
 struct Node {
-    hash: [u8; 32],
-    parent: Option<BlockId>,
+    key: BlockKey,
+    /// `NOT_FOUND` while only its children were.
+    parent: u32,
     bits: u32,
-    /// The first place where it was found; `None` while only its children were.
-    pos: Option<FilePos>,
+    /// The first place where it was found.
+    file: u32,
+    offset: u32,
     /// Blocks found on top of it: none, one, or several.
     children: u8,
 }
 
-/// The tree; about 60 bytes per block and as much again for its growth.
+/// Stands for the parent of a block that was not found itself.
+const NOT_FOUND: u32 = u32::MAX;
+
+/// Blocks for which a large tree has room from the beginning.
+const ROOM_BLOCKS: usize = 1 << 20;
+
+/// The tree: 36 bytes a block, and 5 to 16 of the table.
 #[derive(Debug, Default)]
 pub struct BlockTree {
     nodes: Vec<Node>,
-    by_hash: HashTable<u32>,
+    found: u32,
+    by_key: HashTable<u32>,
     /// Further places of blocks that were found more than once.
-    copies: Vec<(BlockId, FilePos)>,
-}
-
-/// Block hashes are as good as random at their internal beginning.
-fn table_hash(hash: &[u8; 32]) -> u64 {
-    hash.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))
+    copies: BTreeSet<(BlockId, FilePos)>,
 }
 
 impl BlockTree {
+    /// A tree for the blocks of files of so many bytes together. It has room for a million, and
+    /// where there is so much at once, the allocator takes it from the kernel and gives it back:
+    /// pages are taken as they are filled, growing moves none, and none stays behind.
+    pub fn for_files(bytes: u64) -> BlockTree {
+        let at_most = usize::try_from(bytes / u64::from(BLOCK_BYTES_MIN)).unwrap_or(ROOM_BLOCKS);
+        BlockTree {
+            nodes: Vec::with_capacity(ROOM_BLOCKS),
+            by_key: HashTable::with_capacity(at_most.min(ROOM_BLOCKS)),
+            ..BlockTree::default()
+        }
+    }
+
     /// Adds a block found at `pos` (offset of its header).
     pub fn add(&mut self, bytes: &HeaderBytes, pos: FilePos) -> BlockId {
-        let id = self.intern(&header::hash(bytes));
-        let parent = self.intern(&header::previous(bytes));
-        let node = &mut self.nodes[id.0 as usize];
-        if node.pos.is_none() {
-            node.pos = Some(pos);
+        let id = self.intern(BlockKey::of_header(bytes));
+        let parent = self.intern(BlockKey::of(&header::previous(bytes)));
+        let node = self.node_mut(id);
+        if node.parent == NOT_FOUND {
+            (node.file, node.offset) = (pos.file.0, pos.offset);
             node.bits = header::bits(bytes);
-            node.parent = Some(parent);
-            let above = &mut self.nodes[parent.0 as usize].children;
-            *above = above.saturating_add(1);
-        } else if node.pos != Some(pos) && !self.copies.contains(&(id, pos)) {
-            self.copies.push((id, pos));
+            node.parent = parent.0;
+            let above = self.node_mut(parent);
+            above.children = above.children.saturating_add(1);
+            self.found += 1;
+        } else if (node.file, node.offset) != (pos.file.0, pos.offset) {
+            self.copies.insert((id, pos));
         }
         id
     }
 
     /// The block of that hash, if it was found in a file.
     pub fn find(&self, hash: &[u8; 32]) -> Option<BlockId> {
-        let nodes = &self.nodes;
-        let found =
-            self.by_hash.find(table_hash(hash), |i| nodes[*i as usize].hash == *hash).copied()?;
-        nodes[found as usize].pos.map(|_| BlockId(found))
+        let key = BlockKey::of(hash);
+        let same = |at: &u32| self.nodes[*at as usize].key == key;
+        let found = self.by_key.find(key.table_hash(), same).copied()?;
+        Some(BlockId(found)).filter(|id| self.is_found(*id))
     }
 
-    /// Hash of a block, internal byte order.
-    pub fn hash(&self, id: BlockId) -> &[u8; 32] {
-        &self.nodes[id.0 as usize].hash
+    /// What a block is known by.
+    pub fn key(&self, id: BlockId) -> BlockKey {
+        self.node(id).key
     }
 
     /// The block before, if it was found too.
     pub fn parent(&self, id: BlockId) -> Option<BlockId> {
-        let parent = self.nodes[id.0 as usize].parent?;
-        self.nodes[parent.0 as usize].pos.map(|_| parent)
+        let parent = self.node(id).parent;
+        Some(BlockId(parent)).filter(|id| parent != NOT_FOUND && self.is_found(*id))
+    }
+
+    /// Which block it is and every place where it was found.
+    pub fn places(&self, id: BlockId) -> Places {
+        let node = self.node(id);
+        Places {
+            key: node.key,
+            contested: self.is_contested(id),
+            first: self.first_place(id),
+            copies: self.copies_of(id).collect(),
+        }
+    }
+
+    /// Where it was found first.
+    pub fn first_place(&self, id: BlockId) -> FilePos {
+        let node = self.node(id);
+        FilePos { file: FileNum(node.file), offset: node.offset }
+    }
+
+    /// Where else it was found.
+    pub fn copies_of(&self, id: BlockId) -> impl Iterator<Item = FilePos> {
+        let least = FilePos { file: FileNum(0), offset: 0 };
+        self.copies.range((id, least)..).take_while(move |(of, _)| *of == id).map(|(_, pos)| *pos)
     }
 
     /// Whether another block was found on the same parent.
-    pub fn has_sibling(&self, id: BlockId) -> bool {
-        let parent = self.nodes[id.0 as usize].parent;
-        parent.is_some_and(|parent| self.nodes[parent.0 as usize].children > 1)
-    }
-
-    /// Every place where a block was found, in order of discovery.
-    pub fn positions(&self, id: BlockId) -> impl Iterator<Item = FilePos> {
-        let copies = self.copies.iter().filter(move |(copy, _)| *copy == id);
-        self.nodes[id.0 as usize].pos.into_iter().chain(copies.map(|(_, pos)| *pos))
+    pub fn is_contested(&self, id: BlockId) -> bool {
+        let parent = self.node(id).parent;
+        parent != NOT_FOUND && self.node(BlockId(parent)).children > 1
     }
 
     /// How many blocks were found.
     pub fn len(&self) -> usize {
-        self.nodes.iter().filter(|node| node.pos.is_some()).count()
+        self.found as usize
     }
 
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.found == 0
     }
 
     /// Every block that hangs together with `genesis`, with the work from there to it, most work
     /// first; of equal ones the first found.
-    pub fn by_work(&self, genesis: &[u8; 32]) -> Vec<(u128, BlockId)> {
-        let Some(root) = self.find(genesis) else {
-            return Vec::new();
-        };
-        let mut work: Vec<Option<u128>> = vec![None; self.nodes.len()];
-        let mut path = Vec::new();
-        for start in 0..self.nodes.len() as u32 {
-            let mut at = BlockId(start);
-            while work[at.0 as usize].is_none() && at != root {
-                path.push(at);
-                match self.parent(at) {
-                    // more steps than nodes: a circle, which hashes cannot make
-                    Some(parent) if path.len() <= self.nodes.len() => at = parent,
-                    _ => break,
-                }
-            }
-            let mut sum = if at == root { Some(0) } else { work[at.0 as usize] };
-            work[root.0 as usize] = Some(0);
-            for id in path.drain(..).rev() {
-                sum = sum
-                    .map(|sum: u128| sum.saturating_add(work_of(self.nodes[id.0 as usize].bits)));
-                work[id.0 as usize] = sum;
-            }
-        }
-        let mut sorted: Vec<(u128, BlockId)> = (0u32..)
-            .map(BlockId)
-            .zip(&work)
-            .filter_map(|(id, work)| Some(((*work)?, id)))
-            .collect();
-        sorted.sort_by_key(|(work, id)| (std::cmp::Reverse(*work), *id));
-        sorted
+    pub fn by_work(&self, genesis: &[u8; 32]) -> ByWork {
+        ByWork::over(self, self.find(genesis))
     }
 
     /// The blocks from `genesis` to `tip`; `None` if they do not hang together.
     pub fn path(&self, genesis: &[u8; 32], tip: BlockId) -> Option<Vec<BlockId>> {
-        let mut path = vec![tip];
-        let mut at = tip;
-        while self.hash(at) != genesis {
+        let (genesis, mut length, mut at) = (BlockKey::of(genesis), 1, tip);
+        while self.key(at) != genesis {
             at = self.parent(at)?;
-            path.push(at);
+            length += 1;
         }
-        path.reverse();
+        let mut path = vec![tip; length];
+        at = tip;
+        for place in path.iter_mut().rev() {
+            *place = at;
+            at = self.parent(at).unwrap_or(at);
+        }
         Some(path)
     }
 
-    fn intern(&mut self, hash: &[u8; 32]) -> BlockId {
+    /// Forgets the table of hashes: nothing can be found or added any more, only followed.
+    pub fn without_table(mut self) -> BlockTree {
+        self.by_key = HashTable::new();
+        self
+    }
+
+    /// Bytes that a tree of so many blocks takes at most, the growth of its table included.
+    pub const fn bytes_of(blocks: u64) -> u64 {
+        // a table of 2^n places of five bytes, up to 7/8 of them taken; while it grows, the one of
+        // half the size is there too
+        let places = (blocks * 8 / 7 + 1).next_power_of_two();
+        blocks * size_of::<Node>() as u64 + places * 5 + places * 5 / 2
+    }
+
+    /// Bytes that it holds now.
+    pub fn bytes(&self) -> u64 {
+        let table = self.by_key.allocation_size();
+        (self.nodes.len() * size_of::<Node>() + table + self.copies.len() * 18) as u64
+    }
+
+    /// Blocks known, if only as the parent of another.
+    pub(super) fn known(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    pub(super) fn is_found(&self, id: BlockId) -> bool {
+        self.node(id).parent != NOT_FOUND
+    }
+
+    pub(super) fn bits(&self, id: BlockId) -> u32 {
+        self.node(id).bits
+    }
+
+    fn node(&self, id: BlockId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    fn node_mut(&mut self, id: BlockId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    fn intern(&mut self, key: BlockKey) -> BlockId {
         let nodes = &self.nodes;
-        let slot = self.by_hash.entry(
-            table_hash(hash),
-            |i| nodes[*i as usize].hash == *hash,
-            |i| table_hash(&nodes[*i as usize].hash),
+        let slot = self.by_key.entry(
+            key.table_hash(),
+            |at| nodes[*at as usize].key == key,
+            |at| nodes[*at as usize].key.table_hash(),
         );
         let next = nodes.len() as u32;
         let id = *slot.or_insert(next).get();
         if id == next {
-            self.nodes.push(Node { hash: *hash, parent: None, bits: 0, pos: None, children: 0 });
+            let node = Node { key, parent: NOT_FOUND, bits: 0, file: 0, offset: 0, children: 0 };
+            self.nodes.push(node);
         }
         BlockId(id)
-    }
-}
-
-/// Expected number of hashes for a compact target: 2^256 / (target + 1), Core chain.cpp
-/// GetBlockProof, in 128 bits (mainnet's sum stays below 2^100); 0 for a target that makes no
-/// sense.
-fn work_of(bits: u32) -> u128 {
-    let exponent = bits >> 24;
-    let mantissa = u128::from(bits & 0x007f_ffff);
-    if mantissa == 0 || bits & 0x0080_0000 != 0 || exponent > 34 {
-        return 0;
-    }
-    // target = mantissa * 2^shift, so work is about 2^(256 - shift) / mantissa
-    let shift = 8 * (exponent as i32 - 3);
-    let power = 256 - shift;
-    match power {
-        ..=0 => 0,
-        1..=127 => (1u128 << power) / (mantissa + u128::from(shift <= 0)),
-        // targets below 2^129: no real one is, but sort them as much work
-        _ => u128::MAX / mantissa / 2,
     }
 }
 
@@ -208,22 +245,32 @@ mod tests {
             tree.add(bytes, FilePos { file: FileNum(0), offset: i as u32 });
         }
         let genesis = header::hash(&main[0]);
-        let sorted = tree.by_work(&genesis);
+        let sorted: Vec<_> = tree.by_work(&genesis).collect();
         assert_eq!(sorted.len(), 7, "the lost branch does not hang together with genesis");
         let tip = sorted[0].1;
-        assert_eq!(*tree.hash(tip), header::hash(&main[4]));
+        assert_eq!(tree.key(tip), BlockKey::of_header(&main[4]));
         let path = tree.path(&genesis, tip).unwrap();
         assert_eq!(path.len(), 5);
         assert_eq!(sorted[0].0, 8, "four blocks of two hashes each");
         let again = tree.add(&main[4], FilePos { file: FileNum(7), offset: 7 });
-        assert_eq!(tree.positions(again).count(), 2);
+        assert_eq!(tree.places(again).all().count(), 2);
         assert_eq!(tree.len(), 14);
     }
 
     #[test]
-    fn work_grows_as_targets_shrink() {
-        assert_eq!(work_of(0x1d00_ffff), 0x1_0001_0001);
-        assert!(work_of(0x1702_0000) > work_of(0x1703_0000));
-        assert_eq!(work_of(0), 0);
+    fn a_million_blocks_take_what_is_set_aside_for_them() {
+        let mut tree = BlockTree::for_files(200 << 20);
+        let mut bytes = [0u8; 80];
+        let mut most = 0;
+        for n in 0..1_000_000u32 {
+            bytes[76..].copy_from_slice(&n.to_le_bytes());
+            tree.add(&bytes, FilePos { file: FileNum(n / 1000), offset: n });
+            let parent = header::hash(&bytes);
+            bytes[4..36].copy_from_slice(&parent);
+            most = most.max(tree.bytes());
+        }
+        assert_eq!(tree.len(), 1_000_000);
+        assert!(most < BlockTree::bytes_of(1_000_000), "{most}");
+        assert!(BlockTree::bytes_of(1_000_000) < 52 << 20, "see docs/ARCHITECTURE.md, Memory");
     }
 }

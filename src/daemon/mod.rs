@@ -38,7 +38,7 @@ use crate::session::config::Shared as Sessions;
 use crate::store::tables::State;
 use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
-use crate::sync::folder::{lock, remove_index};
+use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
 use crate::sync::load::BlockLoader;
 
 /// How long the sync thread may take to end its transaction when told to stop.
@@ -46,6 +46,9 @@ const STOP_WAIT: Duration = Duration::from_secs(40);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
 const RAW_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often is looked whether a question met damage.
+const DAMAGE_LOOK: Duration = Duration::from_millis(200);
 
 /// What the sync thread came to.
 type Synced = Result<Option<State>>;
@@ -57,8 +60,9 @@ pub fn run(config: &Config) -> Result<()> {
     }
     let folder = config.index_dir();
     let _lock = lock(&folder)?;
-    if config.rebuild {
-        remove_index(&folder)?;
+    match config.rebuild {
+        true => remove_index(&folder)?,
+        false => remove_condemned(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
     let progress = Arc::new(Progress::default());
@@ -66,7 +70,10 @@ pub fn run(config: &Config) -> Result<()> {
     progress.stop.store(true, Ordering::Relaxed);
     notify::stopping();
     runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    outcome.map_err(|error| match error {
+        Error::Damaged(why) => condemn(&folder, &why),
+        other => other,
+    })
 }
 
 async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
@@ -96,7 +103,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         folder: folder.into(),
         params,
         loader: Arc::new(BlockLoader::new(dir, &params)),
-        shared,
+        shared: shared.clone(),
         node: node.clone(),
         progress: progress.clone(),
         memory: config.memory_bytes,
@@ -120,7 +127,10 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     };
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;
-    let outcome = wait(&mut signals, finished).await;
+    let outcome = tokio::select! {
+        outcome = wait(&mut signals, finished) => outcome,
+        why = damage(&shared) => Err(Error::Damaged(why)),
+    };
     progress.stop.store(true, Ordering::Relaxed);
     trigger.stop();
     reporting.abort();
@@ -196,6 +206,16 @@ async fn wait(
                 Request::Reload => info!("nothing to reload"),
             },
         }
+    }
+}
+
+/// Waits until a question meets damage in the index.
+async fn damage(shared: &Shared) -> String {
+    loop {
+        if let Some(why) = shared.damage() {
+            return why;
+        }
+        tokio::time::sleep(DAMAGE_LOOK).await;
     }
 }
 

@@ -1,7 +1,9 @@
 //! Bit strings, most significant bit first, and the three codes that postings are written in.
 
 /// A quotient of so many ones means: the value follows whole.
-const ESCAPE_ONES: u32 = 24;
+pub const ESCAPE_ONES: u32 = 24;
+/// So many bits can be looked at in one go, wherever they begin.
+pub const PEEK_BITS: u32 = 57;
 
 /// Bits that a Rice code of `value` takes; `width` is that of the value written whole.
 pub fn rice_cost(value: u64, k: u32, width: u32) -> u32 {
@@ -34,23 +36,24 @@ impl BitWriter {
         self.bytes.len() * 8 + self.pending_bits as usize
     }
 
-    /// The low `width` bits of `value`, at most 40 at a time.
+    /// The low `width` bits of `value`, at most 57 at a time.
+    #[inline]
     pub fn bits(&mut self, value: u64, width: u32) {
-        debug_assert!(width <= 40 && value >> width == 0);
+        debug_assert!(width <= 57 && value >> width == 0);
+        if self.pending_bits + width > 64 {
+            self.flush();
+        }
         self.pending = self.pending << width | value;
         self.pending_bits += width;
-        while self.pending_bits >= 8 {
-            self.pending_bits -= 8;
-            self.bytes.push((self.pending >> self.pending_bits) as u8);
-        }
     }
 
     /// Rice code: quotient by 2^k in ones, a zero, remainder in k bits; large values whole.
+    #[inline]
     pub fn rice(&mut self, value: u64, k: u32, width: u32) {
         let quotient = value >> k;
         if quotient < u64::from(ESCAPE_ONES) {
-            self.bits((1 << (quotient + 1)) - 2, quotient as u32 + 1);
-            self.bits(value & ((1 << k) - 1), k);
+            let ones = (1 << (quotient + 1)) - 2;
+            self.bits(ones << k | value & ((1 << k) - 1), quotient as u32 + 1 + k);
         } else {
             self.bits((1 << ESCAPE_ONES) - 1, ESCAPE_ONES);
             self.bits(value, width);
@@ -58,16 +61,28 @@ impl BitWriter {
     }
 
     /// Elias gamma code of 1 or more.
+    #[inline]
     pub fn gamma(&mut self, value: u32) {
         let width = value.ilog2();
         self.bits(0, width);
         self.bits(u64::from(value), width + 1);
     }
 
+    /// Moves whole bytes out of `pending`; fewer than 8 bits stay.
+    fn flush(&mut self) {
+        let whole = self.pending_bits / 8;
+        if whole > 0 {
+            let aligned = self.pending << (64 - self.pending_bits);
+            self.bytes.extend_from_slice(&aligned.to_be_bytes()[..whole as usize]);
+            self.pending_bits %= 8;
+        }
+    }
+
     /// The bytes, the last one filled up with zeros.
     pub fn finish(mut self) -> Vec<u8> {
         let rest = (8 - self.pending_bits % 8) % 8;
         self.bits(0, rest);
+        self.flush();
         self.bytes
     }
 }
@@ -86,26 +101,39 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
-    /// The next 57 or more bits, left-aligned, zeros behind the end.
+    /// Goes on at a bit.
+    pub fn resume(bytes: &'a [u8], at: usize) -> Self {
+        BitReader { bytes, at }
+    }
+
+    /// The next bit's place.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next [`PEEK_BITS`] bits or more, left-aligned, zeros behind the end.
     #[inline]
-    fn window(&self) -> u64 {
+    pub fn peek(&self) -> u64 {
         let start = self.at / 8;
-        let word = match self.bytes.get(start..start + 8).and_then(|w| w.first_chunk::<8>()) {
-            Some(eight) => u64::from_be_bytes(*eight),
-            None => {
-                let rest = self.bytes.get(start..).unwrap_or_default();
-                let mut eight = [0u8; 8];
-                for (to, from) in eight.iter_mut().zip(rest) {
-                    *to = *from;
+        let word =
+            match self.bytes.get(start..start.saturating_add(8)).and_then(|w| w.first_chunk::<8>())
+            {
+                Some(eight) => u64::from_be_bytes(*eight),
+                None => {
+                    let rest = self.bytes.get(start..).unwrap_or_default();
+                    let mut eight = [0u8; 8];
+                    for (to, from) in eight.iter_mut().zip(rest) {
+                        *to = *from;
+                    }
+                    u64::from_be_bytes(eight)
                 }
-                u64::from_be_bytes(eight)
-            }
-        };
+            };
         word << (self.at % 8)
     }
 
+    /// Goes over `width` bits.
     #[inline]
-    fn advance(&mut self, width: u32) -> Option<()> {
+    pub fn advance(&mut self, width: u32) -> Option<()> {
         self.at += width as usize;
         (self.at <= self.bytes.len() * 8).then_some(())
     }
@@ -116,7 +144,7 @@ impl<'a> BitReader<'a> {
         if width == 0 {
             return Some(0);
         }
-        let value = self.window() >> (64 - width);
+        let value = self.peek() >> (64 - width);
         self.advance(width)?;
         Some(value)
     }
@@ -124,7 +152,7 @@ impl<'a> BitReader<'a> {
     /// A Rice code.
     #[inline]
     pub fn rice(&mut self, k: u32, width: u32) -> Option<u64> {
-        let ones = self.window().leading_ones();
+        let ones = self.peek().leading_ones();
         if ones >= ESCAPE_ONES {
             self.advance(ESCAPE_ONES)?;
             return self.bits(width);
@@ -136,7 +164,7 @@ impl<'a> BitReader<'a> {
     /// An Elias gamma code.
     #[inline]
     pub fn gamma(&mut self) -> Option<u32> {
-        let width = self.window().leading_zeros();
+        let width = self.peek().leading_zeros();
         if width > 31 {
             return None;
         }

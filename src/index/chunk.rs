@@ -23,7 +23,7 @@ mod tests;
 
 use crate::ids::{Prefix, TxNum};
 
-pub use self::decode::{ChunkDecoder, DamagedChunk};
+pub use self::decode::{ChunkDecoder, DamagedChunk, Paused};
 pub use self::encode::ChunkEncoder;
 
 const HEADER_BYTES: usize = 4;
@@ -106,6 +106,14 @@ pub fn row_crc(key: i64, bytes: &[u8]) -> u32 {
 pub fn seal_row(key: i64, bytes: &mut Vec<u8>) {
     let crc = row_crc(key, bytes);
     bytes.extend(crc.to_le_bytes());
+}
+
+/// A sealed copy of a row, with no byte to spare: a batch holds tens of thousands of them.
+pub fn sealed(key: i64, bytes: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(bytes.len() + CRC_BYTES);
+    row.extend_from_slice(bytes);
+    seal_row(key, &mut row);
+    row
 }
 
 /// The row without its checksum; `None` if that does not fit.

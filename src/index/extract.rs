@@ -1,8 +1,9 @@
 //! One block with its undo data to rows: what each transaction touches, its length, Merkle nodes.
 
 use crate::blockfile::dir::FilePos;
+use crate::hash::many::{Many, Rounds};
 use crate::hash::{merkle_level_up, merkle_node};
-use crate::ids::{HeaderBytes, Prefix, ScriptHash};
+use crate::ids::{HeaderBytes, Prefix};
 use crate::parse::bytes::{ParseError, compact_size_len};
 use crate::parse::tx::{BlockView, header};
 use crate::parse::undo::Undo;
@@ -28,6 +29,16 @@ pub struct BlockRows {
     /// Prefix of each script that a transaction funds or spends, above the transaction's position
     /// in the block ([`POS_BITS`] bits); ascending by position, each pair once.
     pub scripts: Vec<u64>,
+}
+
+impl BlockRows {
+    /// Bytes that it holds in memory, beside itself.
+    pub fn held_bytes(&self) -> usize {
+        self.txids.capacity() * 32
+            + self.lens.capacity() * 4
+            + self.nodes.capacity() * 32
+            + self.scripts.capacity() * 8
+    }
 }
 
 /// A block ready to be indexed, and where it came from.
@@ -83,21 +94,22 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     }
     let mut rows = BlockRows {
         header: *view.header,
-        txids: Vec::with_capacity(view.txs),
+        txids: vec![[0; 32]; view.txs],
         lens: Vec::with_capacity(view.txs),
-        nodes: Vec::with_capacity(view.txs / NODE_TXS),
+        nodes: Vec::new(),
         scripts: Vec::with_capacity(view.txs * 5),
     };
+    let mut txids = Many::new(Rounds::Twice);
+    let mut scripts = Many::new(Rounds::Once);
     for pos in 0..view.txs {
         let tx = view.next_tx().map_err(Misfit::Block)?;
-        rows.txids.push(tx.txid());
+        txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = *txid);
         // a block is below 4 MB, so lengths and positions fit
         rows.lens.push(tx.bytes().len() as u32);
         let Some(undo) = &mut undo else { continue };
-        let start = rows.scripts.len();
         let mut touch = |script: &[u8]| {
-            let Prefix(prefix) = ScriptHash::of(script).prefix();
-            rows.scripts.push(prefix << POS_BITS | pos as u64);
+            rows.scripts.push(pos as u64);
+            scripts.push(&[script], |i, hash| add_prefix(&mut rows.scripts[i], hash));
         };
         for output in tx.outputs().filter(|output| !is_unspendable(output.script)) {
             touch(output.script);
@@ -110,11 +122,13 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
                 touch(undo.coin().map_err(Misfit::Undo)?.script.as_bytes());
             }
         }
-        sort_tail(&mut rows.scripts, start);
     }
     if view.left() > 0 || undo.is_some_and(|undo| undo.left() > 0) {
         return Err(Misfit::OtherUndo("bytes are left over"));
     }
+    txids.finish(|pos, txid| rows.txids[pos] = *txid);
+    scripts.finish(|i, hash| add_prefix(&mut rows.scripts[i], hash));
+    sort_each_tx(&mut rows.scripts);
     rows.nodes = check_merkle(&rows.header, &rows.txids)?;
     Ok(rows)
 }
@@ -122,24 +136,30 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
 /// Whether block bytes hold together: they parse, and the Merkle root fits.
 pub fn check_block(block: &[u8]) -> Result<Vec<[u8; 32]>, Misfit> {
     let mut view = BlockView::new(block).map_err(Misfit::Block)?;
-    let mut txids = Vec::with_capacity(view.txs);
+    let mut txids = vec![[0; 32]; view.txs];
+    let mut hashes = Many::new(Rounds::Twice);
     for _ in 0..view.txs {
-        txids.push(view.next_tx().map_err(Misfit::Block)?.txid());
+        let tx = view.next_tx().map_err(Misfit::Block)?;
+        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = *txid);
     }
+    hashes.finish(|pos, txid| txids[pos] = *txid);
     check_merkle(view.header, &txids)?;
     Ok(txids)
 }
 
-fn sort_tail(scripts: &mut Vec<u64>, start: usize) {
-    scripts[start..].sort_unstable();
-    let mut kept = start;
-    for i in start..scripts.len() {
-        if kept == start || scripts[i] != scripts[kept - 1] {
-            scripts[kept] = scripts[i];
-            kept += 1;
-        }
+/// Puts a script's prefix above the position that is there already.
+fn add_prefix(row: &mut u64, hash: &[u8; 32]) {
+    let Prefix(prefix) = Prefix::of(hash);
+    *row |= prefix << POS_BITS;
+}
+
+/// Sorts the rows of each transaction, which lie together, and drops what is there twice.
+fn sort_each_tx(scripts: &mut Vec<u64>) {
+    let pos = |row: &u64| row & ((1 << POS_BITS) - 1);
+    for rows in scripts.chunk_by_mut(|a, b| pos(a) == pos(b)) {
+        rows.sort_unstable();
     }
-    scripts.truncate(kept);
+    scripts.dedup();
 }
 
 /// Compares the Merkle root; gives the nodes over full groups of 16 transactions.

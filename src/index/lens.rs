@@ -8,14 +8,19 @@
 use crate::ids::TxNum;
 use crate::limits::CHUNK_BYTES_MAX;
 
-use super::chunk::seal_row;
+use super::chunk::sealed;
 use super::extract::first_tx_offset;
 use super::pages::Row;
 
 const OFFSET_BYTES: usize = 4;
+const TOP_BITS: u64 = 0x8080_8080_8080_8080;
 const CRC_BYTES: usize = 4;
 /// A length below 2^32 takes at most so many bytes.
 const LEB_BYTES_MAX: usize = 5;
+/// Lengths in a full row if each takes two bytes, as nearly all do: so far behind the row's first
+/// transaction is its last one.
+pub const LENS_PER_ROW: u32 =
+    ((CHUNK_BYTES_MAX - LEB_BYTES_MAX - CRC_BYTES - OFFSET_BYTES) / 2 + 1) as u32;
 
 /// Collects lengths into rows; the last, partial row is written again as it grows.
 #[derive(Clone, Debug)]
@@ -76,9 +81,8 @@ impl LensWriter {
     }
 
     fn seal(&mut self) {
-        let mut bytes = self.row.clone();
-        seal_row(i64::from(self.row_first), &mut bytes);
-        self.full.push(Row { key: i64::from(self.row_first), bytes });
+        let key = i64::from(self.row_first);
+        self.full.push(Row { key, bytes: sealed(key, &self.row) });
     }
 }
 
@@ -117,19 +121,24 @@ impl LensCursor {
             self.offset = u32::from_le_bytes(*self.row.first_chunk()?);
         }
         let (mut at, mut byte, mut offset) = (self.at, self.byte, self.offset);
-        loop {
-            if at == block_first.0 {
-                offset = first_tx_offset(block_txs);
-            }
-            let before = byte;
-            let len = read_leb(&self.row, &mut byte)?;
-            if at == txnum.0 {
-                (self.at, self.byte, self.offset) = (at, before, offset);
-                return Some((offset, len));
-            }
-            offset = offset.checked_add(len)?;
+        if at <= block_first.0 && block_first <= txnum {
+            // lengths of other blocks do not matter
+            byte = skip_lebs(&self.row, byte, block_first.0 - at)?;
+            at = block_first.0;
+            offset = first_tx_offset(block_txs);
+        }
+        while txnum.0 - at >= 4
+            && let Some(four) = sum_of_four(&self.row, byte)
+        {
+            offset = offset.checked_add(four)?;
+            (at, byte) = (at + 4, byte + 8);
+        }
+        while at < txnum.0 {
+            offset = offset.checked_add(read_leb(&self.row, &mut byte)?)?;
             at += 1;
         }
+        (self.at, self.byte, self.offset) = (at, byte, offset);
+        Some((offset, read_leb(&self.row, &mut byte)?))
     }
 }
 
@@ -149,6 +158,32 @@ fn write_leb(bytes: &mut Vec<u8>, mut value: u32) {
         value >>= 7;
     }
     bytes.push(value as u8);
+}
+
+/// Where the number behind `count` others begins. Eight bytes at a time: each number has one byte
+/// without a top bit.
+fn skip_lebs(bytes: &[u8], mut at: usize, mut count: u32) -> Option<usize> {
+    while count > 8 {
+        let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
+        count -= (!u64::from_ne_bytes(*eight) & TOP_BITS).count_ones();
+        at += 8;
+    }
+    while count > 0 {
+        count -= u32::from(bytes.get(at)? & 0x80 == 0);
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The sum of the next four numbers if they take two bytes each, as nearly all lengths do.
+fn sum_of_four(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+    if four & TOP_BITS != 0x0080_0080_0080_0080 {
+        return None;
+    }
+    // in each 16 bits a number below 2^14; the product's upper 16 bits are the sum of all
+    let each = four & 0x007f_007f_007f_007f | (four & 0x7f00_7f00_7f00_7f00) >> 1;
+    Some((each.wrapping_mul(0x0001_0001_0001_0001) >> 48) as u32)
 }
 
 #[inline]

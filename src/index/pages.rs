@@ -2,7 +2,7 @@
 
 use crate::limits::CHUNK_BYTES_MAX;
 
-use super::chunk::seal_row;
+use super::chunk::sealed;
 
 /// How many items of `size` bytes share a row.
 pub const fn items_per_row(size: usize) -> u64 {
@@ -78,9 +78,7 @@ impl<const N: usize> PageWriter<N> {
 
     fn seal(&mut self, item: u64) {
         let key = Self::row_of(item);
-        let mut bytes = self.partial.clone();
-        seal_row(key, &mut bytes);
-        self.full.push(Row { key, bytes });
+        self.full.push(Row { key, bytes: sealed(key, &self.partial) });
     }
 }
 

@@ -30,6 +30,7 @@ impl RecentBlock {
     pub fn new(block: LoadedBlock, hash: [u8; 32], first: TxNum) -> RecentBlock {
         let LoadedBlock { pos, mut rows, bytes } = block;
         rows.scripts.sort_unstable();
+        rows.scripts.shrink_to_fit();
         let packed = |(n, txid)| Prefix::of(txid).0 << POS_BITS | n;
         let mut txids: Vec<u64> = (0..).zip(&rows.txids).map(packed).collect();
         txids.sort_unstable();
@@ -46,6 +47,14 @@ impl RecentBlock {
     /// Number of transactions.
     pub fn txs(&self) -> u32 {
         self.rows.txids.len() as u32
+    }
+
+    /// Bytes that it holds in memory.
+    pub fn held_bytes(&self) -> usize {
+        size_of::<RecentBlock>()
+            + self.rows.held_bytes()
+            + self.txids.capacity() * 8
+            + self.offsets.capacity() * 4
     }
 
     /// The block as it came, to be written to a run.

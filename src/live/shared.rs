@@ -74,6 +74,7 @@ pub struct Shared {
     serving: AtomicBool,
     building: Mutex<Option<Arc<dyn HeaderSource>>>,
     rescan: AtomicBool,
+    damage: Mutex<Option<String>>,
     /// Connections for reading that nobody uses just now.
     readers: Mutex<Vec<Db>>,
     /// Changes together with the snapshot: a snapshot is swapped under its write lock.
@@ -152,6 +153,16 @@ impl Shared {
     /// A question met a wrong position: asks the sync thread to look through the files again.
     pub fn ask_for_rescan(&self) {
         self.rescan.store(true, Ordering::Release);
+    }
+
+    /// A question met damage in the index: the process should end, and build the index anew.
+    pub fn report_damage(&self, why: String) {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+    }
+
+    /// The first damage that a question met.
+    pub fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a rescan was asked for since the last call.

@@ -121,9 +121,14 @@ impl<'a> TxView<'a> {
 
     /// The txid in internal byte order: SHA256d without witnesses.
     pub fn txid(&self) -> [u8; 32] {
+        sha256d(&self.txid_parts())
+    }
+
+    /// What the txid is the hash of: version, inputs and outputs, lock time.
+    pub fn txid_parts(&self) -> [&'a [u8]; 3] {
         let version = self.bytes.get(..4).unwrap_or_default();
         let lock_time = self.bytes.get(self.bytes.len() - 4..).unwrap_or_default();
-        sha256d(&[version, self.body, lock_time])
+        [version, self.body, lock_time]
     }
 
     /// The inputs in order.

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::hex;
+
 /// One complete JSON value as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(String);
@@ -33,7 +35,7 @@ impl Json {
     pub fn hex(bytes: &[u8]) -> Json {
         let mut text = String::with_capacity(bytes.len().saturating_mul(2).saturating_add(2));
         text.push('"');
-        push_hex(&mut text, bytes.iter());
+        hex::push(&mut text, bytes);
         text.push('"');
         Json(text)
     }
@@ -109,7 +111,7 @@ impl Json {
 /// Appends a hash as a quoted string, byte-reversed.
 pub fn push_hash(out: &mut String, bytes: &[u8; 32]) {
     out.push('"');
-    push_hex(out, bytes.iter().rev());
+    hex::push_reversed(out, bytes);
     out.push('"');
 }
 
@@ -117,14 +119,6 @@ pub fn push_hash(out: &mut String, bytes: &[u8; 32]) {
 pub fn push_plain(out: &mut String, value: impl std::fmt::Display) {
     // writing into a String cannot fail
     let _ = write!(out, "{value}");
-}
-
-fn push_hex<'a>(out: &mut String, bytes: impl Iterator<Item = &'a u8>) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
 }
 
 #[cfg(test)]

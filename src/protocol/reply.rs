@@ -75,7 +75,9 @@ pub fn history(naming: Naming, entries: impl Iterator<Item = (Txid, i64, Option<
         if let Some(fee) = fee {
             push_plain(out, format_args!(r#""fee":{fee},"#));
         }
-        push_plain(out, format_args!(r#""height":{height},"tx_hash":"{txid}"}}"#));
+        push_plain(out, format_args!(r#""height":{height},"tx_hash":"#));
+        push_hash(out, txid.as_byte_array());
+        out.push('}');
     });
     within(naming, "history", list)
 }
@@ -87,9 +89,9 @@ pub fn history(naming: Naming, entries: impl Iterator<Item = (Txid, i64, Option<
 pub fn unspent(naming: Naming, coins: impl Iterator<Item = (OutPoint, u32, u64)>) -> Listed {
     let list =
         Json::list(coins, MAX_REPLY_BYTES, |out, (OutPoint { txid, vout }, height, value)| {
-            let place = format_args!(r#"{{"height":{height},"tx_hash":"{txid}","#).to_string();
-            out.push_str(&place);
-            push_plain(out, format_args!(r#""tx_pos":{vout},"value":{value}}}"#));
+            push_plain(out, format_args!(r#"{{"height":{height},"tx_hash":"#));
+            push_hash(out, txid.as_byte_array());
+            push_plain(out, format_args!(r#","tx_pos":{vout},"value":{value}}}"#));
         });
     within(naming, "utxos", list)
 }

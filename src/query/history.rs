@@ -9,7 +9,7 @@ use crate::store::tables::RunKind;
 
 use super::answers::{Answer, QueryError};
 use super::summary::{Entry, Summary, Unspent};
-use super::tx::TxReader;
+use super::tx::{TxReader, misread};
 use super::view::View;
 
 /// What one question may cost.
@@ -87,7 +87,8 @@ pub fn update(
 }
 
 /// Compares what was read with the txids that are indexed: what does not hash to them was damaged
-/// in bitcoind's files. All at once, since neighbours in the index are then read together.
+/// in bitcoind's files, or stands elsewhere by now. All at once, since neighbours in the index are
+/// then read together.
 fn check(view: &View<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
     if view.are_filed(&mut unchecked)? {
         return Ok(());
@@ -95,7 +96,7 @@ fn check(view: &View<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
     for posting in unchecked {
         let height = view.snap.table.height_of(posting.txnum).unwrap_or_default();
         if !view.are_filed(&mut [posting])? {
-            return Err(view.damaged_block(height, "a transaction's bytes have changed"));
+            return Err(misread(view, height, "a transaction's bytes have changed"));
         }
     }
     Ok(())

@@ -10,8 +10,8 @@ use crate::store::tables::ItemTable;
 use crate::store::write::NODE_ITEM;
 
 use super::answers::{Answer, QueryError, TxProof};
-use super::tx::TxReader;
-use super::view::{View, internal};
+use super::tx::{TxReader, misread};
+use super::view::View;
 
 /// The transaction at `pos` of the block at `height`, proven against the block's header.
 pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
@@ -32,7 +32,7 @@ pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
     // whatever the files and the index hold: no proof leaves that does not fit the header
     let root = header::merkle_root(&view.header(height)?);
     if fold_branch(txid, &branch, pos) != root {
-        return Err(view.damaged_block(height, "its transactions do not fit its Merkle root"));
+        return Err(misread(view, height, "its transactions do not fit its Merkle root"));
     }
     let txid = bitcoin::hashes::Hash::from_byte_array(txid);
     Ok(TxProof { txid, height, pos, branch })
@@ -78,7 +78,7 @@ fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<
     for _ in 0..count {
         match TxView::read(&mut cursor) {
             Ok(tx) => txids.push(tx.txid()),
-            Err(_) => return Err(view.damaged_block(height, "a transaction cannot be read")),
+            Err(_) => return Err(misread(view, height, "a transaction cannot be read")),
         }
     }
     Ok(txids)
@@ -93,12 +93,13 @@ fn stored_nodes(view: &View<'_>, height: Height, count: u32) -> Answer<Vec<[u8; 
     for slot in slot..slot + u64::from(count) {
         let key = (slot / per_row) as i64;
         if key != row_key {
-            row = view.db()?.row(ItemTable::Nodes, key).map_err(internal)?.unwrap_or_default();
+            let read = view.db()?.row(ItemTable::Nodes, key);
+            row = read.map_err(|error| view.failed(error))?.unwrap_or_default();
             row_key = key;
         }
         match crate::index::pages::item_of::<NODE_ITEM>(&row, slot) {
             Some(node) => nodes.push(*node),
-            None => return Err(QueryError::Internal(format!("nodes of block {height}"))),
+            None => return Err(view.lost(format_args!("the Merkle nodes of block {height}"))),
         }
     }
     Ok(nodes)

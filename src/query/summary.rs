@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 use crate::ids::{Height, ScriptHash, TxNum};
 use crate::live::shared::Snapshot;
 use crate::live::table::HeaderTag;
@@ -117,11 +118,7 @@ impl Summary {
 /// `txid:height:` as the status hashes it (protocol basics, "Status").
 fn status_text(txid: &[u8; 32], height: i64) -> String {
     let mut text = String::with_capacity(80);
-    for byte in txid.iter().rev() {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
+    hex::push_reversed(&mut text, txid);
     text.push(':');
     text.push_str(&height.to_string());
     text.push(':');

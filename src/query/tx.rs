@@ -3,14 +3,15 @@
 use crate::blockfile::dir::{FilePos, Kind};
 use crate::blockfile::frames::FRAME_HEADER_BYTES;
 use crate::ids::{Height, Prefix, TxNum};
-use crate::index::lens::LensCursor;
+use crate::index::lens::{LENS_PER_ROW, LensCursor};
+use crate::limits::BLOCK_BYTES_MAX;
 use crate::live::table::{BlockInfo, HeaderTag};
 use crate::parse::bytes::Cursor;
 use crate::parse::tx::TxView;
 use crate::store::tables::{ItemTable, RunKind};
 
 use super::answers::{Answer, QueryError};
-use super::view::{View, internal};
+use super::view::View;
 
 /// Magic, length and header.
 const HEAD_BYTES: usize = FRAME_HEADER_BYTES as usize + 80;
@@ -47,8 +48,9 @@ impl<'a> TxReader<'a> {
 
     /// Where a transaction should stand.
     pub fn place(&mut self, txnum: TxNum) -> Answer<TxPlace> {
-        let snap = &self.view.snap;
-        let gone = || QueryError::Internal(format!("transaction {txnum} has no place"));
+        let view = self.view;
+        let snap = &view.snap;
+        let gone = || view.lost(format_args!("the place of transaction {txnum}"));
         let height = snap.table.height_of(txnum).ok_or_else(gone)?;
         let block = snap.table.get(height).ok_or_else(gone)?;
         if let Some(recent) = snap.recent_at(height) {
@@ -59,16 +61,35 @@ impl<'a> TxReader<'a> {
         let known = self.lens.as_mut().and_then(|lens| lens.locate(txnum, block.first, txs));
         let (offset, len) = match known {
             Some(place) => place,
-            None => {
-                let key = i64::from(txnum.0);
-                let row = self.view.db()?.row_at_or_before(ItemTable::Lens, key);
-                let (key, row) = row.map_err(internal)?.ok_or_else(gone)?;
-                let first = TxNum(u32::try_from(key).map_err(|_| gone())?);
-                let lens = self.lens.insert(LensCursor::new(first, row).ok_or_else(gone)?);
-                lens.locate(txnum, block.first, txs).ok_or_else(gone)?
-            }
+            None => self.locate(txnum, block.first, txs)?.ok_or_else(gone)?,
         };
         Ok(TxPlace { txnum, height, block, offset, len })
+    }
+
+    /// Offset and length of a transaction by another row than the last one.
+    fn locate(&mut self, txnum: TxNum, first: TxNum, txs: u32) -> Answer<Option<(u32, u32)>> {
+        let view = self.view;
+        let key = i64::from(txnum.0);
+        // the row that is likely to hold it takes one page less to find than the one that must
+        let likely = key - i64::from(LENS_PER_ROW - 1);
+        let row = view.db()?.row_at_or_behind(ItemTable::Lens, likely);
+        if let Some(place) = self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs) {
+            return Ok(Some(place));
+        }
+        let row = view.db()?.row_at_or_before(ItemTable::Lens, key);
+        Ok(self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs))
+    }
+
+    fn locate_in(
+        &mut self,
+        row: Option<(i64, Vec<u8>)>,
+        txnum: TxNum,
+        first: TxNum,
+        txs: u32,
+    ) -> Option<(u32, u32)> {
+        let (key, row) = row?;
+        let row = LensCursor::new(TxNum(u32::try_from(key).ok()?), row)?;
+        self.lens.insert(row).locate(txnum, first, txs)
     }
 
     /// Whether its block is one of the newest, which are in memory and in no run.
@@ -78,11 +99,23 @@ impl<'a> TxReader<'a> {
 
     /// The bytes of a transaction, from a block that was checked to stand there.
     pub fn bytes(&mut self, place: &TxPlace) -> Answer<&[u8]> {
-        self.range(place.height, place.block, place.offset, place.len)
+        let TxPlace { height, block, offset, len, .. } = *place;
+        let record_len = match self.checked {
+            Some((checked, record_len)) if checked == height => record_len,
+            _ => check_record(self.view, height, block)?,
+        };
+        self.checked = Some((height, record_len));
+        if offset.checked_add(len).is_none_or(|end| end > record_len) {
+            return Err(self.view.wrong_position(height, "its record is too short"));
+        }
+        if !self.fill(block, offset, len)? {
+            return Err(self.view.wrong_position(height, "its file has become shorter"));
+        }
+        Ok(&self.buffer)
     }
 
-    /// Part of a block. The record's magic and header are checked, the part's end against the
-    /// record's; the content is for the caller to check.
+    /// Part of a block as it should stand there. Nothing is checked, which saves a read of the
+    /// header: prove the content, and say [`misread`] if that fails.
     pub fn range(
         &mut self,
         height: Height,
@@ -90,22 +123,20 @@ impl<'a> TxReader<'a> {
         offset: u32,
         len: u32,
     ) -> Answer<&[u8]> {
-        let record_len = match self.checked {
-            Some((checked, record_len)) if checked == height => record_len,
-            _ => self.check_header(height, block)?,
-        };
-        let end = offset.checked_add(len).filter(|end| *end <= record_len);
-        let start = block.pos.offset.checked_add(offset);
-        let (Some(_), Some(start)) = (end, start) else {
-            return Err(self.view.wrong_position(height, "its record is too short"));
-        };
-        self.buffer.resize(len as usize, 0);
-        let pos = FilePos { offset: start, ..block.pos };
-        let read = self.view.dir().read_exact(Kind::Block, pos, &mut self.buffer);
-        if !read.map_err(internal)? {
-            return Err(self.view.wrong_position(height, "its file has become shorter"));
+        if self.fill(block, offset, len)? {
+            return Ok(&self.buffer);
         }
-        Ok(&self.buffer)
+        Err(misread(self.view, height, "its file has become shorter"))
+    }
+
+    /// Reads part of a block; `false` if the file ends before, or no block is so long.
+    fn fill(&mut self, block: BlockInfo, offset: u32, len: u32) -> Answer<bool> {
+        let start = block.pos.offset.checked_add(offset);
+        let (Some(offset), true) = (start, len <= BLOCK_BYTES_MAX) else { return Ok(false) };
+        self.buffer.resize(len as usize, 0);
+        let pos = FilePos { offset, ..block.pos };
+        let read = self.view.dir().read_exact(Kind::Block, pos, &mut self.buffer);
+        read.map_err(|error| self.view.failed(error))
     }
 
     /// Reads a transaction at its place, and its txid, which must be the one that is indexed:
@@ -116,39 +147,18 @@ impl<'a> TxReader<'a> {
         if view.is_filed(&txid, place.txnum, place.height)? {
             return Ok((tx, txid));
         }
-        Err(view.damaged_block(place.height, "a transaction's bytes have changed"))
+        Err(misread(view, place.height, "a transaction's bytes have changed"))
     }
 
     /// The same, but whether the txid is the one that is indexed is for the caller to check.
     pub fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
         let view = self.view;
-        let mut cursor = Cursor::new(self.bytes(place)?);
+        let bytes = self.range(place.height, place.block, place.offset, place.len)?;
+        let mut cursor = Cursor::new(bytes);
         match TxView::read(&mut cursor) {
             Ok(tx) if cursor.left() == 0 => Ok((tx, tx.txid())),
-            _ => Err(view.damaged_block(place.height, "a transaction cannot be read")),
+            _ => Err(misread(view, place.height, "a transaction cannot be read")),
         }
-    }
-
-    fn check_header(&mut self, height: Height, block: BlockInfo) -> Answer<u32> {
-        let view = self.view;
-        let mut head = [0; HEAD_BYTES];
-        let start = block.pos.offset.checked_sub(FRAME_HEADER_BYTES);
-        let Some(offset) = start else {
-            return Err(view.wrong_position(height, "its position is not one"));
-        };
-        let pos = FilePos { offset, ..block.pos };
-        let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(internal)?;
-        let (magic, rest) = head.split_at(4);
-        let (len, header) = rest.split_at(4);
-        let (Ok(len), Ok(header)) = (len.try_into(), header.try_into()) else {
-            return Err(QueryError::Internal("a frame's parts".into()));
-        };
-        if !whole || magic != view.magic() || HeaderTag::of(header) != block.tag {
-            return Err(view.wrong_position(height, "another record stands there"));
-        }
-        let len = u32::from_le_bytes(len);
-        self.checked = Some((height, len));
-        Ok(len)
     }
 
     /// All transactions with that txid (internal byte order): one, or two of the same txid in
@@ -167,4 +177,35 @@ impl<'a> TxReader<'a> {
         }
         Ok(found)
     }
+}
+
+/// Why what was read of a block is not what was indexed: it is not there any more, or damaged.
+pub fn misread(view: &View<'_>, height: Height, why: &str) -> QueryError {
+    let Some(block) = view.snap.table.get(height) else {
+        return QueryError::Internal(format!("block {height} is not on the chain"));
+    };
+    match check_record(view, height, block) {
+        Ok(_) => view.damaged_block(height, why),
+        Err(moved) => moved,
+    }
+}
+
+/// Compares what stands before a block, and its header; the length of its record.
+fn check_record(view: &View<'_>, height: Height, block: BlockInfo) -> Answer<u32> {
+    let mut head = [0; HEAD_BYTES];
+    let start = block.pos.offset.checked_sub(FRAME_HEADER_BYTES);
+    let Some(offset) = start else {
+        return Err(view.wrong_position(height, "its position is not one"));
+    };
+    let pos = FilePos { offset, ..block.pos };
+    let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(|e| view.failed(e))?;
+    let (magic, rest) = head.split_at(4);
+    let (len, header) = rest.split_at(4);
+    let (Ok(len), Ok(header)) = (len.try_into(), header.try_into()) else {
+        return Err(QueryError::Internal("a frame's parts".into()));
+    };
+    if !whole || magic != view.magic() || HeaderTag::of(header) != block.tag {
+        return Err(view.wrong_position(height, "another record stands there"));
+    }
+    Ok(u32::from_le_bytes(len))
 }

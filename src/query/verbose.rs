@@ -112,10 +112,6 @@ fn script_type(script: &Script) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
-    }
+    crate::hex::push(&mut text, bytes);
     text
 }

@@ -1,5 +1,6 @@
 //! One consistent moment: a read transaction in the database and the snapshot that belongs to it.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +17,7 @@ use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::BlockInfo;
+use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::BLOCK_ITEM;
@@ -70,20 +72,31 @@ impl Views {
         }
         let db = match self.shared.take_reader() {
             Some(db) => db,
-            None => Db::open(&self.path, &self.params, Mode::Read).map_err(internal)?,
+            None => Db::open(&self.path, &self.params, Mode::Read)
+                .map_err(|error| self.failed(error))?,
         };
         for _ in 0..VIEW_TRIES {
             let snap = self.shared.snapshot();
-            db.begin_read().map_err(internal)?;
-            let state = db.state().map_err(internal)?;
+            db.begin_read().map_err(|error| self.failed(error))?;
+            let state = db.state().map_err(|error| self.failed(error))?;
             if state.generation == snap.generation {
                 return Ok(View { snap, views: self, db: Some(db) });
             }
             // committed, not yet published: a matter of microseconds
-            db.end_read().map_err(internal)?;
+            db.end_read().map_err(|error| self.failed(error))?;
             thread::sleep(Duration::from_millis(1));
         }
         Err(QueryError::Internal("the index is changing too fast; try again".into()))
+    }
+
+    /// Logs what went wrong inside; the client learns only that something did. Damage of the index
+    /// ends the process.
+    fn failed(&self, error: Error) -> QueryError {
+        error!("{error}");
+        if let Error::Damaged(why) = error {
+            self.shared.report_damage(why);
+        }
+        QueryError::Internal("the index cannot be read; see the server's log".into())
     }
 }
 
@@ -97,16 +110,20 @@ impl Drop for View<'_> {
     }
 }
 
-/// Logs what went wrong inside; the client learns only that something did.
-pub fn internal(error: Error) -> QueryError {
-    error!("{error}");
-    QueryError::Internal("the index cannot be read; see the server's log".into())
-}
-
 impl View<'_> {
     /// The database, within the read transaction.
     pub fn db(&self) -> Answer<&Db> {
         self.db.as_ref().ok_or_else(|| QueryError::Internal("view is closed".into()))
+    }
+
+    /// An error of store or files, logged; the answer until it is mended.
+    pub fn failed(&self, error: Error) -> QueryError {
+        self.views.failed(error)
+    }
+
+    /// The same for a part of the index that is not there, though this moment has it.
+    pub fn lost(&self, what: impl Display) -> QueryError {
+        self.failed(damaged(&self.views.path, what))
     }
 
     /// The block files.
@@ -158,7 +175,7 @@ impl View<'_> {
             let of_run = postings.iter().filter(|posting| run.range.contains(posting.txnum));
             let of_run: Vec<Posting> = of_run.copied().collect();
             found += of_run.len();
-            if !self.db()?.holds_all(run, &of_run).map_err(internal)? {
+            if !self.db()?.holds_all(run, &of_run).map_err(|e| self.failed(e))? {
                 return Ok(false);
             }
         }
@@ -201,13 +218,17 @@ impl View<'_> {
             }
             let key = (u64::from(height) / items_per_row(BLOCK_ITEM)) as i64;
             if key != row_key {
-                row = self.db()?.row(ItemTable::Blocks, key).map_err(internal)?.unwrap_or_default();
+                row = self
+                    .db()?
+                    .row(ItemTable::Blocks, key)
+                    .map_err(|e| self.failed(e))?
+                    .unwrap_or_default();
                 row_key = key;
             }
             let item = item_of::<BLOCK_ITEM>(&row, u64::from(height));
             match item.and_then(|item| item.first_chunk()) {
                 Some(header) => headers.push(*header),
-                None => return Err(QueryError::Internal(format!("header {height} is missing"))),
+                None => return Err(self.lost(format_args!("the stored header of block {height}"))),
             }
         }
         Ok(headers)
@@ -224,7 +245,7 @@ impl View<'_> {
     ) -> Answer<Vec<TxNum>> {
         let mut txnums = Vec::new();
         for run in self.snap.runs.iter().filter(|run| run.kind == kind && run.range.end > from) {
-            self.db()?.find(run, prefix, from, limit, &mut txnums).map_err(internal)?;
+            self.db()?.find(run, prefix, from, limit, &mut txnums).map_err(|e| self.failed(e))?;
             if txnums.len() > limit {
                 return Ok(txnums);
             }

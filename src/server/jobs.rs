@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::task::{block_in_place, spawn_blocking};
 
 use crate::protocol::message::{ErrorObject, INTERNAL, reply};
 use crate::session::batch::BatchReply;
@@ -25,13 +25,14 @@ impl Workers {
     /// The reply line of one question. The permits are handed out in the order of asking, so a
     /// long batch takes turns with other clients.
     async fn ask(&self, session: &Arc<Session>, job: &Job) -> String {
-        let permits = match job.weight() {
-            Weight::Light => return session.run(job),
-            Weight::Index => &self.index,
-            Weight::Node => &self.node,
+        let line = match job.weight() {
+            Weight::Light => Some(session.run(job)),
+            Weight::Index => in_place(&self.index, || session.run(job)).await,
+            Weight::Node => {
+                let (session, own) = (session.clone(), job.clone());
+                blocking(&self.node, move || session.run(&own)).await
+            }
         };
-        let (session, own) = (session.clone(), job.clone());
-        let line = blocking(permits, move || session.run(&own)).await;
         line.unwrap_or_else(|| broken(&job.id))
     }
 
@@ -80,6 +81,13 @@ async fn blocking<T: Send + 'static>(
     // an error would mean that the semaphore was closed, which nobody does
     let _permit = permits.acquire().await.ok()?;
     spawn_blocking(work).await.ok()
+}
+
+/// The same on the present thread, whose other tasks move to another one if it takes long: most
+/// answers are there sooner than a second thread would be awake.
+async fn in_place<T>(permits: &Semaphore, work: impl FnOnce() -> T) -> Option<T> {
+    let _permit = permits.acquire().await.ok()?;
+    Some(block_in_place(work))
 }
 
 fn broken(id: &Value) -> String {

@@ -6,14 +6,16 @@ use rusqlite::ErrorCode;
 
 use crate::error::Error;
 
+/// What every message about damage ends with.
+const MEND: &str = "The index can always be built again from the block files: --rebuild does so";
+
 /// Translates; `path` is the database the error came from.
 pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
     let path = path.display();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Data(format!(
-            "{path}: damaged ({error}). The index can always be built again from the block files: \
-             run `hekte verify` to see what is damaged, or start with --rebuild"
-        )),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
+        }
         Some(ErrorCode::DiskFull) => Error::Io(format!(
             "{path}: the disk is full. Nothing is lost: free some space and start again, and \
              hekte goes on where it stopped"
@@ -28,19 +30,14 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
             ))
         }
         // a table that is not there, a value of another type: our own statements are not wrong
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => Error::Data(format!(
-            "{path}: damaged ({error}). The index can always be built again from the block files: \
-             start with --rebuild"
-        )),
+        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
+            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
+        }
         _ => Error::Io(format!("{path}: {error}")),
     }
 }
 
 /// A row whose checksum or content does not fit.
 pub fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
-    Error::Data(format!(
-        "{}: {what} is damaged. The index can always be built again from the block files: start \
-         with --rebuild",
-        path.display()
-    ))
+    Error::Damaged(format!("{}: {what} is damaged. {MEND}", path.display()))
 }

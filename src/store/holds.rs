@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::ids::Prefix;
 use crate::index::chunk::{ChunkDecoder, ChunkKey, Posting};
+use crate::limits::CHUNK_BYTES_MAX;
 
 use super::open::Db;
 use super::tables::RunInfo;
@@ -11,47 +12,77 @@ impl Db {
     /// Whether a run holds all of these postings, which must be in ascending order.
     pub fn holds_all(&self, run: &RunInfo, wanted: &[Posting]) -> Result<bool> {
         let mut left = wanted;
-        let mut chunk = Vec::new();
         while let Some(next) = left.first() {
-            self.read_chunk_around(run, *next, &mut chunk)?;
-            // a run is sorted throughout: what lies between a chunk's ends can be nowhere else
-            let here = left.partition_point(|posting| Some(posting) <= chunk.last()).max(1);
-            let (now, later) = left.split_at(here);
-            if !now.iter().all(|posting| chunk.binary_search(posting).is_ok()) {
+            let mut found = self.count_in_likely_chunk(run, next.prefix, left)?;
+            if found == 0 {
+                found = self.count_in_only_chunk(run, next.prefix, left)?;
+            }
+            if found == 0 {
                 return Ok(false);
             }
-            left = later;
+            left = &left[found..];
         }
         Ok(true)
     }
 
-    /// Reads into `chunk` the only chunk that can hold `wanted`.
-    fn read_chunk_around(
+    /// How many of `wanted`, from the first on, are in the chunk that most likely holds `prefix`.
+    /// Prefixes of txids are spread evenly, so that is the first chunk behind a place one chunk's
+    /// width before. SQLite reads one page for it, where it reads two to find the last chunk
+    /// before a place.
+    fn count_in_likely_chunk(
         &self,
         run: &RunInfo,
-        wanted: Posting,
-        chunk: &mut Vec<Posting>,
-    ) -> Result<()> {
+        prefix: Prefix,
+        wanted: &[Posting],
+    ) -> Result<usize> {
+        let width = Prefix::END / (run.bytes / CHUNK_BYTES_MAX as u64).max(1);
+        let place = prefix.0.saturating_sub(width + width / 32);
+        let sql =
+            format!("SELECT key, data FROM run_{} WHERE key >= ?1 ORDER BY key LIMIT 1", run.id);
+        self.count_in_chunks(run, &sql, ChunkKey::first_of(Prefix(place)), wanted)
+    }
+
+    /// The same for the only chunk that can hold the first of `wanted`, of that prefix.
+    fn count_in_only_chunk(
+        &self,
+        run: &RunInfo,
+        prefix: Prefix,
+        wanted: &[Posting],
+    ) -> Result<usize> {
         let sql = format!("SELECT key, data FROM run_{} WHERE key < ?1 ORDER BY key DESC", run.id);
+        let end = ChunkKey::first_of(Prefix(prefix.0 + 1));
+        self.count_in_chunks(run, &sql, end, wanted)
+    }
+
+    /// Looks into the first chunk of a query that does not begin behind the first of `wanted`.
+    fn count_in_chunks(
+        &self,
+        run: &RunInfo,
+        sql: &str,
+        key: ChunkKey,
+        wanted: &[Posting],
+    ) -> Result<usize> {
         let error = |error| self.error(error);
-        let end = ChunkKey::first_of(Prefix(wanted.prefix.0 + 1)).0;
-        let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
-        let mut rows = query.query([end]).map_err(error)?;
-        chunk.clear();
-        while let Some(row) = rows.next().map_err(error)? {
+        let mut query = self.conn.prepare_cached(sql).map_err(error)?;
+        let mut rows = query.query([key.0]).map_err(error)?;
+        'chunks: while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
             let decoder = ChunkDecoder::new(key, data, run.range.first)
                 .map_err(|e| self.damaged_chunk(run, key, e))?;
-            chunk.clear();
-            for posting in decoder {
-                chunk.push(posting.map_err(|e| self.damaged_chunk(run, key, e))?);
+            let mut found = 0;
+            for (i, posting) in decoder.enumerate() {
+                let posting = posting.map_err(|e| self.damaged_chunk(run, key, e))?;
+                match wanted.get(found) {
+                    Some(next) if posting < *next => {}
+                    Some(next) if posting == *next => found += 1,
+                    // it has the prefix that is looked for: go on with the one before
+                    Some(_) if i == 0 => continue 'chunks,
+                    _ => return Ok(found),
+                }
             }
-            // one that begins behind it has the same prefix: go on with the one before
-            if chunk.first() <= Some(&wanted) {
-                break;
-            }
+            return Ok(found);
         }
-        Ok(())
+        Ok(0)
     }
 }

@@ -1,10 +1,10 @@
-//! The postings of one run in order, read a few pages at a time and decoded one page at a time.
+//! The postings of one run in order, read a few pages and decoded a few postings at a time.
 
 use std::collections::VecDeque;
 
 use crate::error::Result;
 use crate::ids::Prefix;
-use crate::index::chunk::{ChunkDecoder, ChunkKey, Posting};
+use crate::index::chunk::{ChunkDecoder, ChunkKey, Paused, Posting};
 
 use super::open::Db;
 use super::tables::RunInfo;
@@ -12,6 +12,9 @@ use super::tables::RunInfo;
 /// Pages that are read at once where memory is no concern: 64 KiB, so that a disk is not sought
 /// for every page.
 pub const STREAM_PAGES: usize = 16;
+/// Postings that are decoded at once: a merge has thousands of streams, and a page may hold
+/// thousands of postings.
+const POSTINGS_AT_ONCE: usize = 128;
 
 /// Streams a run.
 pub struct RunStream<'a> {
@@ -22,6 +25,8 @@ pub struct RunStream<'a> {
     next_key: i64,
     begun: bool,
     pages: VecDeque<(ChunkKey, Vec<u8>)>,
+    /// Where decoding is in the first of the pages.
+    paused: Option<Paused>,
     postings: Vec<Posting>,
     at: usize,
 }
@@ -37,6 +42,7 @@ impl Db {
             next_key: ChunkKey::first_of(start).0,
             begun: false,
             pages: VecDeque::new(),
+            paused: None,
             postings: Vec::new(),
             at: 0,
         }
@@ -44,22 +50,33 @@ impl Db {
 }
 
 impl RunStream<'_> {
-    /// Decodes the next page; `false` at the end.
-    fn next_page(&mut self) -> Result<bool> {
+    /// Decodes the next postings; `false` at the end.
+    fn decode(&mut self) -> Result<bool> {
         if self.pages.is_empty() {
             self.read_pages()?;
         }
-        let Some((key, bytes)) = self.pages.pop_front() else {
+        let Some((key, bytes)) = self.pages.front() else {
             return Ok(false);
         };
         self.postings.clear();
         self.at = 0;
-        let damaged = |error| self.db.damaged_chunk(&self.run, key, error);
-        for posting in ChunkDecoder::new(key, &bytes, self.run.range.first).map_err(damaged)? {
+        let damaged = |error| self.db.damaged_chunk(&self.run, *key, error);
+        let mut decoder = match self.paused {
+            Some(paused) => ChunkDecoder::resume(bytes, paused),
+            None => ChunkDecoder::new(*key, bytes, self.run.range.first).map_err(damaged)?,
+        };
+        let mut decoded = 0;
+        for posting in decoder.by_ref().take(POSTINGS_AT_ONCE) {
             let posting = posting.map_err(damaged)?;
+            decoded += 1;
             if posting.prefix >= self.start && self.run.range.contains(posting.txnum) {
                 self.postings.push(posting);
             }
+        }
+        self.paused = Some(decoder.pause());
+        if decoded < POSTINGS_AT_ONCE {
+            self.pages.pop_front();
+            self.paused = None;
         }
         Ok(true)
     }
@@ -92,7 +109,7 @@ impl Iterator for RunStream<'_> {
 
     fn next(&mut self) -> Option<Result<Posting>> {
         while self.at >= self.postings.len() {
-            match self.next_page() {
+            match self.decode() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),

@@ -166,15 +166,27 @@ impl Db {
         row.map(|row| self.opened(table, key, row)).transpose()
     }
 
+    /// The first row whose key is at least `key`, with its key. SQLite reads one page of rows for
+    /// it, where it reads two to find the last row at or before a key.
+    pub fn row_at_or_behind(&self, table: ItemTable, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
+        let sql =
+            format!("SELECT key, data FROM {} WHERE key >= ?1 ORDER BY key LIMIT 1", table.name());
+        self.row_by(table, &sql, key)
+    }
+
     /// The last row whose key is at most `key`, with its key.
     pub fn row_at_or_before(&self, table: ItemTable, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
         let sql = format!(
             "SELECT key, data FROM {} WHERE key <= ?1 ORDER BY key DESC LIMIT 1",
             table.name()
         );
+        self.row_by(table, &sql, key)
+    }
+
+    fn row_by(&self, table: ItemTable, sql: &str, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
         let found = self
             .conn
-            .prepare_cached(&sql)
+            .prepare_cached(sql)
             .and_then(|mut query| {
                 query.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()
             })

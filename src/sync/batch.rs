@@ -13,26 +13,35 @@ use crate::store::write::{BLOCK_ITEM, Change, POSITION_ITEM, RowWriters};
 /// Transactions that a batch can number.
 pub const BATCH_TXS_MAX: u32 = 1 << POS_BITS;
 
-/// What is collected; a posting takes 8 bytes.
+/// Bytes of a posting.
+const POSTING_BYTES: usize = 8;
+/// Bytes of the rows of a transaction: its length, its share of Merkle nodes.
+const TX_BYTES: usize = 5;
+/// Bytes of the rows of a block: header, first txnum, position.
+const BLOCK_BYTES: usize = 96;
+
+/// What is collected, counted together with the rows of the same blocks.
 #[derive(Debug)]
 pub struct Batch {
     first: TxNum,
     txs: u32,
     scripts: Vec<u64>,
     txids: Vec<u64>,
+    bytes: usize,
     capacity: usize,
 }
 
 impl Batch {
-    /// An empty batch that begins with transaction `first` and holds `capacity` postings.
+    /// An empty batch that begins with transaction `first` and takes `capacity` bytes.
     pub fn new(first: TxNum, capacity: usize) -> Batch {
         // address space only: pages are taken as they are filled
-        let txids = capacity / 4;
+        let postings = capacity / POSTING_BYTES;
         Batch {
             first,
             txs: 0,
-            scripts: Vec::with_capacity(capacity),
-            txids: Vec::with_capacity(txids),
+            scripts: Vec::with_capacity(postings),
+            txids: Vec::with_capacity(postings / 2),
+            bytes: 0,
             capacity,
         }
     }
@@ -45,9 +54,8 @@ impl Batch {
     /// Whether a block still fits. An empty batch takes any block.
     pub fn has_room(&self, block: &LoadedBlock) -> bool {
         let txs = block.rows.txids.len() as u32;
-        let postings = self.postings() + block.rows.scripts.len();
-        self.txs == 0
-            || (postings + txs as usize <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
+        let bytes = self.bytes + bytes_of(block);
+        self.txs == 0 || (bytes <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
     }
 
     /// Adds the next block.
@@ -58,6 +66,7 @@ impl Batch {
         let txids = rows.txids.iter().zip(first..);
         self.txids.extend(txids.map(|(txid, n)| Prefix::of(txid).0 << POS_BITS | n));
         self.txs += rows.txids.len() as u32;
+        self.bytes += bytes_of(block);
         match self.first.0.checked_add(self.txs) {
             Some(_) => Ok(()),
             None => Err(Error::Software("more than 2^32 transactions".into())),
@@ -73,6 +82,7 @@ impl Batch {
     pub fn start_at(&mut self, first: TxNum) {
         self.first = first;
         self.txs = 0;
+        self.bytes = 0;
         self.scripts.clear();
         self.txids.clear();
     }
@@ -97,6 +107,12 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// Bytes that a block takes while it is collected.
+fn bytes_of(block: &LoadedBlock) -> usize {
+    let (txs, scripts) = (block.rows.txids.len(), block.rows.scripts.len());
+    (scripts + txs) * POSTING_BYTES + txs * TX_BYTES + BLOCK_BYTES
 }
 
 /// A run with nothing in it yet.

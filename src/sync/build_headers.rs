@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::chain::key::BlockKey;
 use crate::chain::params::ChainParams;
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::Progress;
 use crate::live::shared::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
-use crate::parse::tx::header;
 
 use super::load::BlockLoader;
 use super::locate::header_at;
@@ -33,11 +33,10 @@ impl HeaderSource for BuildHeaders {
     }
 
     fn header(&self, height: Height) -> Option<HeaderBytes> {
-        let id = *self.plan.chain.get(height.0 as usize)?;
-        let hash = self.plan.tree.hash(id);
-        self.plan.tree.positions(id).find_map(|pos| {
+        let places = self.plan.places(height)?;
+        places.all().find_map(|pos| {
             let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
-            (header::hash(&found) == *hash).then_some(found)
+            (BlockKey::of_header(&found) == places.key).then_some(found)
         })
     }
 }

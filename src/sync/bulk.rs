@@ -39,8 +39,8 @@ pub struct Build<'a> {
     pub plan: &'a Plan,
     /// Bytes that the process may use.
     pub memory: u64,
-    /// Postings that may be held in memory, in both batches together.
-    pub batch_postings: usize,
+    /// Bytes that batches may take, both together.
+    pub batch_bytes: usize,
     /// Bytes that the merge writes in one transaction.
     pub slice_bytes: u64,
     /// Threads that read and hash.
@@ -130,12 +130,9 @@ impl Build<'_> {
     }
 
     fn leave_foreign_blocks(&self, main: &Db, bulk: Option<&Db>, state: State) -> Result<State> {
-        let both = state.blocks.min(self.plan.chain.len() as u32);
+        let both = state.blocks.min(self.plan.blocks());
         let common = common_blocks(main, both, |height| {
-            self.plan
-                .hash(height)
-                .copied()
-                .ok_or_else(|| Error::Software("height above the plan".into()))
+            self.plan.key(height).ok_or_else(|| Error::Software("height above the plan".into()))
         })?;
         if common == both {
             return Ok(state);
@@ -176,7 +173,7 @@ impl Build<'_> {
                 runs.iter().copied().filter(|run| run.kind == kind).collect();
             info!("merging {} runs of {kind:?} postings", sources.len());
             let pace = Pace {
-                pages_at_once: merge_pages(self.memory, sources.len()),
+                pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
             };
             let merged = merge_runs(&bulk, &sources, main, (kind, range), pace, |prefix| {

@@ -47,7 +47,7 @@ impl Build<'_> {
     /// Says how much disk a build takes, and refuses to begin what cannot end.
     pub(super) fn check_room(&self, state: &State) -> Result<()> {
         let progress = self.progress;
-        let share = match self.plan.chain.len() as u64 {
+        let share = match u64::from(self.plan.blocks()) {
             0 => 0,
             all => (all - all.min(u64::from(state.blocks))) * 1000 / all,
         };
@@ -78,7 +78,7 @@ impl Build<'_> {
     /// and a reason come back if a block cannot be used.
     pub(super) fn read(&self, databases: Databases, mut state: State) -> Result<ReadToEnd> {
         let progress = self.progress;
-        let end = self.plan.chain.len() as u32;
+        let end = self.plan.blocks();
         progress.enter(Stage::Reading);
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(end, Ordering::Relaxed);
@@ -87,11 +87,10 @@ impl Build<'_> {
         }
         let mut rows = databases.main.row_writers(&state)?;
         let begun = state.blocks;
-        let half = self.batch_postings.div_ceil(2);
-        let mut batch = Batch::new(TxNum(state.txs), half);
+        let mut batch = Batch::new(TxNum(state.txs), self.batch_bytes);
         let mut blocked = None;
         let databases = thread::scope(|scope| -> Result<Databases> {
-            let writer = Writer::start(scope, databases, Batch::new(TxNum(0), half));
+            let writer = Writer::start(scope, databases, self.batch_bytes / 2);
             let mut stored = begun;
             let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
                 let block = match load {

@@ -19,7 +19,7 @@ use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
-use super::budget::batch_postings;
+use super::budget::batch_bytes;
 use super::build_headers::{BuildHeaders, StoredHeaders};
 use super::bulk::{Build, INDEX_FILE, Outcome};
 use super::live::{Live, NewTip};
@@ -154,7 +154,7 @@ impl Driver {
                 loader: &self.loader,
                 plan: &plan,
                 memory: self.memory,
-                batch_postings: batch_postings(self.memory),
+                batch_bytes: batch_bytes(self.memory, plan.blocks(), self.threads),
                 slice_bytes: MERGE_SLICE_BYTES,
                 threads: self.threads,
                 progress: &self.progress,

@@ -1,13 +1,25 @@
-//! The folder of an index: one process at a time, and how it is emptied.
+//! The folder of an index: one process at a time, how it is emptied, and how damage is mended.
 
 use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use log::warn;
 
 use crate::error::{Error, Result};
 
 use super::bulk::{BULK_FILE, INDEX_FILE};
+
+/// Holds why the index is to be built anew at the next start.
+const DAMAGED_FILE: &str = "damaged";
+/// The same once that was done; its time is that of the damage.
+const REBUILT_FILE: &str = "rebuilt";
+/// An index that is damaged again within this time lies on a disk that should be looked at: to
+/// build on and on would wear it out, and hide it.
+const REBUILD_PAUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// So much of a reason is read.
+const REASON_BYTES_MAX: u64 = 4096;
 
 /// Takes the index for this process. The lock is the kernel's: it ends with the process, however
 /// that ends.
@@ -34,14 +46,71 @@ pub fn lock(folder: &Path) -> Result<File> {
 /// Deletes the index, the half-built one included; the lock stays.
 pub fn remove_index(folder: &Path) -> Result<()> {
     warn!("--rebuild: removing the index in {}", folder.display());
+    remove_databases(folder)?;
+    remove(&folder.join(DAMAGED_FILE))?;
+    remove(&folder.join(REBUILT_FILE))
+}
+
+fn remove_databases(folder: &Path) -> Result<()> {
     for file in [INDEX_FILE, BULK_FILE] {
         for suffix in ["", "-journal", "-wal", "-shm"] {
-            let path = folder.join(format!("{file}{suffix}"));
-            if path.exists() {
-                fs::remove_file(&path)
-                    .map_err(|error| Error::Io(format!("{}: {error}", path.display())))?;
-            }
+            remove(&folder.join(format!("{file}{suffix}")))?;
         }
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn at(path: &Path, error: &io::Error) -> Error {
+    Error::Io(format!("{}: {error}", path.display()))
+}
+
+/// The index was found damaged: notes that the next start is to build it anew, unless that was
+/// done not long ago. The error to end with, either way.
+pub fn condemn(folder: &Path, why: &str) -> Error {
+    let rebuilt = fs::metadata(folder.join(REBUILT_FILE)).and_then(|meta| meta.modified());
+    // a clock that was set back, as on boards without one, makes it recent, too
+    let age = rebuilt.map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
+    if age.is_ok_and(|age| age < REBUILD_PAUSE) {
+        return Error::Data(format!(
+            "{why}. The index was damaged before, less than 30 days ago, and built anew: look at \
+             the disk that {} is on, its cable and its power, and at the memory; then start with \
+             --rebuild",
+            folder.display()
+        ));
+    }
+    let path = folder.join(DAMAGED_FILE);
+    let mark = || {
+        let mut file = File::create(&path)?;
+        file.write_all(why.as_bytes())?;
+        file.sync_all()
+    };
+    match mark() {
+        Ok(()) => Error::TryAgain(format!(
+            "{why}; it is marked for that, and the next start builds it anew by itself"
+        )),
+        Err(error) => Error::Data(format!("{why} ({} cannot be written: {error})", path.display())),
+    }
+}
+
+/// Removes an index that was found damaged the last time.
+pub fn remove_condemned(folder: &Path) -> Result<()> {
+    let path = folder.join(DAMAGED_FILE);
+    let mut why = String::new();
+    match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(at(&path, &error)),
+        // only for the log
+        Ok(file) => drop(file.take(REASON_BYTES_MAX).read_to_string(&mut why)),
+    }
+    warn!("the index was found damaged; removing it, to build it anew. What was found: {why}");
+    remove_databases(folder)?;
+    let rebuilt = folder.join(REBUILT_FILE);
+    fs::rename(&path, &rebuilt).map_err(|error| at(&rebuilt, &error))
 }

@@ -7,6 +7,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, Network};
 use log::{info, warn};
 
+use crate::chain::list::BlockList;
 use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
 use crate::ids::Height;
@@ -19,7 +20,7 @@ use super::bulk::too_deep;
 use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{Rescans, look_again, newest_are_in_place, scan_newest};
+use super::locate::{Rescans, list_all, look_again, newest_are_in_place, scan_newest};
 use super::node_chain::{Relation, heard, relation, tip_wait};
 use crate::live::progress::Stage;
 
@@ -36,6 +37,8 @@ pub struct Follow<'a> {
     node: Rpc,
     wait: TipWait,
     newest: BlockTree,
+    /// Where all blocks stand, when one was not in the newest files.
+    all: BlockList,
     buffers: LoadBuffers,
     last_full_scan: Option<Instant>,
     held: bool,
@@ -54,6 +57,7 @@ impl<'a> Follow<'a> {
             node,
             wait,
             newest: BlockTree::default(),
+            all: BlockList::default(),
             buffers: LoadBuffers::default(),
             last_full_scan: None,
             held: false,
@@ -181,6 +185,7 @@ impl<'a> Follow<'a> {
                 live.flush_if_due()?;
             }
         }
+        self.all = BlockList::default();
         Ok(true)
     }
 
@@ -198,8 +203,9 @@ impl<'a> Follow<'a> {
                     look_again(live, &loader, &params)?;
                 }
             }
-            let Some(id) = self.newest.find(hash) else { continue };
-            match loader.load(&self.newest, id, &mut self.buffers)? {
+            let newest = self.newest.find(hash).map(|id| self.newest.places(id));
+            let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
+            match loader.load(&places, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
                 Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
                 Load::Unusable(_) => {}
@@ -210,7 +216,7 @@ impl<'a> Follow<'a> {
             self.last_full_scan = Some(Instant::now());
             let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.newest = super::plan::scan_all(&loader, &params)?;
+            self.all = list_all(&loader, &params, live.blocks())?;
         }
         Ok(None)
     }

@@ -155,8 +155,8 @@ impl Live {
     fn flush(&mut self, count: usize) -> Result<()> {
         let mut state = self.db.state()?;
         let mut writers = self.db.row_writers(&state)?;
-        let postings = self.snap.recent[..count].iter().map(|b| b.touched().count()).sum();
-        let mut batch = Batch::new(TxNum(state.txs), postings);
+        let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
+        let mut batch = Batch::new(TxNum(state.txs), bytes);
         for (block, height) in self.snap.recent[..count].iter().zip(state.blocks..) {
             let mut block = block.to_loaded();
             // bitcoind may have moved it since it was connected

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
+use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
-use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::Result;
 use crate::index::belongs::belongs;
 use crate::index::extract::{LoadedBlock, extract};
-use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX};
+use crate::limits::{
+    BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX, REV_RECORDS_LISTED_MAX,
+};
 use crate::parse::tx::{BlockView, header};
 
 /// What came of looking for a block.
@@ -23,13 +25,24 @@ pub enum Load {
     Unusable(String),
 }
 
+impl Load {
+    /// Bytes that it holds in memory.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Load::Block(block) => size_of::<LoadedBlock>() + block.rows.held_bytes(),
+            Load::Unusable(why) => why.len(),
+        }
+    }
+}
+
 /// Reads blocks of one network from a folder; shared by threads.
 #[derive(Debug)]
 pub struct BlockLoader {
     dir: Arc<BlockDir>,
     magic: Magic,
-    genesis: [u8; 32],
-    revs: Mutex<VecDeque<(FileNum, Arc<Mutex<RevFile>>)>>,
+    genesis: BlockKey,
+    /// Rev files listed, the oldest first.
+    revs: Mutex<VecDeque<(FileNum, Arc<RevFile>)>>,
 }
 
 /// Buffers that a thread uses again for each block.
@@ -37,12 +50,15 @@ pub struct BlockLoader {
 pub struct LoadBuffers {
     block: Vec<u8>,
     undo: Vec<u8>,
+    /// The record in its rev file behind the last one found.
+    next_undo: usize,
 }
 
 impl BlockLoader {
     /// For blocks in `dir`.
     pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
-        BlockLoader { dir, magic: params.magic, genesis: params.genesis, revs: Mutex::default() }
+        let genesis = BlockKey::of(&params.genesis);
+        BlockLoader { dir, magic: params.magic, genesis, revs: Mutex::default() }
     }
 
     /// The folder.
@@ -50,12 +66,11 @@ impl BlockLoader {
         &self.dir
     }
 
-    /// Loads a block of the tree from the first of its copies that is whole and has undo data.
-    pub fn load(&self, tree: &BlockTree, id: BlockId, buffers: &mut LoadBuffers) -> Result<Load> {
-        let (hash, contested) = (tree.hash(id), tree.has_sibling(id));
+    /// Loads a block from the first of its copies that is whole and has undo data.
+    pub fn load(&self, places: &Places, buffers: &mut LoadBuffers) -> Result<Load> {
         let mut faults = Vec::new();
-        for pos in tree.positions(id) {
-            match self.load_copy(hash, pos, contested, buffers)? {
+        for pos in places.all() {
+            match self.load_copy(places, pos, buffers)? {
                 Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
                 Err(fault) => {
                     let path = self.dir.file_path(Kind::Block, pos.file);
@@ -63,16 +78,13 @@ impl BlockLoader {
                 }
             }
         }
-        if faults.is_empty() {
-            faults.push("it is in none of the block files".into());
-        }
         Ok(Load::Unusable(faults.join("; ")))
     }
 
-    /// Reads the block at `pos` into `buffer`; a text says why it is not the one of that hash.
+    /// Reads the block at `pos` into `buffer`; a text says why it is not the one that is meant.
     pub fn read_block(
         &self,
-        hash: &[u8; 32],
+        key: BlockKey,
         pos: FilePos,
         buffer: &mut Vec<u8>,
     ) -> Result<std::result::Result<(), String>> {
@@ -93,19 +105,18 @@ impl BlockLoader {
             return Ok(Err(format!("the record of {len} bytes is cut by the end of the file")));
         }
         match buffer.first_chunk::<80>() {
-            Some(found) if header::hash(found) == *hash => Ok(Ok(())),
+            Some(found) if BlockKey::of_header(found) == key => Ok(Ok(())),
             _ => Ok(Err("another block stands there now".into())),
         }
     }
 
     fn load_copy(
         &self,
-        hash: &[u8; 32],
+        &Places { key, contested, .. }: &Places,
         pos: FilePos,
-        contested: bool,
         buffers: &mut LoadBuffers,
     ) -> Result<std::result::Result<LoadedBlock, String>> {
-        if let Err(fault) = self.read_block(hash, pos, &mut buffers.block)? {
+        if let Err(fault) = self.read_block(key, pos, &mut buffers.block)? {
             return Ok(Err(fault));
         }
         let view = match BlockView::new(&buffers.block) {
@@ -113,7 +124,7 @@ impl BlockLoader {
             Err(error) => return Ok(Err(format!("the block cannot be parsed: {error}"))),
         };
         let (previous, txs) = (header::previous(view.header), view.txs as u32);
-        let undo = if *hash == self.genesis {
+        let undo = if key == self.genesis {
             None
         } else if contested && txs > 1 {
             match self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)? {
@@ -121,7 +132,7 @@ impl BlockLoader {
                 None => return Ok(Err(self.no_undo(pos.file))),
             }
             Some(&buffers.undo[..])
-        } else if self.find_undo(pos.file, &previous, txs - 1, &mut buffers.undo)? {
+        } else if self.find_undo(pos.file, &previous, txs - 1, buffers)? {
             Some(&buffers.undo[..])
         } else {
             return Ok(Err(self.no_undo(pos.file)));
@@ -157,32 +168,50 @@ impl BlockLoader {
         file: FileNum,
         previous: &[u8; 32],
         txs: u32,
-        body: &mut Vec<u8>,
+        buffers: &mut LoadBuffers,
     ) -> Result<bool> {
-        let (listed, fresh) = self.rev_file(file)?;
-        let mut rev = listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if rev.find(&self.dir, previous, txs, body)? {
+        let (body, next) = (&mut buffers.undo, &mut buffers.next_undo);
+        let (rev, fresh) = self.rev_file(file, Listed::MayBeOld)?;
+        if rev.find(&self.dir, previous, txs, body, next)? {
             return Ok(true);
         }
         if fresh {
             return Ok(false);
         }
         // bitcoind may have written it since the file was listed
-        *rev = RevFile::list(&self.dir, file, self.magic)?;
-        rev.find(&self.dir, previous, txs, body)
+        let (rev, _) = self.rev_file(file, Listed::Anew)?;
+        rev.find(&self.dir, previous, txs, body, next)
     }
 
     /// The records of a rev file, and whether they were listed just now.
-    fn rev_file(&self, file: FileNum) -> Result<(Arc<Mutex<RevFile>>, bool)> {
+    fn rev_file(&self, file: FileNum, listed: Listed) -> Result<(Arc<RevFile>, bool)> {
+        // held while a file is listed: others would list it, too
         let mut revs = self.revs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, rev)) = revs.iter().find(|(number, _)| *number == file) {
-            return Ok((rev.clone(), false));
+        let known = revs.iter().position(|(number, _)| *number == file);
+        match known {
+            Some(known) if listed == Listed::MayBeOld => return Ok((revs[known].1.clone(), false)),
+            Some(known) => drop(revs.remove(known)),
+            None => {}
         }
-        let rev = Arc::new(Mutex::new(RevFile::list(&self.dir, file, self.magic)?));
-        if revs.len() >= REV_FILES_LISTED_MAX {
+        let rev = Arc::new(RevFile::list(&self.dir, file, self.magic)?);
+        // the file before stays, however long: blocks are not quite in order
+        while revs.len() >= REV_FILES_LISTED_MAX
+            || revs.len() > 1 && rev.count() + records(&revs) > REV_RECORDS_LISTED_MAX
+        {
             revs.pop_front();
         }
         revs.push_back((file, rev.clone()));
         Ok((rev, true))
     }
+}
+
+/// Whether a list that was made before will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    MayBeOld,
+    Anew,
+}
+
+fn records(revs: &VecDeque<(FileNum, Arc<RevFile>)>) -> usize {
+    revs.iter().map(|(_, rev)| rev.count()).sum()
 }

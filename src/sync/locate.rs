@@ -6,6 +6,8 @@ use log::{info, warn};
 
 use crate::blockfile::dir::{BlockDir, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
+use crate::chain::key::BlockKey;
+use crate::chain::list::BlockList;
 use crate::chain::params::ChainParams;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
@@ -17,7 +19,7 @@ use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
 
 use super::live::Live;
-use super::plan::scan_all;
+use super::plan::each_block;
 
 use super::load::BlockLoader;
 
@@ -40,9 +42,20 @@ pub fn scan_newest(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTr
     let mut tree = BlockTree::default();
     let files = loader.dir().block_files()?;
     for &file in files.iter().rev().take(NEWEST_FILES) {
-        scan_file(loader.dir(), file, params.magic, &mut tree)?;
+        scan_file(loader.dir(), file, params.magic, |header, pos| {
+            tree.add(header, pos);
+        })?;
     }
     Ok(tree)
+}
+
+/// Where all blocks stand; `expected` is about how many there are.
+pub fn list_all(loader: &BlockLoader, params: &ChainParams, expected: u32) -> Result<BlockList> {
+    // and a few that are not on the chain
+    let mut list = BlockList::with_capacity(expected as usize + expected as usize / 50 + 1000);
+    each_block(loader, params, |header, pos| list.add(header, pos))?;
+    list.sort();
+    Ok(list)
 }
 
 /// Whether the newest blocks stand where they did, without looking further.
@@ -64,9 +77,9 @@ pub fn newest_are_in_place(
     Ok(true)
 }
 
-fn is_whole(loader: &BlockLoader, hash: &[u8; 32], pos: FilePos) -> bool {
+fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
     let mut bytes = Vec::new();
-    let read = loader.read_block(hash, pos, &mut bytes);
+    let read = loader.read_block(key, pos, &mut bytes);
     read.is_ok_and(|read| read.is_ok()) && check_block(&bytes).is_ok()
 }
 
@@ -74,16 +87,13 @@ fn is_whole(loader: &BlockLoader, hash: &[u8; 32], pos: FilePos) -> bool {
 pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().close_files();
-    let tree = scan_all(loader, params)?;
+    let list = list_all(loader, params, live.blocks())?;
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {
-        let found = tree.find(hash).and_then(|id| {
-            let copies: Vec<FilePos> = tree.positions(id).collect();
-            match &copies[..] {
-                // bitcoind stores a block twice only when something went wrong with the first
-                [_, _, ..] => copies.into_iter().find(|pos| is_whole(loader, hash, *pos)),
-                one => one.first().copied(),
-            }
+        let found = list.find(hash).and_then(|places| match places.copies.is_empty() {
+            true => Some(places.first),
+            // bitcoind stores a block twice only when something went wrong with the first
+            false => places.all().find(|pos| is_whole(loader, places.key, *pos)),
         });
         missing += u32::from(found.is_none());
         found

@@ -2,22 +2,24 @@
 
 use log::{info, warn};
 
-use crate::blockfile::dir::{FileNum, Kind};
+use crate::blockfile::dir::{FileNum, FilePos, Kind};
+use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{HeaderBytes, Height};
 
 use super::load::{BlockLoader, Load, LoadBuffers};
 
-/// The active chain as far as the files have it.
-#[derive(Debug)]
+/// The active chain as far as the files have it: 24 bytes a block.
+#[derive(Debug, Default)]
 pub struct Plan {
-    /// Everything found in the files.
-    pub tree: BlockTree,
-    /// The block at each height.
-    pub chain: Vec<BlockId>,
+    blocks: Vec<(BlockKey, FilePos)>,
+    /// Heights of blocks that have siblings, ascending.
+    contested: Vec<Height>,
+    /// Further places of blocks, by height.
+    copies: Vec<(Height, FilePos)>,
 }
 
 /// Who says which chain is the active one.
@@ -29,8 +31,29 @@ pub trait ChainSource {
     fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>>;
 }
 
-/// Scans all files.
+/// Every block in the files, with what hangs on it.
 pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree> {
+    let mut tree = BlockTree::for_files(loader.dir().block_bytes()?);
+    each_block(loader, params, |header, pos| {
+        tree.add(header, pos);
+    })?;
+    if tree.find(&params.genesis).is_none() {
+        return Err(Error::Data(format!(
+            "{}: no block of {} in it. Either the files are of another network (--network), or \
+             xor.dat is missing or not theirs",
+            loader.dir().path().display(),
+            params.network
+        )));
+    }
+    Ok(tree)
+}
+
+/// Tells `found_at` of every block in all files.
+pub fn each_block(
+    loader: &BlockLoader,
+    params: &ChainParams,
+    mut found_at: impl FnMut(&HeaderBytes, FilePos),
+) -> Result<()> {
     let dir = loader.dir();
     let files = dir.block_files()?;
     if files.first().is_none_or(|file| file.0 != 0) {
@@ -48,28 +71,21 @@ pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree>
             dir.file_path(Kind::Block, *next).display()
         )));
     }
-    let mut tree = BlockTree::default();
     let mut found = 0u64;
     for &file in &files {
-        found += u64::from(scan_file(dir, file, params.magic, &mut tree)?.blocks);
+        found += u64::from(scan_file(dir, file, params.magic, &mut found_at)?.blocks);
     }
     info!("found {found} blocks in {} files of {}", files.len(), dir.path().display());
-    if tree.find(&params.genesis).is_none() {
-        return Err(Error::Data(format!(
-            "{}: no block of {} in it. Either the files are of another network (--network), or \
-             xor.dat is missing or not theirs",
-            dir.path().display(),
-            params.network
-        )));
-    }
-    Ok(tree)
+    Ok(())
 }
 
 impl Plan {
     /// The chain that bitcoind calls active, up to the first block that the files lack.
     pub fn by_node(tree: BlockTree, source: &dyn ChainSource, batch: u32) -> Result<Plan> {
         let tip = source.tip_height()?;
-        let mut chain = Vec::with_capacity(tip.0 as usize + 1);
+        // no more than there are, whatever the node says
+        let most = tree.len().min(tip.0 as usize + 1);
+        let mut chain: Vec<BlockId> = Vec::with_capacity(most);
         'heights: while chain.len() <= tip.0 as usize {
             let hashes = source.hashes(Height(chain.len() as u32), batch)?;
             if hashes.is_empty() {
@@ -87,7 +103,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Plan { tree, chain })
+        Ok(Plan::along(tree, &chain))
     }
 
     /// Without bitcoind: the most work among blocks that have undo data.
@@ -97,7 +113,7 @@ impl Plan {
         let mut first_fault = None;
         let mut chain = Vec::new();
         for (_, id) in tree.by_work(&params.genesis) {
-            match loader.load(&tree, id, &mut buffers)? {
+            match loader.load(&tree.places(id), &mut buffers)? {
                 Load::Block(_) => {
                     chain = tree.path(&params.genesis, id).unwrap_or_default();
                     break;
@@ -114,11 +130,52 @@ impl Plan {
                  connected them, or they are damaged. The newest: {fault}"
             );
         }
-        Ok(Plan { tree, chain })
+        Ok(Plan::along(tree, &chain))
     }
 
-    /// Hash of the block at a height.
-    pub fn hash(&self, height: Height) -> Option<&[u8; 32]> {
-        self.chain.get(height.0 as usize).map(|id| self.tree.hash(*id))
+    /// The plan of that chain. The tree is used up: beside the plan there would be no room for it.
+    pub fn along(tree: BlockTree, chain: &[BlockId]) -> Plan {
+        let tree = tree.without_table();
+        let mut plan = Plan { blocks: Vec::with_capacity(chain.len()), ..Plan::default() };
+        for (id, height) in chain.iter().zip((0..).map(Height)) {
+            plan.blocks.push((tree.key(*id), tree.first_place(*id)));
+            plan.copies.extend(tree.copies_of(*id).map(|pos| (height, pos)));
+            if tree.is_contested(*id) {
+                plan.contested.push(height);
+            }
+        }
+        plan
+    }
+
+    /// Keeps the first `blocks`.
+    pub fn truncate(&mut self, blocks: u32) {
+        self.blocks.truncate(blocks as usize);
+        self.contested.retain(|height| height.0 < blocks);
+        self.copies.retain(|(height, _)| height.0 < blocks);
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> u32 {
+        self.blocks.len() as u32
+    }
+
+    /// What the block at a height is known by.
+    pub fn key(&self, height: Height) -> Option<BlockKey> {
+        self.blocks.get(height.0 as usize).map(|(key, _)| *key)
+    }
+
+    /// Which block stands at a height, and where to read it.
+    pub fn places(&self, height: Height) -> Option<Places> {
+        let (key, first) = *self.blocks.get(height.0 as usize)?;
+        let start = self.copies.partition_point(|(other, _)| *other < height);
+        let copies = self.copies[start..].iter().take_while(|(other, _)| *other == height);
+        let copies = copies.map(|(_, pos)| *pos).collect();
+        let contested = self.contested.binary_search(&height).is_ok();
+        Some(Places { key, contested, first, copies })
+    }
+
+    /// Bytes that it takes for so many blocks.
+    pub const fn bytes_of(blocks: u64) -> u64 {
+        blocks * size_of::<(BlockKey, FilePos)>() as u64
     }
 }

@@ -1,14 +1,14 @@
 //! Blocks read, checked and extracted by several threads, handed on in chain order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::error::Result;
 use crate::ids::Height;
-use crate::limits::{BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
+use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
 
 use super::load::{BlockLoader, Load, LoadBuffers};
 use super::plan::Plan;
@@ -24,6 +24,8 @@ struct Work<'a> {
     next: AtomicU32,
     /// First height not yet collected.
     collected: Mutex<u32>,
+    /// Bytes of blocks that were read and not yet collected.
+    ahead: AtomicUsize,
     moved: Condvar,
     stop: AtomicBool,
 }
@@ -40,9 +42,10 @@ pub fn read_blocks(
     let work = Work {
         loader,
         plan,
-        end: plan.chain.len() as u32,
+        end: plan.blocks(),
         next: AtomicU32::new(from),
         collected: Mutex::new(from),
+        ahead: AtomicUsize::new(0),
         moved: Condvar::new(),
         stop: AtomicBool::new(false),
     };
@@ -75,7 +78,14 @@ impl Work<'_> {
                 return;
             }
             let end = self.end.min(start + BLOCKS_PER_SPAN);
-            let blocks = (start..end).map(|height| self.load(height, &mut buffers)).collect();
+            let load = |height| {
+                // between blocks, too: a span of large ones is more than there is room for
+                if height > start && !self.wait_for_turn(start) {
+                    return Ok(Load::Unusable("reading was stopped".into()));
+                }
+                self.load(height, &mut buffers)
+            };
+            let blocks = (start..end).map(load).collect();
             if sender.send((start, blocks)).is_err() {
                 return;
             }
@@ -86,16 +96,22 @@ impl Work<'_> {
     fn wait_for_turn(&self, start: u32) -> bool {
         let collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.moved.wait_while(collected, |collected| {
-            start >= *collected + BLOCKS_AHEAD_MAX && !self.stop.load(Ordering::Relaxed)
+            let full = self.ahead.load(Ordering::Relaxed) > AHEAD_BYTES_MAX;
+            // what is collected next is let in always, else all would wait for one another
+            let far = start >= *collected + BLOCKS_AHEAD_MAX || full && start > *collected;
+            far && !self.stop.load(Ordering::Relaxed)
         });
         drop(waited);
         !self.stop.load(Ordering::Relaxed)
     }
 
     fn load(&self, height: u32, buffers: &mut LoadBuffers) -> Result<Load> {
-        let id = self.plan.chain[height as usize];
-        let tree = &self.plan.tree;
-        self.loader.load(tree, id, buffers)
+        let Some(places) = self.plan.places(Height(height)) else {
+            return Ok(Load::Unusable("it is not in the plan".into()));
+        };
+        let load = self.loader.load(&places, buffers)?;
+        self.ahead.fetch_add(load.held_bytes(), Ordering::Relaxed);
+        Ok(load)
     }
 
     fn collect(
@@ -115,6 +131,7 @@ impl Work<'_> {
                 continue;
             };
             for load in span? {
+                self.ahead.fetch_sub(load.held_bytes(), Ordering::Relaxed);
                 if !sink(Height(next), load)? {
                     return Ok(());
                 }

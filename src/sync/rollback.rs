@@ -3,6 +3,7 @@
 use log::warn;
 
 use crate::chain::fork::shared_blocks;
+use crate::chain::key::BlockKey;
 use crate::error::Result;
 use crate::ids::{Height, TxNum};
 use crate::parse::tx::header;
@@ -10,15 +11,15 @@ use crate::store::items::stored_block;
 use crate::store::open::Db;
 use crate::store::tables::State;
 
-/// How many of the first `blocks` stored blocks are on the chain that `hash_at` tells.
+/// How many of the first `blocks` stored blocks are on the chain that `key_at` tells.
 pub fn common_blocks(
     db: &Db,
     blocks: u32,
-    mut hash_at: impl FnMut(Height) -> Result<[u8; 32]>,
+    mut key_at: impl FnMut(Height) -> Result<BlockKey>,
 ) -> Result<u32> {
     shared_blocks(blocks, |height| {
         let (stored, _) = stored_block(db, Height(height))?;
-        Ok(header::hash(&stored) == hash_at(Height(height))?)
+        Ok(BlockKey::of_header(&stored) == key_at(Height(height))?)
     })
 }
 

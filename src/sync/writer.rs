@@ -43,20 +43,27 @@ pub struct Writer<'scope> {
 }
 
 impl<'scope> Writer<'scope> {
-    /// Starts the thread. It owns the databases until [`Writer::finish`]. `spare` is the batch
-    /// that is filled while the first one is stored.
+    /// Starts the thread. It owns the databases until [`Writer::finish`]. The first batch may
+    /// take all the memory there is for batches: most likely everything fits, and is written once.
+    /// If not, it is stored before reading goes on, and from then on there are two batches of
+    /// `half_bytes`, one being stored while the other is filled.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
-        spare: Batch,
+        half_bytes: usize,
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<Job>(0);
         let (give_back, empty) = sync_channel(2);
-        // the channel has room for both batches
-        let _ = give_back.send(spare);
         let thread = scope.spawn(move || {
+            let mut first = true;
             for job in inbox {
-                let batch = store(&databases, job)?;
+                let mut batch = store(&databases, job)?;
+                if std::mem::take(&mut first) {
+                    drop(batch);
+                    batch = Batch::new(TxNum(0), half_bytes);
+                    // the channel has room for both
+                    let _ = give_back.send(Batch::new(TxNum(0), half_bytes));
+                }
                 if give_back.send(batch).is_err() {
                     break;
                 }

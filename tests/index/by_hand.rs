@@ -10,6 +10,7 @@ use bitcoin::{
 };
 use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
 use hekte::index::chunk::Posting;
+use hekte::parse::tx::header;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
 use hekte::store::run::RunWriter;
@@ -98,7 +99,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
     let index = Index::over(scratch.path(), Network::Regtest);
     let plan = index.plan().unwrap();
     let mut short = index.plan().unwrap();
-    short.chain.truncate(2);
+    short.truncate(2);
     index.run(&short, ONE_BATCH, false).unwrap();
     let mut served = index.serve();
     index.connect(&mut served.live, &plan, 2..6);
@@ -154,16 +155,16 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     let index = Index::over(scratch.path(), Network::Regtest);
     let plan = index.plan().unwrap();
     let mut short = index.plan().unwrap();
-    short.chain.truncate(90);
+    short.truncate(90);
     index.run(&short, ONE_BATCH, false).unwrap();
     let mut served = index.serve();
     let scripts = Model::new(&blocks).scripthashes();
     let (mut rng, mut buffers) = (Rng::new(6), LoadBuffers::default());
     for height in 90..blocks.len() {
-        let id = plan.chain[height];
-        let hash = *plan.tree.hash(id);
-        let load = index.loader.load(&plan.tree, id, &mut buffers).unwrap();
+        let places = plan.places(Height(height as u32)).unwrap();
+        let load = index.loader.load(&places, &mut buffers).unwrap();
         let Load::Block(mut block) = load else { panic!("{load:?}") };
+        let hash = header::hash(&block.rows.header);
         for _ in 0..100 {
             let script = ScriptHash(scripts[rng.below(scripts.len() as u64) as usize].0);
             let pos = rng.below(block.rows.txids.len() as u64);

@@ -12,11 +12,13 @@ use bitcoin::{Block, BlockHash, Network};
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::error::Result;
+use hekte::ids::Height;
 use hekte::inspect::digest::{IndexDigest, digest};
 use hekte::inspect::verify::{Verdict, verify};
 use hekte::limits::MERGE_SLICE_BYTES;
 use hekte::live::progress::Progress;
 use hekte::live::shared::Shared;
+use hekte::parse::tx::header;
 use hekte::query::engine::{Costs, Engine};
 use hekte::query::view::Views;
 use hekte::store::open::{Db, Mode};
@@ -77,7 +79,7 @@ impl Index {
             params: &self.params,
             loader: &self.loader,
             plan,
-            batch_postings,
+            batch_bytes: batch_postings * 8,
             slice_bytes: MERGE_SLICE_BYTES,
             threads: 2,
             progress: &progress,
@@ -134,10 +136,10 @@ impl Index {
     pub fn connect(&self, live: &mut Live, plan: &Plan, heights: std::ops::Range<u32>) {
         let mut buffers = LoadBuffers::default();
         for height in heights {
-            let id = plan.chain[height as usize];
-            let hash = *plan.tree.hash(id);
-            let load = self.loader.load(&plan.tree, id, &mut buffers).unwrap();
+            let places = plan.places(Height(height)).unwrap();
+            let load = self.loader.load(&places, &mut buffers).unwrap();
             let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
+            let hash = header::hash(&block.rows.header);
             live.connect(*block, hash);
         }
     }

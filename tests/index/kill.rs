@@ -11,7 +11,7 @@ use hekte::live::progress::Progress;
 use hekte::store::open::{Db, Mode};
 use hekte::store::tables::{Phase, State};
 use hekte::sync::bulk::{BULK_FILE, Build, INDEX_FILE, Outcome};
-use hekte::sync::plan::Plan;
+use hekte::sync::plan::{Plan, scan_all};
 use hekte_testkit::chain::{ChainSpec, Shape, generate};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::{Hekte, run};
@@ -39,7 +39,7 @@ fn child() {
         params: &index.params,
         loader: &index.loader,
         plan: &plan,
-        batch_postings: batch.parse().unwrap(),
+        batch_bytes: batch.parse::<usize>().unwrap() * 8,
         slice_bytes: 10_000,
         threads: 2,
         progress: &Progress::default(),
@@ -197,7 +197,7 @@ fn blocks_of(outcome: &Outcome) -> u32 {
 #[test]
 fn stopped_after_every_block_it_goes_on() {
     let (_scratch, index, plan, right) = small();
-    for blocks in 1..=plan.chain.len() as u32 {
+    for blocks in 1..=plan.blocks() {
         let outcome = index.run(&plan, BATCH, true).unwrap();
         assert_eq!(blocks_of(&outcome), blocks);
     }
@@ -235,8 +235,7 @@ fn a_lost_or_emptied_bulk_file_costs_time_only() {
                 }
             }
             if phase == Phase::Merging {
-                while blocks_of(&index.run(&plan, BATCH, true).unwrap()) < plan.chain.len() as u32 {
-                }
+                while blocks_of(&index.run(&plan, BATCH, true).unwrap()) < plan.blocks() {}
                 let db = index.db(Mode::Bulk);
                 let state = State { phase, ..db.state().unwrap() };
                 let change = db.change().unwrap();
@@ -264,17 +263,16 @@ fn a_build_that_meets_another_chain_leaves_the_old_one() {
     let mut tried = 0;
     for tip in stale {
         let index = Index::over(scratch.path(), Network::Regtest);
-        let mut plan = index.plan().unwrap();
         let hash = bitcoin::hashes::Hash::to_byte_array(tip.hash());
-        let id = plan.tree.find(&hash).unwrap();
-        let ours = plan.tree.path(&index.params.genesis, id).unwrap();
-        let main = std::mem::replace(&mut plan.chain, ours);
+        let tree = scan_all(&index.loader, &index.params).unwrap();
+        let id = tree.find(&hash).unwrap();
+        let ours = tree.path(&index.params.genesis, id).unwrap();
+        let plan = Plan::along(tree, &ours);
         match index.run(&plan, BATCH, false).unwrap() {
             Outcome::Blocked(..) => {} // it never had undo data
-            outcome => assert_eq!(blocks_of(&outcome) as usize, plan.chain.len()),
+            outcome => assert_eq!(blocks_of(&outcome), plan.blocks()),
         }
-        plan.chain = main;
-        finished(&index, &plan, right);
+        finished(&index, &index.plan().unwrap(), right);
         tried += 1;
     }
     println!("{tried} branches");

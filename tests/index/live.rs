@@ -11,7 +11,7 @@ use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
 use hekte::sync::compact;
 use hekte::sync::merge::{Pace, merge_runs};
-use hekte::sync::plan::Plan;
+use hekte::sync::plan::{Plan, scan_all};
 use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -54,11 +54,10 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
 
 /// The plan that follows these blocks, as bitcoind would tell them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
-    let mut plan = index.plan().unwrap();
-    let id = |block: &Block| plan.tree.find(&block.block_hash().to_byte_array()).unwrap();
-    let chain = blocks.iter().map(id).collect();
-    plan.chain = chain;
-    plan
+    let tree = scan_all(&index.loader, &index.params).unwrap();
+    let id = |block: &Block| tree.find(&block.block_hash().to_byte_array()).unwrap();
+    let chain: Vec<_> = blocks.iter().map(id).collect();
+    Plan::along(tree, &chain)
 }
 
 /// Blocks on disk, then reorgs of every depth: in memory, to the border, through runs.
@@ -72,14 +71,14 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
         let ours = plan_of(&index, &world.ours);
         let theirs = plan_of(&index, &world.theirs);
         let mut short = plan_of(&index, &world.ours);
-        short.chain.truncate(on_disk);
+        short.truncate(on_disk);
         index.run(&short, batch, false).unwrap();
         let mut served = index.serve();
-        index.connect(&mut served.live, &ours, on_disk as u32..91);
+        index.connect(&mut served.live, &ours, on_disk..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
         let deep = served.live.disconnect_to(fork + 1).unwrap();
-        assert_eq!(deep.is_some(), on_disk as u32 > fork + 1);
+        assert_eq!(deep.is_some(), on_disk > fork + 1);
         index.connect(&mut served.live, &theirs, fork + 1..96);
         let tip = served.live.publish();
         match deep {
@@ -125,7 +124,7 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     let index = Index::over(world.scratch.path(), Network::Regtest);
     let plan = plan_of(&index, &world.ours);
     let mut short = plan_of(&index, &world.ours);
-    short.chain.truncate(20);
+    short.truncate(20);
     index.run(&short, ONE_BATCH, false).unwrap();
     let mut served = index.serve();
     for height in 20..641 {
@@ -155,10 +154,8 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
 /// Many small runs beside the first, as a node that was off for weeks leaves them.
 fn with_small_runs(world: &Forked, batch: usize) -> Index {
     let index = Index::over(world.scratch.path(), Network::Regtest);
-    let mut plan = plan_of(&index, &world.ours);
-    let rest = plan.chain.split_off(30);
-    index.run(&plan, ONE_BATCH, false).unwrap();
-    plan.chain.extend(rest);
+    index.run(&plan_of(&index, &world.ours[..30]), ONE_BATCH, false).unwrap();
+    let plan = plan_of(&index, &world.ours);
     index.run(&plan, batch, false).unwrap();
     index
 }

@@ -8,6 +8,7 @@ mod blocks;
 mod by_hand;
 mod damage;
 mod damaged_index;
+mod healed;
 mod kill;
 mod live;
 mod random_chains;

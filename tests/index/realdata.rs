@@ -116,7 +116,10 @@ fn scan(chain: &str, network: Network) -> Option<(usize, u32, u64)> {
     let index = Index::over(scratch.path(), network);
     let mut tree = BlockTree::default();
     let magic = network.magic().to_bytes();
-    let found = scan_file(index.loader.dir(), FileNum(0), magic, &mut tree).unwrap();
+    let found = scan_file(index.loader.dir(), FileNum(0), magic, |header, pos| {
+        tree.add(header, pos);
+    })
+    .unwrap();
     let naive = blocks_of(&fs::read(&file).unwrap(), magic);
     let whole = naive.iter().filter(|block| {
         let hash = bitcoin::hashes::Hash::to_byte_array(block.block_hash());

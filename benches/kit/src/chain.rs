@@ -26,9 +26,13 @@ impl Size {
     /// About 5 million transactions, 1.9 GB of blocks.
     pub const LARGE: Size = Size { name: "large", blocks: 2330, txs_per_block: 2250 };
 
+    /// A million blocks of one or two transactions: as many headers as the main chain has.
+    pub const LONG: Size = Size { name: "long", blocks: 1_000_000, txs_per_block: 1 };
+
     /// By name.
     pub fn named(name: &str) -> Option<Size> {
-        [Size::SMALL, Size::MIDDLE, Size::LARGE].into_iter().find(|size| size.name == name)
+        let all = [Size::SMALL, Size::MIDDLE, Size::LARGE, Size::LONG];
+        all.into_iter().find(|size| size.name == name)
     }
 
     /// bitcoind's folder for it.

@@ -28,6 +28,13 @@ impl Limit {
         }
         None
     }
+
+    /// The most bytes that the kernel counted, page cache included.
+    pub fn peak(&self) -> u64 {
+        let files = ["memory.max_usage_in_bytes", "memory.peak"];
+        let texts = files.iter().filter_map(|file| fs::read_to_string(self.group.join(file)).ok());
+        texts.filter_map(|text| text.trim().parse().ok()).max().unwrap_or_default()
+    }
 }
 
 impl Drop for Limit {

@@ -18,8 +18,9 @@ use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
-SIZE: small, middle (the default: both) or large. BENCH_LARGE=1 adds the large one, BENCH_RUNS is
-how often each sync is repeated (3).";
+bench make SIZE ...                 makes chains, measures nothing
+SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
+is how often each sync is repeated (3).";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,12 +28,14 @@ fn main() {
     match words[..] {
         ["one", limit, ref command @ ..] => process::run_one(limit, command),
         ["read-and-hash", folder] => read_and_hash::run(Path::new(folder)),
+        ["make", ref sizes @ ..] => chosen(sizes).into_iter().for_each(Size::make),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
         ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
         [] | ["all"] => {
             sync::run(&chosen(&[]));
-            queries::run(&chosen(&[]));
+            let asked = |size: &Size| size.name != Size::LONG.name;
+            queries::run(&chosen(&[]).into_iter().filter(asked).collect::<Vec<_>>());
         }
         _ => {
             eprintln!("{USAGE}");
@@ -48,7 +51,7 @@ fn chosen(names: &[&str]) -> Vec<Size> {
     }
     let mut sizes = vec![Size::SMALL, Size::MIDDLE];
     if std::env::var_os("BENCH_LARGE").is_some_and(|value| value == "1") {
-        sizes.push(Size::LARGE);
+        sizes.extend([Size::LARGE, Size::LONG]);
     }
     sizes
 }

@@ -97,7 +97,7 @@ fn choose(size: Size) -> Probes {
             *entries.entry(script >> POS_BITS).or_default() += 1;
         }
         // where nothing else is to be had, the coinbase
-        let per_block = TXS.div_ceil(plan.chain.len()) * 2;
+        let per_block = TXS.div_ceil(plan.blocks() as usize) * 2;
         let step = (block.rows.txids.len() / per_block).max(1);
         for (pos, txid) in block.rows.txids.iter().enumerate().step_by(step) {
             txs.push((ScriptHash(*txid).to_string(), height, pos as u32));
@@ -121,16 +121,15 @@ fn choose(size: Size) -> Probes {
         let named = |(prefix, length): (u64, u32)| Some((wanted.get(&prefix)?.clone()?, length));
         chosen.into_iter().filter_map(named).collect()
     });
-    Probes { scripts: scripts.into(), txs, tip: plan.chain.len() as u32 - 1 }
+    Probes { scripts: scripts.into(), txs, tip: plan.blocks() - 1 }
 }
 
 /// Finds whole script hashes for prefixes.
 fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let (loader, plan) = open(&size.blocks_dir());
     let mut buffer = Vec::new();
-    for &id in &plan.chain {
-        let (hash, pos) = (plan.tree.hash(id), plan.tree.positions(id).next());
-        let read = loader.read_block(hash, pos.expect("a position"), &mut buffer);
+    for places in (0..plan.blocks()).map_while(|height| plan.places(Height(height))) {
+        let read = loader.read_block(places.key, places.first, &mut buffer);
         read.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|why| panic!("{why}"));
         let mut block = BlockView::new(&buffer).unwrap_or_else(|error| panic!("{error}"));
         for _ in 0..block.txs {

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio, exit};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -21,8 +22,12 @@ pub struct Cost {
     pub wall: f64,
     /// Seconds of CPU, user and system.
     pub cpu: f64,
-    /// The most RAM held, bytes.
+    /// The most RAM held, bytes, the program's own pages included.
     pub peak_rss: u64,
+    /// The most of it that is not a file's, bytes; looked at every few milliseconds.
+    pub peak_anon: u64,
+    /// The most that the kernel counted for the control group, page cache included; 0 without one.
+    pub peak_group: u64,
     /// Bytes sent towards the disk.
     pub written: u64,
     /// Its standard output.
@@ -49,6 +54,8 @@ pub fn run(limit: Option<u64>, program: &Path, args: &[&str]) -> Cost {
         wall: seen["wall"].as_f64().unwrap_or_default(),
         cpu: seen["cpu"].as_f64().unwrap_or_default(),
         peak_rss: seen["peak_rss"].as_u64().unwrap_or_default(),
+        peak_anon: seen["peak_anon"].as_u64().unwrap_or_default(),
+        peak_group: seen["peak_group"].as_u64().unwrap_or_default(),
         written: seen["written"].as_u64().unwrap_or_default(),
         stdout: seen["stdout"].as_str().unwrap_or_default().to_string(),
     }
@@ -67,6 +74,8 @@ pub fn run_one(limit: &str, command: &[&str]) {
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     let mut stdout = String::new();
     let mut pipe = child.stdout.take().expect("piped");
+    let id = child.id();
+    let watch = thread::spawn(move || watch_anon(id));
     pipe.read_to_string(&mut stdout).expect("text");
     // as a zombie it still has its counters
     let pid = Pid::from_raw(child.id() as i32);
@@ -78,19 +87,37 @@ pub fn run_one(limit: &str, command: &[&str]) {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel counts");
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    let peak_group = limit.as_ref().map_or(0, Limit::peak);
     drop(limit);
     let figures = json!({
         "wall": wall,
         "cpu": seconds(usage.user_time()) + seconds(usage.system_time()),
         "peak_rss": usage.max_rss() * 1024,
+        "peak_anon": watch.join().unwrap_or_default(),
+        "peak_group": peak_group,
         "written": written,
         "stdout": stdout,
     });
     println!("{figures}");
 }
 
+/// The most anonymous memory of a process that was seen until its end.
+fn watch_anon(pid: u32) -> u64 {
+    let mut peak = 0;
+    // a process that is over has no such line
+    while let Some(kib) = field(&format!("/proc/{pid}/status"), "RssAnon:") {
+        peak = peak.max(kib * 1024);
+        thread::sleep(Duration::from_millis(5));
+    }
+    peak
+}
+
+fn field(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 fn written(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-    line.and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
+    field(&format!("/proc/{pid}/io"), "write_bytes:").unwrap_or_default()
 }

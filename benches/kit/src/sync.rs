@@ -23,10 +23,13 @@ pub fn run(sizes: &[Size]) {
         "wall s",
         "CPU s",
         "peak MiB",
+        "anon MiB",
+        "group MiB",
         "written MB",
         "index MB",
         "B/tx",
         "written/index",
+        "µs/tx",
         "wall / read+hash",
         "CPU / read+hash",
     ]);
@@ -54,7 +57,10 @@ fn measure(size: Size, runs: usize) {
         "read and hash".into(),
         format!("{plain_wall:.2}"),
         format!("{plain_cpu:.2}"),
-        mib(middle(&plain, |c| c.peak_rss as f64)),
+        mib(most(&plain, |c| c.peak_rss)),
+        mib(most(&plain, |c| c.peak_anon)),
+        dash(),
+        dash(),
         dash(),
         dash(),
         dash(),
@@ -71,11 +77,14 @@ fn measure(size: Size, runs: usize) {
             budget.to_string(),
             format!("{wall:.2}"),
             format!("{cpu:.2}"),
-            mib(costs.iter().map(|c| c.peak_rss as f64).fold(0.0, f64::max)),
+            mib(most(costs, |c| c.peak_rss)),
+            mib(most(costs, |c| c.peak_anon)),
+            mib(most(costs, |c| c.peak_group)),
             format!("{:.1}", written / 1e6),
             format!("{:.1}", index / 1e6),
             format!("{:.2}", index / field(&costs[0].stdout, "transactions")),
             format!("{:.2}", written / index),
+            format!("{:.2}", wall * 1e6 / field(&costs[0].stdout, "transactions")),
             format!("{:.2}", wall / plain_wall),
             format!("{:.2}", cpu / plain_cpu),
         ]);
@@ -84,6 +93,10 @@ fn measure(size: Size, runs: usize) {
 
 fn middle(costs: &[Cost], get: fn(&Cost) -> f64) -> f64 {
     median(costs.iter().map(get).collect())
+}
+
+fn most(costs: &[Cost], get: fn(&Cost) -> u64) -> f64 {
+    costs.iter().map(get).max().unwrap_or_default() as f64
 }
 
 fn mib(bytes: f64) -> String {

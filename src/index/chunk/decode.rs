@@ -1,14 +1,28 @@
 //! Chunks back to postings; bytes are not trusted, even behind a checksum that fits.
 
 use crate::ids::{Prefix, TxNum};
-use crate::index::bits::BitReader;
+use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
 
-use super::{ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row};
+use super::{
+    CRC_BYTES, ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row,
+};
 
 /// Reads the postings of a chunk; an item is `None` once where the bytes do not fit.
 #[derive(Clone, Debug)]
 pub struct ChunkDecoder<'a> {
     reader: BitReader<'a>,
+    state: State,
+}
+
+/// Where a decoder is, without the bytes that it reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Paused {
+    at: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
     first: u32,
     k: u32,
     width: u32,
@@ -34,8 +48,7 @@ impl<'a> ChunkDecoder<'a> {
         if u32::from(k) > PREFIX_BITS || u32::from(width) > TXNUM_BITS {
             return Err(DamagedChunk);
         }
-        Ok(ChunkDecoder {
-            reader: BitReader::new(groups),
+        let state = State {
             first: first.0,
             k: u32::from(k),
             width: u32::from(width),
@@ -44,26 +57,70 @@ impl<'a> ChunkDecoder<'a> {
             gap_k: 0,
             prefix: key.prefix().0,
             txnum: 0,
-        })
+        };
+        Ok(ChunkDecoder { reader: BitReader::new(groups), state })
+    }
+
+    /// Stops here, to go on later with the same bytes.
+    pub fn pause(&self) -> Paused {
+        Paused { at: self.reader.at(), state: self.state }
+    }
+
+    /// Goes on where [`ChunkDecoder::pause`] stopped in these bytes, whose checksum was found to
+    /// fit then.
+    pub fn resume(bytes: &'a [u8], paused: Paused) -> Self {
+        let end = bytes.len().saturating_sub(CRC_BYTES);
+        let groups = bytes.get(HEADER_BYTES..end).unwrap_or_default();
+        ChunkDecoder { reader: BitReader::resume(groups, paused.at), state: paused.state }
+    }
+
+    /// A group of one posting, if that is what comes, from one look at the bits: the same three
+    /// codes that [`ChunkDecoder::step`] reads one by one. Most groups are such.
+    #[inline]
+    fn lone(&mut self) -> Option<Posting> {
+        let (reader, state) = (&mut self.reader, &mut self.state);
+        let bits = reader.peek();
+        let ones = bits.leading_ones();
+        let gap_bits = ones + 1 + state.k;
+        let all_bits = gap_bits + 1 + state.width;
+        if ones >= ESCAPE_ONES || all_bits > PEEK_BITS || (bits << gap_bits).leading_ones() == 0 {
+            return None;
+        }
+        let field = |start: u32, width: u32| match width {
+            0 => 0,
+            _ => (bits << start) >> (u64::BITS - width),
+        };
+        let gap = u64::from(ones) << state.k | field(ones + 1, state.k);
+        let prefix = state.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
+        let txnum = state.first.checked_add(field(gap_bits + 1, state.width) as u32)?;
+        reader.advance(all_bits)?;
+        (state.prefix, state.txnum) = (prefix, txnum);
+        Some(Posting { prefix: Prefix(prefix), txnum: TxNum(txnum) })
     }
 
     #[inline]
     fn step(&mut self) -> Option<Posting> {
-        if self.group_left == 0 {
-            let gap = self.reader.rice(self.k, PREFIX_BITS)?;
-            self.prefix = self.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
-            self.group_left = self.reader.gamma()?;
-            let offset = self.reader.bits(self.width)? as u32;
-            self.txnum = self.first.checked_add(offset)?;
-            if self.group_left > 1 {
-                self.gap_k = self.reader.bits(K_BITS)? as u32;
+        if self.state.group_left == 0
+            && let Some(lone) = self.lone()
+        {
+            return Some(lone);
+        }
+        let (reader, state) = (&mut self.reader, &mut self.state);
+        if state.group_left == 0 {
+            let gap = reader.rice(state.k, PREFIX_BITS)?;
+            state.prefix = state.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
+            state.group_left = reader.gamma()?;
+            let offset = reader.bits(state.width)? as u32;
+            state.txnum = state.first.checked_add(offset)?;
+            if state.group_left > 1 {
+                state.gap_k = reader.bits(K_BITS)? as u32;
             }
         } else {
-            let gap = u32::try_from(self.reader.rice(self.gap_k, TXNUM_BITS)?).ok()?;
-            self.txnum = self.txnum.checked_add(gap)?.checked_add(1)?;
+            let gap = u32::try_from(reader.rice(state.gap_k, TXNUM_BITS)?).ok()?;
+            state.txnum = state.txnum.checked_add(gap)?.checked_add(1)?;
         }
-        self.group_left -= 1;
-        Some(Posting { prefix: Prefix(self.prefix), txnum: TxNum(self.txnum) })
+        state.group_left -= 1;
+        Some(Posting { prefix: Prefix(state.prefix), txnum: TxNum(state.txnum) })
     }
 }
 
@@ -72,10 +129,10 @@ impl Iterator for ChunkDecoder<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
+        self.state.left = self.state.left.checked_sub(1)?;
         let posting = self.step().ok_or(DamagedChunk);
         if posting.is_err() {
-            self.left = 0;
+            self.state.left = 0;
         }
         Some(posting)
     }

@@ -16,7 +16,24 @@ fn round_trip(postings: &[Posting], range: TxRange) -> Vec<Chunk> {
         .map(Result::unwrap)
         .collect();
     assert_eq!(read, postings);
+    let paused: Vec<Posting> = chunks.iter().flat_map(|chunk| by_parts(chunk, range)).collect();
+    assert_eq!(paused, postings);
     chunks
+}
+
+/// The postings of a chunk, a few at a time.
+fn by_parts(chunk: &Chunk, range: TxRange) -> Vec<Posting> {
+    let mut place = ChunkDecoder::new(chunk.key, &chunk.bytes, range.first).unwrap().pause();
+    let mut postings = Vec::new();
+    loop {
+        let mut decoder = ChunkDecoder::resume(&chunk.bytes, place);
+        let before = postings.len();
+        postings.extend(decoder.by_ref().take(7).map(Result::unwrap));
+        if postings.len() == before {
+            return postings;
+        }
+        place = decoder.pause();
+    }
 }
 
 #[test]

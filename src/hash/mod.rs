@@ -1,5 +1,9 @@
 //! The one door to SHA-256: double hashes, txids and Merkle nodes.
 
+mod lanes;
+pub mod many;
+
+use self::many::{Many, Rounds};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of SHA-256 over the parts, as if they were one string.
@@ -24,11 +28,14 @@ pub fn merkle_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 /// Replaces a level of a Merkle tree by the one above it; an odd last node is paired with itself.
 pub fn merkle_level_up(level: &mut Vec<[u8; 32]>) {
     let above = level.len().div_ceil(2);
+    let mut nodes = Many::new(Rounds::Twice);
     for i in 0..above {
         let left = level[2 * i];
         let right = *level.get(2 * i + 1).unwrap_or(&left);
-        level[i] = merkle_node(&left, &right);
+        // a node takes the place of one that was read already
+        nodes.push(&[&left, &right], |i, node| level[i] = *node);
     }
+    nodes.finish(|i, node| level[i] = *node);
     level.truncate(above);
 }
 
