@@ -48,7 +48,7 @@ pub struct NodeDisk {
 }
 
 pub fn node_disk() -> NodeDisk {
-    let spec = ChainSpec { blocks: 400, txs_per_block: 600, ..ChainSpec::default() };
+    let spec = ChainSpec { blocks: 400, txs_per_block: 200, ..ChainSpec::default() };
     let scratch = Scratch::new("node-disk-chain");
     let folder = scratch.path().to_path_buf();
     let mut files = BlockDir::create(&scratch.join("regtest/blocks"), FileOptions::default());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// How long a boot, a restart or an index may take; emulation is slow, and the host may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(420);
+pub const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What the serial line said so far.
 #[derive(Default)]

@@ -31,6 +31,12 @@ fn height(machine: &Machine, wanted: impl Fn(u64) -> bool) -> u64 {
     answer["height"].as_u64().unwrap()
 }
 
+/// Waits for the end of a build, merge included.
+fn built(machine: &Machine, tip: u64) {
+    let done = |status: &Value| status["synced"] == true && status["height"] == tip;
+    machine.wait_for("hekte.status", json!([]), done);
+}
+
 fn cli(machine: &mut Machine, call: &str) -> String {
     machine.shell(&format!("bitcoin-cli -conf=/etc/bitcoin/bitcoin.conf {call}"))
 }
@@ -107,7 +113,7 @@ fn idle(board: &mut Machine) {
     sleep(Duration::from_secs(30));
     let after: u64 = unit(board, "CPUUsageNSec").parse().unwrap();
     println!("idle: {} ms of processor in 30 s", (after - before) / 1_000_000);
-    println!("idle: {}", board.shell("grep VmRSS /proc/$(pidof hekte)/status"));
+    println!("idle: {}", board.shell("grep VmRSS /proc/$(systemctl show hekte -P MainPID)/status"));
 }
 
 /// A hekte that hangs is ended by the watchdog and started again, and answers.
@@ -136,7 +142,7 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     let card = disks::copy(&image, "node");
     let disks = [card.path().to_path_buf(), node.image.clone()];
     let mut board = Machine::boot(&image, &disks);
-    height(&board, |height| height == node.tip);
+    built(&board, node.tip);
     println!("first boot with a chain: indexed after {:.0} s", board.seconds());
     assert_eq!(board.shell("findmnt -no LABEL /data"), "node-disk");
     assert_eq!(digest(&mut board), node.digest);
@@ -147,8 +153,9 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
          systemctl daemon-reload; systemctl stop hekte; rm -rf /data/hekte/regtest";
     board.shell(limit);
     board.shell("systemctl start hekte");
-    height(&board, |height| height == node.tip);
-    println!("MemoryMax=256M: {}", board.shell("grep VmHWM /proc/$(pidof hekte)/status"));
+    built(&board, node.tip);
+    let peak = "grep VmHWM /proc/$(systemctl show hekte -P MainPID)/status";
+    println!("MemoryMax=256M: {}", board.shell(peak));
     assert_eq!(unit(&mut board, "NRestarts"), "0");
     assert_eq!(digest(&mut board), node.digest);
 
@@ -159,7 +166,7 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     assert!(middle < node.tip, "too quick to be cut");
     println!("power cut at height {middle} of {}", node.tip);
     let mut board = Machine::boot(&image, &disks);
-    height(&board, |height| height == node.tip);
+    built(&board, node.tip);
     println!("boot after a power cut in a build: indexed after {:.0} s", board.seconds());
     assert_eq!(digest(&mut board), node.digest);
     board.power_off();
