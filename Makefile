@@ -33,9 +33,8 @@ bench: ## how fast and how small, beside reading and hashing alone; minutes
 cross: ## the static binary for 64-bit ARM, checked and run; see cross/README.md
 	cross/build.sh aarch64
 
-static: ## the same for 64-bit x86 and 32-bit ARM
+static: ## the same for 64-bit x86
 	cross/build.sh x86_64
-	cross/build.sh armv7
 
 same-bytes: ## two builds for 64-bit ARM in two places must be equal; minutes
 	cross/same-bytes.sh
