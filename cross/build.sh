@@ -23,7 +23,9 @@ by_cross() {
     command -v cross >/dev/null 2>&1 && docker info >/dev/null 2>&1
 }
 
-command -v rustup >/dev/null 2>&1 && rustup target add "$TRIPLE" >/dev/null 2>&1
+if command -v rustup >/dev/null 2>&1; then
+    rustup -q target add "$TRIPLE" || die "rustup cannot add the target $TRIPLE"
+fi
 if by_cross; then
     # the version of cross says which version of its images it takes
     case $(cross --version 2>/dev/null) in
