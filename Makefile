@@ -5,8 +5,8 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo bench cross static same-bytes deb deb-test image \
-    image-parts image-test install clean
+.PHONY: help build check test demo bench bench-peers compare cross static same-bytes deb deb-test \
+    image image-parts image-test install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,16 @@ demo: ## makes a small chain, indexes it, serves it, asks it what the README ask
 bench: ## how fast and how small, beside reading and hashing alone; minutes
 	$(CARGO) build --locked --release --bin hekte
 	$(CARGO) run --locked --release -p hekte-bench -- all
+
+bench-peers: ## the same beside electrs and ElectrumX on one bitcoind; fetches them; half an hour
+	tests/get-peers.sh
+	$(CARGO) build --locked --release --bin hekte
+	$(CARGO) run --locked --release -p hekte-bench -- peers
+
+compare: ## asks hekte and ElectrumX the same in many states and ways; fetches ElectrumX
+	tests/get-peers.sh electrumx
+	HEKTE_ELECTRUMX=$(abspath $(TARGET))/peers/electrumx/bin/python \
+	    $(CARGO) test --locked --test node compare -- --nocapture
 
 cross: ## the static binary for 64-bit ARM, checked and run; see cross/README.md
 	cross/build.sh aarch64

@@ -32,6 +32,9 @@ pub enum Error {
     /// Reading or writing failed: disk full, I/O error.
     #[error("{0}")]
     Io(String),
+    /// The disk is full, or soon would be: what waits for space goes on when there is some.
+    #[error("{0}")]
+    NoSpace(String),
     /// Not now, but soon: try again.
     #[error("{0}")]
     TryAgain(String),
@@ -52,7 +55,7 @@ impl Error {
             Error::NoInput(_) => 66,
             Error::Away(_) | Error::Unavailable(_) => 69,
             Error::Software(_) => 70,
-            Error::Io(_) => 74,
+            Error::Io(_) | Error::NoSpace(_) => 74,
             Error::TryAgain(_) => 75,
             Error::NoPermission(_) => 77,
             Error::Config(_) => 78,
@@ -72,6 +75,7 @@ impl Error {
             Data(text) => Data(format!("{place}: {text}")),
             Damaged(text) => Damaged(format!("{place}: {text}")),
             Io(text) => Io(format!("{place}: {text}")),
+            NoSpace(text) => NoSpace(format!("{place}: {text}")),
             TryAgain(text) => TryAgain(format!("{place}: {text}")),
             Software(text) => Software(format!("{place}: {text}")),
         }

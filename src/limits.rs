@@ -142,6 +142,15 @@ pub const SUMMARY_SHARE: usize = 8;
 pub const RECENT_BLOCKS_KEPT: usize = 100;
 /// When so many blocks are in memory, all but the newest are written to a run: about once a day.
 pub const RECENT_BLOCKS_FLUSH: usize = RECENT_BLOCKS_KEPT + 144;
+/// When they cannot be written for want of space, so many are kept in memory; then hekte stays
+/// where it is.
+pub const RECENT_BLOCKS_MAX: usize = RECENT_BLOCKS_FLUSH + 144;
+/// Bytes that a merge writes in one transaction while serving: some seconds of an SD card, for
+/// which a new block may have to wait.
+pub const LIVE_SLICE_BYTES: u64 = 16 << 20;
+/// Merges wait while the write-ahead log is larger, because someone has been reading from it all
+/// the time.
+pub const LOG_BYTES_MAX: u64 = 64 << 20;
 /// So many runs of one size class are merged to one.
 pub const MERGE_FAN_IN: usize = 8;
 /// Runs above this size are never merged while serving.
@@ -158,6 +167,7 @@ pub const CATCH_UP_BLOCKS: u32 = 500;
 /// is being validated.
 pub const NEWEST_FILES: usize = 3;
 
+const _: () = assert!(LIVE_SLICE_BYTES <= MERGE_SLICE_BYTES && LIVE_SLICE_BYTES < LOG_BYTES_MAX);
 const _: () = assert!(MAX_BATCH_REQUESTS * 16 <= MAX_JSON_VALUES_PER_LINE);
 const _: () = assert!(RUNNING_PER_CLIENT < INDEX_WORKERS && RUNNING_PER_CLIENT < NODE_WORKERS);
 const _: () = assert!(MAX_REPLY_BYTES <= MAX_QUEUED_BYTES_PER_CLIENT);

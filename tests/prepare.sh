@@ -31,7 +31,7 @@ fi
 command -v cargo >/dev/null 2>&1 || { say "no cargo: install Rust with rustup first"; exit 1; }
 
 # tests that need a node or a wallet skip with a message when there is none
-for fetch in tests/get-bitcoind.sh tests/get-electrum.sh; do
+for fetch in tests/get-bitcoind.sh tests/get-electrum.sh tests/get-npm-client.sh; do
     [ -x "$fetch" ] || continue
     if found=$("$fetch"); then
         say "$fetch: $found"

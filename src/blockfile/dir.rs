@@ -43,7 +43,7 @@ pub struct FilePos {
 #[derive(Debug)]
 pub struct BlockDir {
     path: PathBuf,
-    key: XorKey,
+    key: Mutex<XorKey>,
     open: Mutex<HashMap<(Kind, FileNum), Arc<File>>>,
     /// What was read of files below this number need not stay in memory.
     forget_below: AtomicU32,
@@ -53,7 +53,7 @@ impl BlockDir {
     /// Opens the folder and reads its key.
     pub fn open(path: &Path) -> Result<BlockDir> {
         fs::read_dir(path).map_err(|error| access::explain(path, &error))?;
-        let key = XorKey::load(path)?;
+        let key = Mutex::new(XorKey::load(path)?);
         Ok(BlockDir {
             path: path.into(),
             key,
@@ -69,7 +69,7 @@ impl BlockDir {
 
     /// The key in force.
     pub fn key(&self) -> XorKey {
-        self.key
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Name of a file.
@@ -136,7 +136,7 @@ impl BlockDir {
             }
         }
         if raw == Raw::No {
-            self.key.apply(&mut buffer[..filled], offset);
+            self.key().apply(&mut buffer[..filled], offset);
         }
         Ok(filled)
     }
@@ -166,9 +166,22 @@ impl BlockDir {
         }
     }
 
-    /// Forgets open files, so that ones that were replaced are seen.
-    pub fn close_files(&self) {
+    /// Tells the kernel that a range will be read soon, so that it begins now.
+    pub fn will_need(&self, kind: Kind, pos: FilePos, len: u32) {
+        if let Ok(handle) = self.handle(kind, pos.file) {
+            let advice = PosixFadviseAdvice::POSIX_FADV_WILLNEED;
+            // advice only
+            let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
+        }
+    }
+
+    /// Forgets open files and reads the key again: bitcoind may have made the folder anew.
+    pub fn reopen(&self) -> Result<()> {
+        let key = XorKey::load(&self.path)?;
+        // what is read with the wrong one of the two in between fits no hash
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = key;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
     }
 
     fn handle(&self, kind: Kind, file: FileNum) -> io::Result<Arc<File>> {

@@ -40,6 +40,7 @@ use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
 use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
 use crate::sync::load::BlockLoader;
+use crate::sync::upkeep::LiveSettings;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);
@@ -109,6 +110,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
+        live: LiveSettings::default(),
         sync_only: config.sync_only,
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),

@@ -73,6 +73,9 @@ impl Reporter {
                 line += &format!(", {} left", show_time(left));
             }
         }
+        if let Some(trouble) = self.progress.trouble() {
+            line += &format!(", {trouble}");
+        }
         format!("{line}, height={height}")
     }
 

@@ -8,7 +8,7 @@ use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
 use crate::ids::{Height, Prefix, TxNum};
-use crate::index::chunk::Posting;
+use crate::index::chunk::{Posting, TxRange};
 use crate::index::lens::lens_of;
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
@@ -158,14 +158,20 @@ fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
 
 fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     let mut last: Option<Posting> = None;
-    let mut count = 0u64;
-    for posting in db.stream(*run, Prefix(0), STREAM_PAGES) {
+    let (mut stored, mut count) = (0u64, 0u64);
+    // those that were disconnected, too
+    let range = TxRange { end: TxNum(u32::MAX), ..run.range };
+    for posting in db.stream(RunInfo { range, ..*run }, Prefix(0), STREAM_PAGES) {
         let posting = posting?;
         if last.is_some_and(|last| last >= posting) {
             return broken(db, format_args!("the order of run {}", run.id));
         }
         last = Some(posting);
-        count += 1;
+        stored += 1;
+        count += u64::from(run.range.contains(posting.txnum));
+    }
+    if stored != run.postings {
+        return broken(db, format_args!("the number of postings in run {}", run.id));
     }
     let txids = run.kind == RunKind::Txid;
     if txids && count != u64::from(run.range.count()) {

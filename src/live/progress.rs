@@ -34,7 +34,7 @@ impl Stage {
 }
 
 /// What a build has come to at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     /// The stage in words.
     pub phase: &'static str,
@@ -46,6 +46,8 @@ pub struct Told {
     pub percent: f64,
     /// Since the stage began.
     pub seconds: u64,
+    /// What keeps hekte from going on.
+    pub trouble: Option<String>,
 }
 
 /// Shared counters; written by the sync thread, read by whoever reports.
@@ -62,6 +64,7 @@ pub struct Progress {
     pub bytes_total: AtomicU64,
     /// Parts of 1000 of the merge that are done.
     pub merged: AtomicU32,
+    trouble: Mutex<Option<String>>,
     /// Someone wants hekte to stop.
     pub stop: AtomicBool,
 }
@@ -75,6 +78,7 @@ impl Default for Progress {
             bytes: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
             merged: AtomicU32::new(0),
+            trouble: Mutex::default(),
             stop: AtomicBool::new(false),
         }
     }
@@ -96,6 +100,17 @@ impl Progress {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// What keeps hekte from going on, if anything.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes it, or that there is none any more; whether there was some before.
+    pub fn set_trouble(&self, trouble: Option<String>) -> bool {
+        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *slot, trouble).is_some()
+    }
+
     /// Everything at once, for people and dashboards.
     pub fn told(&self) -> Told {
         let (stage, since) = self.stage();
@@ -105,6 +120,7 @@ impl Progress {
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction() * 1000.0).round() / 10.0,
             seconds: since.elapsed().as_secs(),
+            trouble: self.trouble(),
         }
     }
 

@@ -75,6 +75,12 @@ impl<'a> Params<'a> {
         height(self.required(at)?)
     }
 
+    /// Where a list of headers starts; no chain reaches heights beyond 32 bits, so the list is
+    /// empty there as it is right above the tip.
+    pub fn start_height(&self, at: usize) -> Read<Height> {
+        Ok(Height(self.count(at)?))
+    }
+
     /// A block height that may be left out.
     pub fn optional_height(&self, at: usize) -> Read<Option<Height>> {
         self.optional(at).map(height).transpose()

@@ -57,7 +57,7 @@ fn block(name: &str, params: &Value) -> Read<Option<Method>> {
         }
         "headers" => {
             let params = Params::new(params, &["start_height", "count", "cp_height"])?;
-            let (start, count) = (params.height(0)?, params.count(1)?);
+            let (start, count) = (params.start_height(0)?, params.count(1)?);
             Some(Method::BlockHeaders { start, count, checkpoint: params.checkpoint(2)? })
         }
         _ => None,

@@ -57,7 +57,7 @@ impl Answers for Engine {
         let serving = self.views.shared().serving();
         let told = self.progress.told();
         let height = if serving { self.tip().height.0 } else { told.height };
-        json!({
+        let mut report = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "phase": told.phase,
             "height": height,
@@ -66,7 +66,11 @@ impl Answers for Engine {
             "seconds_in_phase": told.seconds,
             "runs": self.views.shared().snapshot().runs.len() / 2,
             "synced": serving,
-        })
+        });
+        if let Some(trouble) = told.trouble {
+            report["trouble"] = trouble.into();
+        }
+        report
     }
 
     fn tip(&self) -> Tip {

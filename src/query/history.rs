@@ -1,16 +1,22 @@
 //! The confirmed history of a script: every transaction filed under its prefix, read and judged.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::ids::{Prefix, ScriptHash, TxNum};
+use crate::ids::{Prefix, ScriptHash};
 use crate::index::chunk::Posting;
 use crate::index::extract::is_unspendable;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, QueryError};
 use super::summary::{Entry, Summary, Unspent};
-use super::tx::{TxReader, misread};
+use super::tx::{TxPlace, TxReader, misread};
 use super::view::View;
+
+/// Transactions that are read in one go.
+const PART: usize = 64;
+/// Reading one takes longer than this where it is not cached; then the kernel is told of a whole
+/// part before it is read, so that a disk has several reads to order.
+const SLOW_READ: Duration = Duration::from_micros(50);
 
 /// What one question may cost.
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +74,20 @@ pub fn update(
     let mut reader = TxReader::new(view);
     let mut unchecked = Vec::new();
     let mut outcome = Ok(());
-    for (i, &txnum) in txnums.iter().enumerate() {
-        if i % 64 == 63 {
-            outcome = budget.check_time();
-        }
-        outcome = outcome.and_then(|()| judge(&mut reader, txnum, script, summary, &mut unchecked));
+    let mut slow = true;
+    for part in txnums.chunks(PART) {
+        let begun = Instant::now();
+        let places = part.iter().map(|txnum| reader.place(*txnum));
+        outcome = places.collect::<Answer<Vec<TxPlace>>>().and_then(|places| {
+            if slow {
+                places.iter().for_each(|place| reader.prefetch(place));
+            }
+            let mut places = places.iter();
+            places.try_for_each(|place| judge(&mut reader, place, script, summary, &mut unchecked))
+        });
+        slow = begun.elapsed() > SLOW_READ * part.len() as u32;
+        let last = part.last() == txnums.last();
+        outcome = outcome.and_then(|()| if last { Ok(()) } else { budget.check_time() });
         if outcome.is_err() {
             break;
         }
@@ -106,16 +121,16 @@ fn check(view: &View<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
 /// output is seen before what spends it, so a spend is known by the output in the same history.
 fn judge(
     reader: &mut TxReader<'_>,
-    txnum: TxNum,
+    place: &TxPlace,
     script: &ScriptHash,
     summary: &mut Summary,
     unchecked: &mut Vec<Posting>,
 ) -> Answer<()> {
-    let place = reader.place(txnum)?;
-    let (tx, txid) = if reader.is_recent(&place) {
-        reader.tx(&place)?
+    let txnum = place.txnum;
+    let (tx, txid) = if reader.is_recent(place) {
+        reader.tx(place)?
     } else {
-        let (tx, txid) = reader.unchecked(&place)?;
+        let (tx, txid) = reader.unchecked(place)?;
         unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
         (tx, txid)
     };

@@ -2,6 +2,7 @@
 
 mod answering;
 pub mod answers;
+mod asm;
 pub mod engine;
 pub mod headers;
 pub mod history;

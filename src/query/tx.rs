@@ -66,6 +66,14 @@ impl<'a> TxReader<'a> {
         Ok(TxPlace { txnum, height, block, offset, len })
     }
 
+    /// Lets the kernel begin to read a transaction that will be asked for soon.
+    pub fn prefetch(&self, place: &TxPlace) {
+        if let Some(offset) = place.block.pos.offset.checked_add(place.offset) {
+            let pos = FilePos { offset, ..place.block.pos };
+            self.view.dir().will_need(Kind::Block, pos, place.len);
+        }
+    }
+
     /// Offset and length of a transaction by another row than the last one.
     fn locate(&mut self, txnum: TxNum, first: TxNum, txs: u32) -> Answer<Option<(u32, u32)>> {
         let view = self.view;

@@ -2,10 +2,12 @@
 //! rpc/rawtransaction.cpp), for when no bitcoind can be asked.
 
 use bitcoin::consensus::deserialize;
-use bitcoin::{Address, Network, Script, Transaction, TxIn, TxOut};
+use bitcoin::script::Instruction;
+use bitcoin::{Address, Network, Script, Transaction, TxIn, TxOut, opcodes};
 use serde_json::{Map, Value, json};
 
 use super::answers::{Answer, QueryError};
+use super::asm::{asm, hex};
 
 /// Where and when the transaction was confirmed.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ fn decode_input(input: &TxIn, coinbase: bool) -> Value {
         object.insert("txid".into(), json!(input.previous_output.txid.to_string()));
         object.insert("vout".into(), json!(input.previous_output.vout));
         let script = json!({
-            "asm": input.script_sig.to_asm_string(),
+            "asm": asm(&input.script_sig, true),
             "hex": hex(input.script_sig.as_bytes()),
         });
         object.insert("scriptSig".into(), script);
@@ -68,7 +70,7 @@ fn decode_input(input: &TxIn, coinbase: bool) -> Value {
 fn decode_output(output: &TxOut, n: u32, network: Network) -> Value {
     let script = &output.script_pubkey;
     let mut spk = Map::new();
-    spk.insert("asm".into(), json!(script.to_asm_string()));
+    spk.insert("asm".into(), json!(asm(script, false)));
     spk.insert("hex".into(), json!(hex(script.as_bytes())));
     if !script.is_p2pk()
         && let Ok(address) = Address::from_script(script, network)
@@ -85,6 +87,19 @@ fn bitcoins(sat: u64) -> Value {
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }
 
+/// An output that anybody may spend to pay a fee (BIP433).
+const PAY_TO_ANCHOR: &[u8] = &[0x51, 0x02, 0x4e, 0x73];
+
+/// Whether nothing but data follows the first opcode.
+fn only_pushes(script: &Script) -> bool {
+    let is_push = |byte: u8| byte <= opcodes::all::OP_PUSHNUM_16.to_u8();
+    script.instructions().skip(1).all(|instruction| match instruction {
+        Ok(Instruction::PushBytes(_)) => true,
+        Ok(Instruction::Op(opcode)) => is_push(opcode.to_u8()),
+        Err(_) => false,
+    })
+}
+
 /// Names of Core's script/solver.cpp, GetTxnOutputType.
 fn script_type(script: &Script) -> &'static str {
     if script.is_p2pk() {
@@ -99,19 +114,15 @@ fn script_type(script: &Script) -> &'static str {
         "witness_v0_scripthash"
     } else if script.is_p2tr() {
         "witness_v1_taproot"
+    } else if script.as_bytes() == PAY_TO_ANCHOR {
+        "anchor"
     } else if script.is_witness_program() {
         "witness_unknown"
     } else if script.is_multisig() {
         "multisig"
-    } else if script.is_op_return() {
+    } else if script.is_op_return() && only_pushes(script) {
         "nulldata"
     } else {
         "nonstandard"
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    crate::hex::push(&mut text, bytes);
-    text
 }

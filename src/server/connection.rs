@@ -158,6 +158,12 @@ impl Connection {
         let close = accepted.close;
         if !accepted.steps.is_empty() {
             let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
+            if accepted.unsubscribes() {
+                // overtaking the subscription, it would leave that in force for ever
+                while jobs.join_next().await.is_some() {}
+                self.answer(accepted, permit).await;
+                return close.then_some(End::NoCommonVersion);
+            }
             let connection = self.clone();
             jobs.spawn(async move { connection.answer(accepted, permit).await });
         }

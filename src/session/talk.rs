@@ -57,6 +57,15 @@ impl Job {
         }
     }
 
+    /// Whether it ends a subscription, which an earlier line may still be about to start.
+    fn unsubscribes(&self) -> bool {
+        use Method::*;
+        matches!(
+            self.method,
+            OutpointUnsubscribe(_) | Script { question: ScriptQuestion::Unsubscribe, .. }
+        )
+    }
+
     /// Whether its reply starts notifications, which must not overtake it.
     pub fn subscribes(&self) -> bool {
         use Method::*;
@@ -108,6 +117,11 @@ impl Accepted {
     /// Whether any of its replies starts notifications.
     pub fn subscribes(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Ask(job) if job.subscribes()))
+    }
+
+    /// Whether it must wait for all lines before it.
+    pub fn unsubscribes(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Ask(job) if job.unsubscribes()))
     }
 
     /// Whether it is answered from memory, and so need not wait behind the client's other

@@ -5,21 +5,28 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
+use crate::host::disk;
+
+/// With less room than this on the disk, an error of writing is one of a full disk.
+const FULL_BELOW_BYTES: u64 = 1 << 20;
 
 /// What every message about damage ends with.
 const MEND: &str = "The index can always be built again from the block files: --rebuild does so";
 
 /// Translates; `path` is the database the error came from.
 pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
+    let full = || {
+        let free = path.parent().map(disk::free_bytes);
+        matches!(free, Some(Ok(free)) if free < FULL_BELOW_BYTES)
+    };
     let path = path.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
         }
-        Some(ErrorCode::DiskFull) => Error::Io(format!(
-            "{path}: the disk is full. Nothing is lost: free some space and start again, and \
-             hekte goes on where it stopped"
-        )),
+        // a journal that cannot be made, a shared memory file that cannot grow
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(path),
+        Some(ErrorCode::DiskFull) => no_space(path),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::TryAgain(format!("{path}: in use by another process; is hekte running already?"))
         }
@@ -35,6 +42,13 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
         }
         _ => Error::Io(format!("{path}: {error}")),
     }
+}
+
+fn no_space(path: impl std::fmt::Display) -> Error {
+    Error::NoSpace(format!(
+        "{path}: the disk is full. Nothing is lost: free some space, and hekte goes on where it \
+         stopped"
+    ))
 }
 
 /// A row whose checksum or content does not fit.

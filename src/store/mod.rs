@@ -8,4 +8,5 @@ pub mod open;
 pub mod run;
 pub mod stream;
 pub mod tables;
+pub mod wal;
 pub mod write;

@@ -21,6 +21,9 @@ const CACHE_KIB: i64 = 2048;
 /// The write-ahead log is cut back to this after a checkpoint.
 const JOURNAL_LIMIT_BYTES: i64 = 64 << 20;
 
+/// How long a statement waits for a lock that another connection holds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long the last readers may take before a build begins.
 const WAL_PATIENCE: Duration = Duration::from_secs(25);
 
@@ -90,7 +93,7 @@ impl Db {
 
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
-        conn.busy_timeout(Duration::from_secs(5))?;
+        conn.busy_timeout(PATIENCE)?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         conn.pragma_update(None, "mmap_size", 0)?;
         conn.pragma_update(None, "foreign_keys", false)?;
@@ -182,7 +185,7 @@ impl Db {
         make().map_err(|error| self.error(error))
     }
 
-    fn pragma(&self, name: &str) -> Result<i64> {
+    pub(super) fn pragma(&self, name: &str) -> Result<i64> {
         self.conn
             .pragma_query_value(None, name, |row| row.get(0))
             .map_err(|error| self.error(error))

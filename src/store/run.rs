@@ -1,5 +1,7 @@
 //! Writing a run: sorted postings in, chunks into its table, in as many transactions as it takes.
 
+use std::iter::Peekable;
+
 use crate::error::Result;
 use crate::ids::Prefix;
 use crate::index::chunk::{Chunk, ChunkEncoder, Posting};
@@ -68,33 +70,38 @@ pub fn fill_in_slices(
     let mut postings = postings.peekable();
     loop {
         let change = into.change()?;
-        let mut writer = RunWriter::new(&change, target, expected);
-        let slice_end = target.bytes + slice_bytes;
-        let mut last: Option<Prefix> = None;
-        let mut resume = None;
-        while let Some(posting) = postings.peek() {
-            let posting = match posting {
-                Ok(posting) => *posting,
-                Err(_) => break,
-            };
-            if writer.bytes() >= slice_end && last != Some(posting.prefix) {
-                resume = Some(posting.prefix);
-                break;
-            }
-            writer.push(posting)?;
-            last = Some(posting.prefix);
-            postings.next();
-        }
-        if resume.is_none()
-            && let Some(Err(error)) = postings.next()
-        {
-            return Err(error);
-        }
-        target = writer.finish(resume)?;
+        target = fill_slice(&change, target, &mut postings, expected, slice_bytes)?;
         change.commit()?;
-        match resume {
-            Some(prefix) => progress(prefix)?,
-            None => return Ok(target),
+        if target.complete {
+            return Ok(target);
         }
+        progress(Prefix(target.resume))?;
+    }
+}
+
+/// One such slice, in a transaction that the caller commits; the run is complete when `postings`
+/// have come to their end.
+pub fn fill_slice(
+    change: &Change<'_>,
+    target: RunInfo,
+    postings: &mut Peekable<impl Iterator<Item = Result<Posting>>>,
+    expected: u64,
+    slice_bytes: u64,
+) -> Result<RunInfo> {
+    let mut writer = RunWriter::new(change, target, expected);
+    let slice_end = target.bytes + slice_bytes;
+    let mut last: Option<Prefix> = None;
+    while let Some(Ok(posting)) = postings.peek().map(Result::as_ref) {
+        let posting = *posting;
+        if writer.bytes() >= slice_end && last != Some(posting.prefix) {
+            return writer.finish(Some(posting.prefix));
+        }
+        writer.push(posting)?;
+        last = Some(posting.prefix);
+        postings.next();
+    }
+    match postings.next() {
+        Some(Err(error)) => Err(error),
+        _ => writer.finish(None),
     }
 }

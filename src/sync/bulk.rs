@@ -18,7 +18,7 @@ use super::load::BlockLoader;
 use super::merge::{Pace, merge_runs};
 use super::plan::Plan;
 use super::rollback::{common_blocks, roll_back};
-use super::writer::Databases;
+use super::writer::{Databases, check_room};
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
 
@@ -43,6 +43,8 @@ pub struct Build<'a> {
     pub batch_bytes: usize,
     /// Bytes that the merge writes in one transaction.
     pub slice_bytes: u64,
+    /// Room that is left to others on the disk; `None`: free space is not looked at.
+    pub spare_bytes: Option<u64>,
     /// Threads that read and hash.
     pub threads: usize,
     /// Where to report.
@@ -158,7 +160,7 @@ impl Build<'_> {
         };
         let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;
         let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
-        let Some(bulk) = bulk.filter(|_| whole) else {
+        let Some(mut bulk) = bulk.filter(|_| whole) else {
             warn!("the runs to be merged are gone; beginning anew");
             let state = roll_back(main, 0)?;
             let state = State { phase: Phase::Building, ..state };
@@ -176,7 +178,8 @@ impl Build<'_> {
                 pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
             };
-            let merged = merge_runs(&bulk, &sources, main, (kind, range), pace, |prefix| {
+            let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, |prefix| {
+                check_room(main, self.spare_bytes, self.slice_bytes)?;
                 self.report_merge(kind, prefix)
             });
             match merged {

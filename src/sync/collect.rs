@@ -55,6 +55,9 @@ impl Build<'_> {
         let index = blocks / 100 * INDEX_PERCENT_OF_BLOCKS;
         // runs and base run side by side, for the time of the merge
         let peak = index * 2;
+        if self.spare_bytes.is_none() {
+            return Ok(());
+        }
         let free = disk::free_bytes(self.folder)?;
         info!(
             "about {} MiB of disk will be used at the peak, {} MiB in the end; {} MiB are free",
@@ -65,7 +68,7 @@ impl Build<'_> {
         if free > peak {
             return Ok(());
         }
-        Err(Error::Io(format!(
+        Err(Error::NoSpace(format!(
             "{}: {} MiB are free, but the build needs up to {} MiB. Free some space, or choose a \
              larger disk with --data-dir",
             self.folder.display(),
@@ -90,7 +93,8 @@ impl Build<'_> {
         let mut batch = Batch::new(TxNum(state.txs), self.batch_bytes);
         let mut blocked = None;
         let databases = thread::scope(|scope| -> Result<Databases> {
-            let writer = Writer::start(scope, databases, self.batch_bytes / 2);
+            let half = self.batch_bytes / 2;
+            let writer = Writer::start(scope, databases, half, self.spare_bytes);
             let mut stored = begun;
             let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
                 let block = match load {

@@ -1,16 +1,21 @@
-//! Merging small runs into larger ones while serving: size-tiered, in bounded transactions.
+//! Merging small runs into larger ones while serving: size-tiered, in small steps that each leave
+//! the index whole, and that go on where an interrupted one stopped.
 
-use log::info;
+use log::{debug, info};
 
-use crate::error::Result;
-use crate::ids::TxNum;
+use crate::error::{Error, Result};
+use crate::host::disk;
+use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::TxRange;
-use crate::limits::{MERGE_FAN_IN, MERGE_SLICE_BYTES, MERGED_RUN_BYTES_MAX};
+use crate::index::merge::Merge;
+use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
+use crate::store::run::fill_slice;
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{RunInfo, RunKind, State};
 
-use super::merge::{Pace, merge_runs};
+use super::batch::empty_run;
+use super::merge::sources_of;
 
 /// The complete runs that no other one replaces: after an interrupted merge both the small ones
 /// and the one that they were merged to are there.
@@ -28,23 +33,11 @@ pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
     runs.iter().filter(|run| run.complete && !replaced(run)).copied().collect()
 }
 
-/// Takes away what an interrupted merge left: unfinished runs, and runs that a finished one
-/// replaces.
-pub fn clean_up(db: &Db) -> Result<()> {
-    let runs = db.runs()?;
-    let kept = in_force(&runs);
-    let change = db.change()?;
-    for run in runs.iter().filter(|run| !kept.contains(run)) {
-        change.drop_run(run.id)?;
-    }
-    change.commit()
-}
-
 /// Neighbouring runs of a kind that are worth merging, the newest and fewest such: enough of them,
 /// and none larger than the others together, so that whatever is written again comes to be in a
 /// run twice as large. Very large runs, the base run above all, are left alone.
 fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
-    let of_kind = runs.iter().filter(|run| run.kind == kind && run.complete);
+    let of_kind = runs.iter().filter(|run| run.kind == kind);
     let of_kind: Vec<RunInfo> = of_kind.copied().collect();
     for end in (MERGE_FAN_IN..=of_kind.len()).rev() {
         let (mut largest, mut sum) = (0, 0);
@@ -63,26 +56,102 @@ fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     None
 }
 
-/// Merges the newest runs that are worth it, if any are; the state after it.
-pub fn merge_smallest(db: &Db) -> Result<Option<State>> {
-    let runs = db.runs()?;
-    for kind in RunKind::ALL {
-        let Some(sources) = worth_merging(&runs, kind) else { continue };
+/// Runs are taken away together up to this size: every page of them is looked at.
+const DROPPED_BYTES_MAX: u64 = 64 << 20;
+
+/// What is to be done next.
+enum Work {
+    /// Runs that a finished one replaces, or one whose sources are gone, are taken away.
+    Drop(Vec<RunInfo>),
+    /// A merge goes on; the first step makes the run (`id` 0).
+    Fill(RunInfo, Vec<RunInfo>),
+}
+
+fn next_work(runs: &[RunInfo]) -> Option<Work> {
+    let kept = in_force(runs);
+    let mut bytes = 0;
+    let mut few = |run: &&RunInfo| {
+        let first = bytes == 0;
+        bytes += run.bytes.max(1);
+        first || bytes <= DROPPED_BYTES_MAX
+    };
+    let old = runs.iter().filter(|run| run.complete && !kept.contains(run));
+    let old: Vec<RunInfo> = old.take_while(&mut few).copied().collect();
+    if !old.is_empty() {
+        return Some(Work::Drop(old));
+    }
+    if let Some(begun) = runs.iter().find(|run| !run.complete) {
+        return Some(match sources_of(begun, &kept) {
+            Some(sources) => Work::Fill(*begun, sources),
+            None => Work::Drop(vec![*begun]),
+        });
+    }
+    let merge = |kind| {
+        let sources = worth_merging(&kept, kind)?;
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
-        let range = TxRange { first, end };
-        let pace = Pace { pages_at_once: STREAM_PAGES, slice_bytes: MERGE_SLICE_BYTES };
-        merge_runs(db, &sources, db, (kind, range), pace, |_| Ok(()))?;
-        let mut state = db.state()?;
-        state.generation += 1;
-        let change = db.change()?;
-        for run in &sources {
-            change.drop_run(run.id)?;
+        Some(Work::Fill(empty_run(0, kind, TxRange { first, end }), sources))
+    };
+    RunKind::ALL.into_iter().find_map(merge)
+}
+
+/// Does the next small piece of work, if there is any: about `slice_bytes` of a merge in one
+/// transaction, or the removal of runs that are not needed any more. The state after it comes
+/// back. With less than `spare_bytes` left on the disk beside what a merge takes, it is not gone on
+/// with.
+pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Option<State>> {
+    let Some(work) = next_work(&db.runs()?) else { return Ok(None) };
+    let (mut target, sources) = match work {
+        Work::Drop(runs) => {
+            let change = db.change()?;
+            for run in &runs {
+                change.drop_run(run.id)?;
+            }
+            change.commit()?;
+            debug!("took {} runs away that are not needed any more", runs.len());
+            return db.state().map(Some);
         }
-        change.set_state(&state)?;
-        change.commit()?;
-        info!("merged {} small runs of {kind:?} postings", sources.len());
-        return Ok(Some(state));
+        Work::Fill(target, sources) => (target, sources),
+    };
+    if let Some(spare) = spare_bytes {
+        let all: u64 = sources.iter().map(|run| run.bytes).sum();
+        check_room(db, all.saturating_sub(target.bytes), slice_bytes, spare)?;
     }
-    Ok(None)
+    let mut state = db.state()?;
+    let change = db.change()?;
+    if target.id == 0 {
+        target.id = change.create_run(target.kind, target.range)?;
+    }
+    let expected = sources.iter().map(|run| run.postings).sum();
+    let start = Prefix(target.resume);
+    let streams = sources.iter().map(|run| db.stream(*run, start, STREAM_PAGES)).collect();
+    let mut merged = Merge::new(streams)?.peekable();
+    let filled = fill_slice(&change, target, &mut merged, expected, slice_bytes)?;
+    if filled.complete {
+        // from now on it is the one that counts
+        state.generation += 1;
+        change.set_state(&state)?;
+    }
+    drop(merged);
+    change.commit()?;
+    if filled.complete {
+        info!("merged {} small runs of {:?} postings", sources.len(), filled.kind);
+    }
+    Ok(Some(state))
+}
+
+/// A merge stands beside what it replaces, and each slice is in the write-ahead log first.
+fn check_room(db: &Db, left: u64, slice: u64, spare: u64) -> Result<()> {
+    let grows = left.saturating_sub(db.unused_bytes()?);
+    let needed = spare.saturating_add(grows).saturating_add(2 * slice.min(left));
+    let free = disk::free_bytes(&db.path)?;
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Error::NoSpace(format!(
+        "{}: {} MiB are left on the disk; merging runs needs {}",
+        db.path.display(),
+        free >> 20,
+        needed.div_ceil(1 << 20)
+    )))
 }

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bitcoin::Network;
-use log::{info, warn};
+use log::info;
 
 use crate::blockfile::dir::{FileNum, Kind};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::Height;
-use crate::limits::{CATCH_UP_BLOCKS, FILES_KEPT_CACHED, HASHES_PER_BATCH, MERGE_SLICE_BYTES};
+use crate::limits::{
+    CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
+};
 use crate::live::shared::Shared;
 use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
@@ -26,10 +26,8 @@ use super::live::{Live, NewTip};
 use super::load::BlockLoader;
 use super::locate::{Rescans, look_again, newest_are_in_place};
 use super::plan::{ChainSource, Plan, scan_all};
+use super::upkeep::{LiveSettings, Upkeep};
 use crate::live::progress::{Progress, Stage};
-
-/// How long a cookie that may not be read may be one that is just being made.
-const COOKIE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -54,6 +52,8 @@ pub struct Driver {
     pub wait_for_node: bool,
     /// Threads that read and hash during a build.
     pub threads: usize,
+    /// How blocks are kept and written while serving.
+    pub live: LiveSettings,
     /// Stop when the index is built.
     pub sync_only: bool,
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
@@ -84,7 +84,8 @@ impl Driver {
             if self.sync_only {
                 return self.stored_state();
             }
-            let mut live = Live::open(&self.folder, &self.params, self.shared.clone())?;
+            let shared = self.shared.clone();
+            let mut live = Live::open(&self.folder, &self.params, shared, self.live)?;
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
                 look_again(&mut live, &self.loader, &self.params)?;
             }
@@ -115,10 +116,12 @@ impl Driver {
         self.count_blocks(live);
         (self.on_tip)(live.publish());
         info!("serving, height={}", live.blocks().saturating_sub(1));
-        let mut rescans = Rescans::default();
+        let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
         while !self.progress.stopping() {
             rescans.serve(live, &self.shared, &self.loader, &self.params)?;
-            thread::sleep(Duration::from_millis(200));
+            if !upkeep.step(live)? {
+                thread::sleep(Duration::from_millis(200));
+            }
         }
         Ok(false)
     }
@@ -156,6 +159,7 @@ impl Driver {
                 memory: self.memory,
                 batch_bytes: batch_bytes(self.memory, plan.blocks(), self.threads),
                 slice_bytes: MERGE_SLICE_BYTES,
+                spare_bytes: Some(FREE_BYTES_MIN),
                 threads: self.threads,
                 progress: &self.progress,
             };
@@ -170,95 +174,6 @@ impl Driver {
                     self.blocked(&state, height, &why, again)?;
                 }
             }
-        }
-    }
-
-    /// Waits until bitcoind answers, and where so configured until its first download is done.
-    fn node_is_ready(&self) -> Result<bool> {
-        let Some(node) = &self.node else { return Ok(true) };
-        self.progress.enter(Stage::Waiting);
-        let mut said = false;
-        // the right node before anything is built from what it says
-        if self.patiently(|| (self.check_node)(node))?.is_none() {
-            return Ok(false);
-        }
-        while let Some(info) = self.patiently(|| Ok(node.blockchain_info()?))? {
-            let downloading =
-                info.initial_block_download && self.params.network != Network::Regtest;
-            if !(downloading && self.wait_for_node) {
-                return Ok(true);
-            }
-            if !said {
-                info!(
-                    "bitcoind is still downloading ({} of {} blocks); indexing begins when it is \
-                     done, since both at once would wear out this disk (index_during_ibd=always \
-                     begins now)",
-                    info.blocks, info.headers
-                );
-                said = true;
-            }
-            self.pause(Duration::from_secs(10));
-        }
-        Ok(false)
-    }
-
-    /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming;
-    /// further down it may have moved since the scan, if bitcoind was killed and started meanwhile,
-    /// so it is an error only if it cannot be read `again`.
-    fn blocked(&self, state: &State, height: Height, why: &str, again: bool) -> Result<()> {
-        let message = format!(
-            "block {height} cannot be indexed: {why}. {} blocks before it are indexed and kept",
-            state.blocks
-        );
-        let Some(node) = &self.node else {
-            return Err(Error::Data(format!(
-                "{message}. Start bitcoind, let it mend its files (-reindex if it does not by \
-                 itself), then start hekte again"
-            )));
-        };
-        let Some(tip) = self.patiently(|| node.tip_height())? else { return Ok(()) };
-        if again && tip.0 > height.0 + 10 {
-            return Err(Error::Data(format!(
-                "{message}. bitcoind's files are damaged there: stop bitcoind and start it once \
-                 with -reindex, then start hekte again"
-            )));
-        }
-        warn!("{message}; looking again in a few seconds");
-        self.pause(Duration::from_secs(3));
-        Ok(())
-    }
-
-    /// Calls bitcoind until it answers; `None` if told to stop meanwhile. What will not pass by
-    /// itself is an error.
-    pub fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<Option<T>> {
-        let mut said = false;
-        let begun = Instant::now();
-        while !self.progress.stopping() {
-            match ask() {
-                // bitcoind makes its cookie first and gives it away after that
-                Err(Error::NoPermission(_)) if begun.elapsed() < COOKIE_PATIENCE => {
-                    self.pause(Duration::from_millis(200));
-                }
-                Err(Error::Away(why)) => {
-                    if !said {
-                        warn!("waiting for bitcoind: {why}");
-                        said = true;
-                    }
-                    self.pause(Duration::from_secs(1));
-                }
-                other => return other.map(Some),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Sleeps, but wakes up to stop.
-    pub fn pause(&self, time: Duration) {
-        let step = Duration::from_millis(100);
-        let mut left = time;
-        while !left.is_zero() && !self.progress.stopping() {
-            thread::sleep(step.min(left));
-            left = left.saturating_sub(step);
         }
     }
 

@@ -1,14 +1,12 @@
 //! Following bitcoind's tip: new blocks, reorgs, a node that lost its last hour, a reindex.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bitcoin::Network;
 use bitcoin::hashes::Hash;
-use bitcoin::{BlockHash, Network};
 use log::{info, warn};
 
-use crate::chain::list::BlockList;
-use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
@@ -19,28 +17,24 @@ use crate::parse::tx::header;
 use super::bulk::too_deep;
 use super::driver::Driver;
 use super::live::Live;
-use super::load::{Load, LoadBuffers};
-use super::locate::{Rescans, list_all, look_again, newest_are_in_place, scan_newest};
+use super::locate::{Rescans, look_again, newest_are_in_place};
+use super::new_blocks::NewBlocks;
 use super::node_chain::{Relation, heard, relation, tip_wait};
+use super::upkeep::Upkeep;
 use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
 const WAIT: Duration = Duration::from_secs(5);
 /// A tip younger than this is served although bitcoind cannot be asked for a newer one.
 const FRESH_SECONDS: u64 = 3 * 3600;
-/// Not more often are all files looked through for one missing block.
-const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
 
 /// Follows one node.
 pub struct Follow<'a> {
     driver: &'a Driver,
     node: Rpc,
     wait: TipWait,
-    newest: BlockTree,
-    /// Where all blocks stand, when one was not in the newest files.
-    all: BlockList,
-    buffers: LoadBuffers,
-    last_full_scan: Option<Instant>,
+    new_blocks: NewBlocks,
+    upkeep: Upkeep<'a>,
     held: bool,
     away: bool,
     /// The node was found to be the right one since it was last away.
@@ -56,10 +50,8 @@ impl<'a> Follow<'a> {
             driver,
             node,
             wait,
-            newest: BlockTree::default(),
-            all: BlockList::default(),
-            buffers: LoadBuffers::default(),
-            last_full_scan: None,
+            new_blocks: NewBlocks::default(),
+            upkeep: Upkeep::new(&driver.progress),
             held: false,
             away: false,
             checked: false,
@@ -75,7 +67,14 @@ impl<'a> Follow<'a> {
             match self.step(live) {
                 Ok(true) => return Ok(true),
                 Ok(false) => self.back(),
-                Err(Error::Away(why) | Error::Unavailable(why)) => self.gone(live, &why)?,
+                // a folder that has gone comes back with bitcoind
+                Err(Error::Away(why) | Error::Unavailable(why) | Error::NoInput(why)) => {
+                    self.gone(live, &why)?;
+                }
+                Err(Error::NoSpace(why)) => {
+                    self.upkeep.full(live, why);
+                    driver.pause(Duration::from_secs(1));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -104,7 +103,8 @@ impl<'a> Follow<'a> {
             Relation::Forked(common) => self.leave_fork(live, common)?,
         }
         self.driver.progress.target.store(tip.0 + 1, Ordering::Relaxed);
-        if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS {
+        // where the disk is full a build cannot begin
+        if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS && !live.is_full() {
             return Ok(true);
         }
         let before = live.snapshot().table.clone();
@@ -114,8 +114,11 @@ impl<'a> Follow<'a> {
         let first = !self.driver.shared.serving();
         if (first && self.may_serve(live, &info)) || (moved && !first) {
             self.notify(Some(live.publish()));
-            live.flush_if_due()?;
             self.serving(live);
+        }
+        // a new block waits for one such step at most
+        if self.upkeep.step(live)? {
+            return Ok(false);
         }
         if !complete {
             self.driver.pause(Duration::from_millis(500));
@@ -160,15 +163,18 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    /// Connects blocks until `tip`; `false` if one is not readable yet.
+    /// Connects blocks until `tip`; `false` if one is not readable yet, or there is no room for it.
     fn connect_up_to(&mut self, live: &mut Live, tip: Height) -> Result<bool> {
         while live.blocks() <= tip.0 && !self.driver.progress.stopping() {
+            if live.is_full() {
+                return Ok(false);
+            }
             let height = Height(live.blocks());
             let Some(hash) = heard(self.node.block_hash(height))? else {
                 return Ok(false);
             };
             let hash = hash.to_byte_array();
-            let Some(block) = self.find(live, height, &hash)? else {
+            let Some(block) = self.new_blocks.find(self.driver, live, height, &hash)? else {
                 return Ok(false);
             };
             let previous = header::previous(&block.rows.header);
@@ -182,43 +188,11 @@ impl<'a> Follow<'a> {
                 if self.driver.shared.serving() {
                     self.notify(Some(live.publish()));
                 }
-                live.flush_if_due()?;
+                self.upkeep.step(live)?;
             }
         }
-        self.all = BlockList::default();
+        self.new_blocks.forget();
         Ok(true)
-    }
-
-    fn find(
-        &mut self,
-        live: &mut Live,
-        height: Height,
-        hash: &[u8; 32],
-    ) -> Result<Option<crate::index::extract::LoadedBlock>> {
-        let (loader, params) = (self.driver.loader.clone(), self.driver.params);
-        for fresh in [false, true] {
-            if fresh {
-                self.newest = scan_newest(&loader, &params)?;
-                if !newest_are_in_place(live, &loader, &params)? {
-                    look_again(live, &loader, &params)?;
-                }
-            }
-            let newest = self.newest.find(hash).map(|id| self.newest.places(id));
-            let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
-            match loader.load(&places, &mut self.buffers)? {
-                Load::Block(block) => return Ok(Some(*block)),
-                Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
-                Load::Unusable(_) => {}
-            }
-        }
-        let due = self.last_full_scan.is_none_or(|last| last.elapsed() > FULL_SCAN_EVERY);
-        if due {
-            self.last_full_scan = Some(Instant::now());
-            let hash = BlockHash::from_byte_array(*hash);
-            info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.all = list_all(&loader, &params, live.blocks())?;
-        }
-        Ok(None)
     }
 
     /// Whether what we have is what bitcoind would call the present: while it is still
@@ -239,7 +213,8 @@ impl<'a> Follow<'a> {
     /// bitcoind may have been killed and have gone back to its last flush: it writes over blocks.
     fn look_after_restart(&self, live: &mut Live) -> Result<()> {
         let (loader, params) = (&self.driver.loader, &self.driver.params);
-        if newest_are_in_place(live, loader, params)? {
+        // an error is one that looking again says
+        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
             return Ok(());
         }
         look_again(live, loader, params)
@@ -262,7 +237,9 @@ impl<'a> Follow<'a> {
             self.notify(Some(live.publish()));
             self.serving(live);
         }
-        self.driver.pause(Duration::from_secs(1));
+        if !self.upkeep.step(live)? {
+            self.driver.pause(Duration::from_secs(1));
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use log::{info, warn};
+use log::warn;
 
 use crate::blockfile::dir::FilePos;
 use crate::chain::params::ChainParams;
@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
-use crate::limits::{RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT};
 use crate::live::recent::RecentBlock;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::{HeaderTag, position_from};
@@ -22,10 +21,11 @@ use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
 use crate::store::write::{BLOCK_ITEM, POSITION_ITEM};
 
-use super::batch::{Batch, position_item, push_rows};
+use super::batch::position_item;
 use super::bulk::{INDEX_FILE, tiles};
-use super::compact;
+use super::compact::in_force;
 use super::rollback::roll_back;
+use super::upkeep::LiveSettings;
 
 /// What a published moment changed.
 #[derive(Clone, Debug)]
@@ -38,9 +38,14 @@ pub struct NewTip {
 
 /// The writer's side of the served index.
 pub struct Live {
-    db: Db,
-    shared: Arc<Shared>,
-    snap: Snapshot,
+    pub(super) db: Db,
+    pub(super) shared: Arc<Shared>,
+    pub(super) snap: Snapshot,
+    pub(super) settings: LiveSettings,
+    /// Bytes of the write-ahead log after the last checkpoint.
+    pub(super) log_bytes: u64,
+    /// No runs are worth merging.
+    pub(super) tidy: bool,
     /// What was touched since the last publication.
     touched: Option<Vec<Prefix>>,
     /// Blocks connected since then.
@@ -49,19 +54,31 @@ pub struct Live {
 
 impl Live {
     /// Opens a finished index and reads what is kept in memory of it. Nothing is published yet.
-    pub fn open(folder: &Path, params: &ChainParams, shared: Arc<Shared>) -> Result<Live> {
+    pub fn open(
+        folder: &Path,
+        params: &ChainParams,
+        shared: Arc<Shared>,
+        settings: LiveSettings,
+    ) -> Result<Live> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::Live)?;
         let state = db.state()?;
         if state.phase != Phase::Ready {
             return Err(Error::Software("an unfinished index is not served".into()));
         }
-        compact::clean_up(&db)?;
-        let runs = db.runs()?;
+        let runs = in_force(&db.runs()?);
         if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
             return Err(damaged(&db.path, "the list of runs"));
         }
-        let mut live =
-            Live { db, shared, snap: Snapshot::default(), touched: None, fresh: Vec::new() };
+        let mut live = Live {
+            db,
+            shared,
+            snap: Snapshot::default(),
+            settings,
+            log_bytes: 0,
+            tidy: false,
+            touched: None,
+            fresh: Vec::new(),
+        };
         live.load(&state)?;
         Ok(live)
     }
@@ -137,46 +154,6 @@ impl Live {
         NewTip { snapshot: Arc::new(self.snap.clone()), touched }
     }
 
-    /// Writes the oldest blocks in memory to a run if there are enough of them, and merges small
-    /// runs; publishes what that changed.
-    pub fn flush_if_due(&mut self) -> Result<()> {
-        if !self.flush_is_due() {
-            return Ok(());
-        }
-        let count = self.snap.recent.len() - RECENT_BLOCKS_KEPT;
-        self.flush(count)?;
-        while let Some(state) = compact::merge_smallest(&self.db)? {
-            self.adopt(&state)?;
-            self.republish();
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self, count: usize) -> Result<()> {
-        let mut state = self.db.state()?;
-        let mut writers = self.db.row_writers(&state)?;
-        let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
-        let mut batch = Batch::new(TxNum(state.txs), bytes);
-        for (block, height) in self.snap.recent[..count].iter().zip(state.blocks..) {
-            let mut block = block.to_loaded();
-            // bitcoind may have moved it since it was connected
-            block.pos = self.snap.table.get(Height(height)).map_or(block.pos, |known| known.pos);
-            batch.push(&block)?;
-            push_rows(&mut writers, &mut state, &block)?;
-        }
-        state.generation += 1;
-        let change = self.db.change()?;
-        batch.write_runs(&change)?;
-        change.put_new_rows(&writers.take_rows())?;
-        change.set_state(&state)?;
-        change.commit()?;
-        self.snap.recent.drain(..count);
-        self.adopt(&state)?;
-        self.republish();
-        info!("wrote {count} blocks to the database, which holds height={}", state.blocks - 1);
-        Ok(())
-    }
-
     /// Corrects positions that `find` knows better; returns how many were wrong.
     pub fn correct_positions(
         &mut self,
@@ -194,8 +171,8 @@ impl Live {
         }
         if !corrected.is_empty() {
             warn!("{} blocks stood elsewhere in bitcoind's files than remembered", corrected.len());
-            self.store_positions(from)?;
             self.correct_served(&corrected);
+            self.store_positions(from)?;
         }
         Ok(corrected.len() as u32)
     }
@@ -215,15 +192,10 @@ impl Live {
     }
 
     /// Publishes the same blocks again after the database has changed under them.
-    fn republish(&self) {
+    pub(super) fn republish(&self) {
         if self.shared.serving() {
             self.shared.publish(self.snap.clone(), &[]);
         }
-    }
-
-    /// Whether [`Live::flush_if_due`] would write.
-    pub fn flush_is_due(&self) -> bool {
-        self.snap.recent.len() >= RECENT_BLOCKS_FLUSH
     }
 
     fn store_positions(&self, from: Height) -> Result<()> {
@@ -242,12 +214,12 @@ impl Live {
         change.commit()
     }
 
-    fn adopt(&mut self, state: &State) -> Result<()> {
+    pub(super) fn adopt(&mut self, state: &State) -> Result<()> {
+        self.tidy = false;
         self.snap.generation = state.generation;
         self.snap.disk_blocks = state.blocks;
         self.snap.disk_txs = state.txs;
-        let runs = self.db.runs()?.into_iter().filter(|run| run.complete).collect();
-        self.snap.runs = Arc::new(runs);
+        self.snap.runs = Arc::new(in_force(&self.db.runs()?));
         Ok(())
     }
 

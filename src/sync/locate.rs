@@ -86,7 +86,7 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 /// Looks through all files and corrects every position.
 pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
-    loader.dir().close_files();
+    loader.dir().reopen()?;
     let list = list_all(loader, params, live.blocks())?;
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {
@@ -140,6 +140,11 @@ pub fn look_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -
     match find_all_again(live, loader, params) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
             warn!("{why}; what stands in the other files is still served");
+            Ok(())
+        }
+        // positions that could not be stored are found again at the next start
+        Err(Error::NoSpace(why)) => {
+            warn!("{why}");
             Ok(())
         }
         other => other,

@@ -1,14 +1,23 @@
 //! Several runs to one, in slices that can be taken up again after any interruption.
 
+use std::sync::mpsc::{self, SyncSender, sync_channel};
+use std::{thread, vec};
+
 use crate::error::Result;
 use crate::ids::Prefix;
-use crate::index::chunk::TxRange;
+use crate::index::chunk::{Posting, TxRange};
 use crate::index::merge::Merge;
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
+use crate::store::stream::RunStream;
 use crate::store::tables::{RunInfo, RunKind};
 
 use super::batch::empty_run;
+
+/// Postings that go from the reading to the writing thread at once, 16 bytes each.
+const BLOCK_POSTINGS: usize = 4096;
+/// Such blocks that may wait: a quarter of a mebibyte.
+const BLOCKS_AHEAD: usize = 4;
 
 /// How much a merge takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +28,29 @@ pub struct Pace {
     pub slice_bytes: u64,
 }
 
-/// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, which
-/// may be the same database. Goes on where an earlier merge of the same range stopped. The sources
-/// stay; the new run is complete but the caller decides when it is in force.
+/// The runs that a merge to `target` reads, in order of their transactions; `None` if those in
+/// force do not cover exactly its range.
+pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>> {
+    let range = target.range;
+    let of_kind = in_force.iter().filter(|run| run.kind == target.kind && run.id != target.id);
+    let inside = |run: &&RunInfo| range.first <= run.range.first && run.range.end <= range.end;
+    let sources: Vec<RunInfo> = of_kind.filter(inside).copied().collect();
+    let mut covered = range.first;
+    for run in &sources {
+        if run.range.first != covered {
+            return None;
+        }
+        covered = run.range.end;
+    }
+    (covered == range.end && !sources.is_empty()).then_some(sources)
+}
+
+/// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, another
+/// database. A thread of its own reads and decodes, this one encodes and writes. Goes on where an
+/// earlier merge of the same range stopped. The sources stay; the new run is complete but the
+/// caller decides when it is in force.
 pub fn merge_runs(
-    from: &Db,
+    from: &mut Db,
     sources: &[RunInfo],
     into: &Db,
     (kind, range): (RunKind, TxRange),
@@ -43,8 +70,49 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
-    let streams = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once)).collect();
-    let merged = Merge::new(streams)?;
     progress(start)?;
-    fill_in_slices(into, target, merged, expected, pace.slice_bytes, progress)
+    thread::scope(|scope| {
+        let (blocks, ahead) = sync_channel(BLOCKS_AHEAD);
+        scope.spawn(move || {
+            let runs = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once));
+            let sent = send_merged(runs.collect(), &blocks);
+            // nobody listens any more if the other side has failed or was told to stop
+            let _ = sent.or_else(|error| blocks.send(Err(error)));
+        });
+        let merged = Ahead { blocks: ahead.into_iter(), block: Vec::new().into_iter() };
+        fill_in_slices(into, target, merged, expected, pace.slice_bytes, progress)
+    })
+}
+
+/// Sends the postings of all streams in order; ends early when nobody takes them.
+fn send_merged(streams: Vec<RunStream<'_>>, to: &SyncSender<Result<Vec<Posting>>>) -> Result<()> {
+    let mut merged = Merge::new(streams)?;
+    loop {
+        let block = merged.by_ref().take(BLOCK_POSTINGS).collect::<Result<Vec<Posting>>>()?;
+        if block.is_empty() || to.send(Ok(block)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Postings that another thread has merged.
+struct Ahead {
+    blocks: mpsc::IntoIter<Result<Vec<Posting>>>,
+    block: vec::IntoIter<Posting>,
+}
+
+impl Iterator for Ahead {
+    type Item = Result<Posting>;
+
+    fn next(&mut self) -> Option<Result<Posting>> {
+        loop {
+            if let Some(posting) = self.block.next() {
+                return Some(Ok(posting));
+            }
+            match self.blocks.next()? {
+                Ok(block) => self.block = block.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
 }

@@ -8,7 +8,6 @@ use log::info;
 use crate::error::{Error, Result};
 use crate::host::disk;
 use crate::ids::TxNum;
-use crate::limits::FREE_BYTES_MIN;
 use crate::store::open::Db;
 use crate::store::tables::State;
 use crate::store::write::NewRows;
@@ -46,17 +45,22 @@ impl<'scope> Writer<'scope> {
     /// Starts the thread. It owns the databases until [`Writer::finish`]. The first batch may
     /// take all the memory there is for batches: most likely everything fits, and is written once.
     /// If not, it is stored before reading goes on, and from then on there are two batches of
-    /// `half_bytes`, one being stored while the other is filled.
+    /// `half_bytes`, one being stored while the other is filled. So many bytes stay free on the
+    /// disk.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
         half_bytes: usize,
+        spare_bytes: Option<u64>,
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<Job>(0);
         let (give_back, empty) = sync_channel(2);
         let thread = scope.spawn(move || {
             let mut first = true;
             for job in inbox {
+                let postings = job.batch.postings() as u64;
+                // a stored posting takes about half of what it takes in memory
+                check_room(&databases.main, spare_bytes, postings * 8)?;
                 let mut batch = store(&databases, job)?;
                 if std::mem::take(&mut first) {
                     drop(batch);
@@ -93,7 +97,6 @@ impl<'scope> Writer<'scope> {
 
 fn store(databases: &Databases, job: Job) -> Result<Batch> {
     let Job { mut batch, rows, state, into_main } = job;
-    check_room(&databases.main, &batch)?;
     let change = databases.main.change()?;
     match &databases.bulk {
         Some(bulk) if !into_main => {
@@ -112,14 +115,14 @@ fn store(databases: &Databases, job: Job) -> Result<Batch> {
 }
 
 /// Stops before the disk is full: bitcoind may be using the same one.
-fn check_room(main: &Db, batch: &Batch) -> Result<()> {
+pub fn check_room(main: &Db, spare: Option<u64>, step: u64) -> Result<()> {
+    let Some(spare) = spare else { return Ok(()) };
     let free = disk::free_bytes(&main.path)?;
-    // a stored posting takes about half of what it takes in memory
-    let needed = FREE_BYTES_MIN + batch.postings() as u64 * 8;
+    let needed = spare.saturating_add(step);
     if free >= needed {
         return Ok(());
     }
-    Err(Error::Io(format!(
+    Err(Error::NoSpace(format!(
         "{}: only {} MiB are left on the disk, the next step needs {}. Nothing is lost: free some \
          space and start again, and hekte goes on where it stopped",
         main.path.display(),

@@ -26,6 +26,7 @@ use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
 use hekte::sync::live::Live;
 use hekte::sync::load::{BlockLoader, Load, LoadBuffers};
 use hekte::sync::plan::{Plan, scan_all};
+use hekte::sync::upkeep::LiveSettings;
 use hekte_testkit::files::xor;
 use hekte_testkit::scratch::Scratch;
 
@@ -35,6 +36,10 @@ pub const ONE_BATCH: usize = 1 << 20;
 /// A folder for databases and what belongs to a network's block files.
 pub struct Index {
     pub scratch: Scratch,
+    /// Where the databases are, if not in `scratch`.
+    pub elsewhere: Option<PathBuf>,
+    /// Of a merge at the end of a build.
+    pub slice_bytes: u64,
     pub params: ChainParams,
     pub loader: Arc<BlockLoader>,
 }
@@ -52,15 +57,26 @@ impl Index {
         let params = ChainParams::of(network);
         let dir = Arc::new(BlockDir::open(blocks).unwrap());
         let loader = Arc::new(BlockLoader::new(dir, &params));
-        Index { scratch: Scratch::new("index"), params, loader }
+        Index {
+            scratch: Scratch::new("index"),
+            elsewhere: None,
+            slice_bytes: MERGE_SLICE_BYTES,
+            params,
+            loader,
+        }
+    }
+
+    /// The same with its databases in a folder that outlives it.
+    pub fn in_folder(self, folder: impl Into<PathBuf>) -> Index {
+        Index { elsewhere: Some(folder.into()), ..self }
     }
 
     pub fn folder(&self) -> &Path {
-        self.scratch.path()
+        self.elsewhere.as_deref().unwrap_or(self.scratch.path())
     }
 
     pub fn path(&self) -> PathBuf {
-        self.scratch.join(INDEX_FILE)
+        self.folder().join(INDEX_FILE)
     }
 
     /// The plan that the files alone give.
@@ -73,18 +89,28 @@ impl Index {
     pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
         let progress = Progress::default();
         progress.stop.store(stop, std::sync::atomic::Ordering::Relaxed);
-        let build = Build {
+        self.a_build(plan, batch_postings, &progress).run()
+    }
+
+    /// A build along a plan, to be changed and run.
+    pub fn a_build<'a>(
+        &'a self,
+        plan: &'a Plan,
+        batch_postings: usize,
+        progress: &'a Progress,
+    ) -> Build<'a> {
+        Build {
             memory: 256 << 20,
             folder: self.folder(),
             params: &self.params,
             loader: &self.loader,
             plan,
             batch_bytes: batch_postings * 8,
-            slice_bytes: MERGE_SLICE_BYTES,
+            slice_bytes: self.slice_bytes,
+            spare_bytes: None,
             threads: 2,
-            progress: &progress,
-        };
-        build.run()
+            progress,
+        }
     }
 
     /// Builds to the end of what the files have.
@@ -113,8 +139,13 @@ impl Index {
 
     /// Opens it for questions; nothing is served before `live.publish()`.
     pub fn open(&self) -> Result<Served> {
+        self.open_with(LiveSettings::default())
+    }
+
+    /// The same with other limits.
+    pub fn open_with(&self, settings: LiveSettings) -> Result<Served> {
         let shared = Arc::new(Shared::default());
-        let live = Live::open(self.folder(), &self.params, shared.clone())?;
+        let live = Live::open(self.folder(), &self.params, shared.clone(), settings)?;
         let dir = self.loader.dir().clone();
         let views = Views::new(self.path(), self.params, dir, shared.clone());
         let costs = Costs {

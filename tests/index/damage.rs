@@ -122,7 +122,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
     let bytes = fs::read(&file).unwrap();
     for keep in [bytes.len() / 2, 0] {
         fs::write(&file, &bytes[..keep]).unwrap();
-        index.loader.dir().close_files();
+        index.loader.dir().reopen().unwrap();
         let mut served = index.serve();
         let asked = right_or_refused(&served.engine, &blocks);
         assert!(asked.refused > 0 && asked.right > 100, "{asked:?}");
@@ -144,7 +144,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
     assert!(right_or_refused(&served.engine, &blocks).right > 100, "the server goes on");
     drop(served);
     fs::write(&file, &bytes).unwrap();
-    index.loader.dir().close_files();
+    index.loader.dir().reopen().unwrap();
     assert_eq!(right_or_refused(&index.serve().engine, &blocks).refused, 0);
     fs::rename(scratch.join("blk00000.dat"), scratch.join("away")).unwrap();
     let error = index.plan().unwrap_err().to_string();
@@ -167,7 +167,7 @@ fn blocks_that_moved_are_found_again() {
         }
         dir.add(block);
     }
-    index.loader.dir().close_files();
+    index.loader.dir().reopen().unwrap();
     let mut served = index.serve();
     assert!(!newest_are_in_place(&served.live, &index.loader, &index.params).unwrap());
     let asked = right_or_refused(&served.engine, &blocks);

@@ -5,12 +5,18 @@ mod answers;
 mod world;
 
 mod build;
+mod compare;
+mod download;
 mod follow;
+mod full_disk;
+mod kill_live;
 mod killed;
 mod library;
 mod lost;
+mod npm;
 mod refused;
 mod reindex;
 mod restricted;
 mod rpc_client;
 mod wallet;
+mod wiped;

@@ -9,7 +9,7 @@ use hekte::query::answers::{Answers, TipChange};
 use hekte::server::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::fake::{EXAMPLE, bytes};
+use crate::fake::{EXAMPLE, SLOW, bytes};
 use crate::kit::{Client, Serving, serve, serve_with};
 
 const EXAMPLE_STATUS: &str = "78e96c6562cafa71c115503b9411fdfdc595a45031e2ab76ff75162fe1b0590d";
@@ -49,6 +49,22 @@ fn a_new_tip_is_told_once_to_those_who_asked() {
     server.index.tip.store(4, Ordering::SeqCst);
     announce(&server, None);
     assert_eq!(client.value()["params"][0]["height"], json!(4));
+}
+
+#[test]
+fn an_unsubscription_does_not_overtake_its_subscription() {
+    let server = serve();
+    let mut client = server.client();
+    for (id, name) in [(1, "subscribe"), (2, "unsubscribe"), (3, "subscribe"), (4, "unsubscribe")] {
+        let method = format!("blockchain.scripthash.{name}");
+        client.send_line(&json!({"id": id, "method": method, "params": [SLOW]}).to_string());
+    }
+    assert!(client.is_quiet(), "the first waits at the gate, and all others behind it");
+    server.index.open_gate();
+    for (id, result) in [(1, Value::Null), (2, json!(true)), (3, Value::Null), (4, json!(true))] {
+        let reply = client.value();
+        assert_eq!((&reply["id"], &reply["result"]), (&json!(id), &result), "{reply}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Takes files out of the page cache, so that the next read comes from the disk.
+//! Takes files out of the page cache, so that the next read comes from the disk, and counts reads.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -19,4 +19,30 @@ pub fn drop_caches(folders: &[&Path]) -> &'static str {
         }
     }
     "posix_fadvise"
+}
+
+/// What the kernel counted for a process so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reads {
+    /// Calls that read from a file, cached or not.
+    pub calls: u64,
+    /// Bytes that came from the disk.
+    pub disk_bytes: u64,
+}
+
+impl Reads {
+    /// Of a process.
+    pub fn of(pid: u32) -> Reads {
+        let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+        let number = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
+        };
+        Reads { calls: number("syscr:"), disk_bytes: number("read_bytes:") }
+    }
+
+    /// What came after `before`.
+    pub fn since(self, before: Reads) -> Reads {
+        Reads { calls: self.calls - before.calls, disk_bytes: self.disk_bytes - before.disk_bytes }
+    }
 }

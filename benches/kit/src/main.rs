@@ -3,6 +3,7 @@
 mod chain;
 mod cold;
 mod limit;
+mod live;
 mod peers;
 mod probes;
 mod process;
@@ -18,6 +19,9 @@ use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
+bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
+                                    prepare, sync [NAME ...], ask [NAME ...], table
+bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
 is how often each sync is repeated (3).";
@@ -29,9 +33,15 @@ fn main() {
         ["one", limit, ref command @ ..] => process::run_one(limit, command),
         ["read-and-hash", folder] => read_and_hash::run(Path::new(folder)),
         ["make", ref sizes @ ..] => chosen(sizes).into_iter().for_each(Size::make),
+        ["live-one", blocks, data] => live::run_one(Path::new(blocks), Path::new(data)),
+        ["live"] => live::run(&[Size::LARGE]),
+        ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
-        ["peer", name, address, size] => peers::run(name, address, chosen(&[size])[0]),
+        ["peer", name, address, size] => {
+            peers::ask_one(name, address, chosen(&[size])[0]);
+        }
+        ["peers", ref words @ ..] => peers::run(words),
         [] | ["all"] => {
             sync::run(&chosen(&[]));
             let asked = |size: &Size| size.name != Size::LONG.name;

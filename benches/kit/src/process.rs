@@ -112,7 +112,8 @@ fn watch_anon(pid: u32) -> u64 {
     peak
 }
 
-fn field(path: &str, name: &str) -> Option<u64> {
+/// The number behind a name in a file of /proc.
+pub fn field(path: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()

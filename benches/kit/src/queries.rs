@@ -9,7 +9,7 @@ use hekte_testkit::hekte::Hekte;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
-use crate::cold::drop_caches;
+use crate::cold::{Reads, drop_caches};
 use crate::probes::{CLASSES, Probes};
 use crate::stats::{head, ms, percentile, row};
 use crate::sync::sync;
@@ -23,8 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub struct Questions {
     /// As in the table.
     pub name: String,
-    method: &'static str,
-    params: Vec<Value>,
+    /// The protocol's name.
+    pub method: &'static str,
+    /// One list of parameters a probe.
+    pub params: Vec<Value>,
+    /// Entries of all histories that are asked about.
+    entries: u64,
 }
 
 /// Measures each chain and prints a table.
@@ -51,7 +55,9 @@ pub fn questions(probes: &Probes) -> Vec<Questions> {
             ("subscribe", "blockchain.scripthash.subscribe"),
         ] {
             let params = scripts.iter().map(|(script, _)| json!([script])).collect();
-            all.push(Questions { name: format!("{short}, {}", class.name), method, params });
+            let entries = scripts.iter().map(|(_, length)| u64::from(*length)).sum();
+            let name = format!("{short}, {}", class.name);
+            all.push(Questions { name, method, params, entries });
         }
     }
     all.extend(about_transactions(probes));
@@ -65,6 +71,7 @@ fn about_transactions(probes: &Probes) -> [Questions; 3] {
         name: name.into(),
         method,
         params: probes.txs.iter().map(params).collect(),
+        entries: 0,
     };
     [
         of("transaction.get", "blockchain.transaction.get", |(txid, _, _)| json!([txid])),
@@ -80,7 +87,8 @@ fn about_transactions(probes: &Probes) -> [Questions; 3] {
 fn about_headers(probes: &Probes) -> [Questions; 3] {
     let tip = probes.tip;
     let heights = |count: u32| (0..count).map(move |i| i * tip / count);
-    let of = |name: &str, method, params| Questions { name: name.into(), method, params };
+    let of =
+        |name: &str, method, params| Questions { name: name.into(), method, params, entries: 0 };
     let starts = heights(100).map(|height| height * tip.saturating_sub(500) / tip);
     [
         of("block.header", "blockchain.block.header", heights(200).map(|h| json!([h])).collect()),
@@ -131,6 +139,7 @@ fn measure(size: Size, all: &[Questions]) {
         "p50 / p99 ms",
         "probes",
         "cold, first",
+        "cold: reads, KiB",
         "warm, first",
         "warm, second",
         "32 clients",
@@ -140,7 +149,9 @@ fn measure(size: Size, all: &[Questions]) {
         // a server of its own for each, or earlier questions would have filled its memory
         let server = start(size);
         by = drop_caches(&[blocks, index]);
+        let before = Reads::of(server.id());
         let cold = ask(&server.address(), questions);
+        let read = Reads::of(server.id()).since(before);
         drop(server);
         let server = start(size);
         let address = server.address();
@@ -151,6 +162,7 @@ fn measure(size: Size, all: &[Questions]) {
             questions.name.clone(),
             questions.params.len().to_string(),
             pair(&cold),
+            reads(questions, read),
             pair(&first),
             pair(&second),
             pair(&many),
@@ -158,6 +170,19 @@ fn measure(size: Size, all: &[Questions]) {
         ]);
     }
     println!("\ncold: by {by}; warm: files cached; second: the same question again");
+}
+
+/// Reads per answer, KiB from the disk per answer, and both per entry of a history.
+fn reads(questions: &Questions, read: Reads) -> String {
+    let per = |count: u64| {
+        let kib = read.disk_bytes as f64 / 1024.0 / count as f64;
+        format!("{:.1}, {kib:.0}", read.calls as f64 / count as f64)
+    };
+    let answer = per(questions.params.len() as u64);
+    match questions.entries {
+        0 => answer,
+        entries => format!("{answer}; an entry {}", per(entries)),
+    }
 }
 
 /// Median and 99th percentile.

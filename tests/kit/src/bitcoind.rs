@@ -146,6 +146,11 @@ impl Bitcoind {
         }
     }
 
+    /// The process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// The folder given as `-datadir`.
     pub fn datadir(&self) -> &Path {
         self.scratch.path()

@@ -3,7 +3,7 @@
 //! From a seed to blocks: `rng`, `keys`, `script`, `wallet`, `sign`, `block`, `recipe`, `maker`
 //! (block by block, with forks) and `chain` (a whole chain or a stream of it). From blocks to
 //! files: `compress`, `undo`, `arrival`, `files`. From blocks to right answers: `proof`, `model`.
-//! Real parts: `scratch`, `rpc`, `bitcoind`, and on the other side `client`, `hekte`.
+//! Real parts: `scratch`, `small_disk`, `rpc`, `bitcoind`, and on the other side `client`, `hekte`.
 
 pub mod rng;
 
@@ -31,6 +31,7 @@ pub mod proof;
 pub mod model;
 
 pub mod scratch;
+pub mod small_disk;
 
 pub mod rpc;
 

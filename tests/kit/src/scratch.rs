@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A folder of its own, removed on drop; kept for a look if `HEKTE_KEEP_SCRATCH` is set.
 #[derive(Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    lasting: bool,
+}
 
 impl Scratch {
     /// Makes `hekte-NAME-PID-N` in the system's temporary folder.
@@ -17,25 +20,35 @@ impl Scratch {
         let path = env::temp_dir().join(format!("hekte-{name}-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path); // from an earlier process with the same id
         fs::create_dir_all(&path).expect("the temporary folder is writable");
-        Self(path)
+        Self { path, lasting: false }
+    }
+
+    /// A folder at a given place, made if need be, that stays.
+    pub fn lasting(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        fs::create_dir_all(&path).expect("the folder can be made");
+        Self { path, lasting: true }
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// A path inside.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        if self.lasting {
+            return;
+        }
         if env::var_os("HEKTE_KEEP_SCRATCH").is_some() {
-            eprintln!("kept {}", self.0.display());
+            eprintln!("kept {}", self.path.display());
         } else {
-            let _ = fs::remove_dir_all(&self.0);
+            let _ = fs::remove_dir_all(&self.path);
         }
     }
 }

@@ -1,0 +1,131 @@
+//! `make bench-peers`: hekte, electrs and ElectrumX on one bitcoind, one after the other.
+
+mod answers;
+mod node;
+mod one;
+mod server;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hekte_testkit::client::Client;
+use serde_json::{Value, json};
+
+use crate::peers::node::Node;
+use crate::peers::server::{Kind, Server, counted, index_bytes};
+use crate::probes::Probes;
+use crate::queries::{Questions, greeted, questions};
+
+pub use one::run as ask_one;
+
+/// Each list of questions is asked up to about this time: ElectrumX holds small replies back.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the other servers, the node and all results are.
+pub fn folder() -> PathBuf {
+    let target = crate::beside().parent().map(Path::to_path_buf).unwrap_or_default();
+    target.join("peers")
+}
+
+/// Bytes of all files below a folder.
+pub fn bytes_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes).sum()
+}
+
+/// `peers prepare|sync NAME|ask NAME|table`; without words all of them.
+pub fn run(words: &[&str]) {
+    let kinds = |names: &[&str]| -> Vec<Kind> {
+        let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
+        if names.is_empty() { Kind::ALL.to_vec() } else { names.iter().map(named).collect() }
+    };
+    match words {
+        ["prepare"] => drop(node::start()),
+        ["sync", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| sync(&node::start(), kind))
+        }
+        ["ask", names @ ..] => kinds(names).into_iter().for_each(|kind| ask(&node::start(), kind)),
+        ["table"] => table::print(),
+        [] => {
+            let node = node::start();
+            Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
+            Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
+            table::print();
+        }
+        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | table]"),
+    }
+}
+
+fn keep(kind: Kind, what: &str, value: &Value) {
+    let folder = folder().join("results");
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    let file = folder.join(format!("{}.{what}.json", kind.name()));
+    fs::write(file, value.to_string()).expect("the target folder can be written");
+}
+
+/// What an earlier step of the run kept.
+fn kept(kind: Kind, what: &str) -> Option<Value> {
+    let file = folder().join("results").join(format!("{}.{what}.json", kind.name()));
+    serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+}
+
+/// Indexes the chain from nothing.
+fn sync(node: &Node, kind: Kind) {
+    eprintln!("{}: indexing", kind.title());
+    let _ = fs::remove_dir_all(kind.data());
+    let bitcoind = node.bitcoind.id().expect("it runs");
+    let before = counted(bitcoind).cpu;
+    let server = Server::start(kind, node);
+    let (wall, cost) = (server.wall.as_secs_f64(), server.counted());
+    let bitcoind_cpu = counted(bitcoind).cpu - before;
+    server.stop();
+    let figures = json!({
+        "wall": wall,
+        "cpu": cost.cpu,
+        "bitcoind_cpu": bitcoind_cpu,
+        "peak_rss": cost.peak_rss,
+        "written": cost.written,
+        "index": index_bytes(kind),
+        "txindex": node.txindex_bytes(),
+    });
+    eprintln!("{figures}");
+    keep(kind, "sync", &figures);
+}
+
+/// Asks everything, twice for the clock and once for the content.
+fn ask(node: &Node, kind: Kind) {
+    eprintln!("{}: questions", kind.title());
+    let server = Server::start(kind, node);
+    let (mut times, mut contents) = (Vec::new(), serde_json::Map::new());
+    for questions in questions(&Probes::of(node::CHAIN)) {
+        let first = timed(&server.address, &questions);
+        let second = timed(&server.address, &questions);
+        times.push(json!({"name": questions.name, "first": first, "second": second}));
+        contents.insert(questions.name.clone(), answers::of(&server.address, &questions));
+    }
+    keep(kind, "times", &Value::Array(times));
+    keep(kind, "answers", &Value::Object(contents));
+    server.stop();
+}
+
+/// Microseconds of each question, one after the other, as far as patience goes.
+fn timed(address: &str, questions: &Questions) -> Vec<u64> {
+    let mut client: Client = greeted(address);
+    let (begin, mut times) = (Instant::now(), Vec::new());
+    for params in &questions.params {
+        let start = Instant::now();
+        let _ = client.call(questions.method, params.clone());
+        times.push(start.elapsed().as_micros() as u64);
+        if begin.elapsed() > PATIENCE {
+            break;
+        }
+    }
+    times
+}

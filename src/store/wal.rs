@@ -1,0 +1,32 @@
+//! The write-ahead log: copied into the database and cut off when we say, not when SQLite likes.
+
+use std::fs;
+use std::time::Duration;
+
+use super::open::Db;
+use crate::error::Result;
+
+/// How long a checkpoint waits for questions that are still being answered from the log.
+const READERS_PATIENCE: Duration = Duration::from_millis(500);
+
+impl Db {
+    /// Copies the log into the database and cuts it off. Who still reads from the log may prevent
+    /// that; the bytes that are left come back.
+    pub fn checkpoint(&self) -> Result<u64> {
+        let error = |error| self.error(error);
+        self.conn.busy_timeout(READERS_PATIENCE).map_err(error)?;
+        let outcome = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.conn.busy_timeout(super::open::PATIENCE).map_err(error)?;
+        outcome.map_err(error)?;
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        Ok(fs::metadata(log).map_or(0, |meta| meta.len()))
+    }
+
+    /// Bytes of the file that hold nothing and are used before it grows.
+    pub fn unused_bytes(&self) -> Result<u64> {
+        let pages = self.pragma("freelist_count")?;
+        let page_bytes = self.pragma("page_size")?;
+        Ok(u64::try_from(pages.saturating_mul(page_bytes)).unwrap_or(0))
+    }
+}

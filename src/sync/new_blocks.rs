@@ -1,0 +1,76 @@
+//! A new block in the files: where bitcoind appends first, and if it is not there, everywhere.
+
+use std::time::{Duration, Instant};
+
+use bitcoin::BlockHash;
+use bitcoin::hashes::Hash;
+use log::{info, warn};
+
+use crate::chain::list::BlockList;
+use crate::chain::tree::BlockTree;
+use crate::error::Result;
+use crate::ids::Height;
+use crate::index::extract::LoadedBlock;
+
+use super::driver::Driver;
+use super::live::Live;
+use super::load::{Load, LoadBuffers};
+use super::locate::{list_all, look_again, newest_are_in_place, scan_newest};
+
+/// Not more often are all files looked through for one missing block.
+const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
+
+/// What the newest files held when they were last looked at.
+#[derive(Default)]
+pub struct NewBlocks {
+    newest: BlockTree,
+    /// Where all blocks stand, when one was not in the newest files.
+    all: BlockList,
+    buffers: LoadBuffers,
+    last_full_scan: Option<Instant>,
+}
+
+impl NewBlocks {
+    /// All that was looked for has been found.
+    pub fn forget(&mut self) {
+        self.all = BlockList::default();
+    }
+
+    /// The block of that hash; `None` if it is not readable yet.
+    pub fn find(
+        &mut self,
+        driver: &Driver,
+        live: &mut Live,
+        height: Height,
+        hash: &[u8; 32],
+    ) -> Result<Option<LoadedBlock>> {
+        let (loader, params) = (&driver.loader, &driver.params);
+        for fresh in [false, true] {
+            if fresh {
+                if let Err(error) = loader.dir().reopen() {
+                    warn!("{error}");
+                    return Ok(None);
+                }
+                self.newest = scan_newest(loader, params)?;
+                if !newest_are_in_place(live, loader, params)? {
+                    look_again(live, loader, params)?;
+                }
+            }
+            let newest = self.newest.find(hash).map(|id| self.newest.places(id));
+            let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
+            match loader.load(&places, &mut self.buffers)? {
+                Load::Block(block) => return Ok(Some(*block)),
+                Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
+                Load::Unusable(_) => {}
+            }
+        }
+        let due = self.last_full_scan.is_none_or(|last| last.elapsed() > FULL_SCAN_EVERY);
+        if due {
+            self.last_full_scan = Some(Instant::now());
+            let hash = BlockHash::from_byte_array(*hash);
+            info!("block {height} ({hash}) is not in the newest files; looking through all");
+            self.all = list_all(loader, params, live.blocks())?;
+        }
+        Ok(None)
+    }
+}
