@@ -5,7 +5,8 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo systemd-test bench bench-peers compare cross install clean
+.PHONY: help build check test demo systemd-test bench bench-peers compare cross static same-bytes \
+    deb deb-test image image-parts image-test install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,7 +45,29 @@ compare: ## asks hekte and ElectrumX the same in many states and ways; fetches E
 	    $(CARGO) test --locked --test node compare -- --nocapture
 
 cross: ## the static binary for 64-bit ARM, checked and run; see cross/README.md
-	cross/build.sh
+	cross/build.sh aarch64
+
+static: ## the same for 64-bit x86
+	cross/build.sh x86_64
+
+same-bytes: ## two builds for 64-bit ARM in two places must be equal; minutes
+	cross/same-bytes.sh
+
+deb: ## Debian packages for arm64 and amd64, as target/deb/hekte_*.deb
+	deb/build.sh
+
+deb-test: ## installs, upgrades and purges the amd64 package in a Debian root; as root, minutes
+	deb/test-install.sh
+
+image: ## a bootable arm64 image with bitcoind and hekte; as root, ten minutes; image/README.md
+	deb/build.sh arm64
+	image/board/build.sh
+
+image-parts: ## the pi-gen stage and the rpi-image-gen layer against a root; as root, after deb-test
+	image/test-parts.sh
+
+image-test: ## boots it in qemu, asks it, hangs it, cuts its power; ten minutes or more
+	image/board/test.sh
 
 install: ## program, unit and example configuration, after `make build`; below PREFIX and DESTDIR
 	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte

@@ -1,33 +1,45 @@
 #!/usr/bin/env bash
-# Builds the static aarch64 binary on a machine without Docker, with zig as the C compiler.
+# Builds a static binary: cross/build.sh [aarch64|x86_64|armv7] [PACKAGE ...], then checks it.
 #
-# zig comes as a Python package, so no cross toolchain is installed on the machine; rustc brings the
-# linker and musl itself.
+# With `cross` where it and Docker are there (STATIC_BUILD=cross|zig decides otherwise), else with
+# zig as the C compiler. Both ways take the same flags and the linker and musl that rustc brings.
 set -eu
 cd "$(dirname "$0")/.."
-ZIG_VERSION=0.15.2
-TRIPLE=aarch64-unknown-linux-musl
+CROSS_VERSION=0.2.5
+machine=${1:-aarch64}
+shift || true
 TARGET=${CARGO_TARGET_DIR:-$PWD/target}
 
 die() { echo "cross: $*" >&2; exit 1; }
 
-if [ ! -x "$TARGET/zig-$ZIG_VERSION/bin/python" ]; then
-    if ! python3 -c 'import ensurepip' 2>/dev/null; then
-        [ "$(id -u)" = 0 ] || die "please install python3-venv"
-        apt-get update -q </dev/null && apt-get install -q -y python3-venv </dev/null
-    fi
-    python3 -m venv "$TARGET/zig-$ZIG_VERSION.new"
-    "$TARGET/zig-$ZIG_VERSION.new/bin/python" -m pip install -q "ziglang==$ZIG_VERSION"
-    rm -rf "$TARGET/zig-$ZIG_VERSION"
-    mv "$TARGET/zig-$ZIG_VERSION.new" "$TARGET/zig-$ZIG_VERSION"
+# shellcheck source=cross/flags.sh
+. cross/flags.sh "$machine"
+
+by_cross() {
+    case ${STATIC_BUILD:-auto} in
+        zig) return 1 ;;
+        cross) return 0 ;;
+    esac
+    command -v cross >/dev/null 2>&1 && docker info >/dev/null 2>&1
+}
+
+if command -v rustup >/dev/null 2>&1; then
+    rustup -q target add "$TRIPLE" || die "rustup cannot add the target $TRIPLE"
 fi
-export HEKTE_ZIG_PYTHON="$TARGET/zig-$ZIG_VERSION/bin/python"
-"$HEKTE_ZIG_PYTHON" -m ziglang version >/dev/null || die "zig does not start"
-
-command -v rustup >/dev/null 2>&1 && rustup target add "$TRIPLE" >/dev/null 2>&1
-
-export CC_aarch64_unknown_linux_musl=$PWD/cross/zig-cc
-export AR_aarch64_unknown_linux_musl=$PWD/cross/zig-ar
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
-cargo build --locked --release --target "$TRIPLE" --bin hekte
-cross/check-binary.sh "$TARGET/$TRIPLE/release/hekte"
+if by_cross; then
+    # the version of cross says which version of its images it takes
+    case $(cross --version 2>/dev/null) in
+        "cross $CROSS_VERSION"*) ;;
+        *) die "needs cross $CROSS_VERSION: cargo install --locked cross@$CROSS_VERSION" ;;
+    esac
+    builder=cross
+else
+    # shellcheck source=cross/zig.sh
+    . cross/zig.sh
+    builder=cargo
+fi
+# one after the other: what one package wants of a dependency must not change the other's
+for package in hekte "$@"; do
+    "$builder" build --locked --release --target "$TRIPLE" -p "$package" --bins
+done
+[ "${CHECK:-yes}" = no ] || cross/check-binary.sh "$TARGET/$TRIPLE/release/hekte" "$machine"

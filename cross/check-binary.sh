@@ -1,41 +1,57 @@
 #!/usr/bin/env bash
-# Fails unless a binary is for aarch64, fully static, small, and runs.
+# Fails unless a binary is static, stripped, small, for the right machine, runs, indexes, answers.
+#
+#     cross/check-binary.sh BINARY [aarch64|x86_64|armv7]
 set -eu
 binary=${1:?which binary}
-MAX_BYTES=$((12 << 20))
+machine=${2:-aarch64}
+MAX_BYTES=$((8 << 20))
 
 die() { echo "check-binary: $binary: $*" >&2; exit 1; }
+install() { # command, package
+    command -v "$1" >/dev/null 2>&1 && return
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        die "needs $1: install $2"
+    fi
+    apt-get update -q >&2 </dev/null
+    apt-get install -q -y --no-install-recommends "$2" >&2 </dev/null
+}
 
+case $machine in # ELF: 02 is 64 bits, 01 is 32; then the number of the machine
+    aarch64) class=02 number=183 emulator=qemu-aarch64-static ;;
+    x86_64) class=02 number=62 emulator=qemu-x86_64-static ;;
+    armv7) class=01 number=40 emulator=qemu-arm-static ;;
+    *) die "no such machine: $machine" ;;
+esac
 [ -f "$binary" ] || die "is not there"
-# the first bytes of an ELF file: class 64, little end first; at 18 the machine, 183 is aarch64
-[ "$(od -An -tx1 -N6 "$binary" | tr -d ' ')" = 7f454c460201 ] || die "is no 64-bit ELF file"
-machine=$(od -An -tu2 -j18 -N2 "$binary" | tr -d ' ')
-[ "$machine" = 183 ] || die "is for machine $machine, not for aarch64 (183)"
+install readelf binutils
 
-if command -v readelf >/dev/null 2>&1; then
-    headers=$(readelf -lW "$binary")
-    case $headers in *INTERP*) die "wants an interpreter, so it is not static" ;; esac
+start=$(od -An -tx1 -N6 "$binary" | tr -d ' ')
+[ "$start" = "7f454c46${class}01" ] || die "is no ELF file of class $class, little end first"
+found=$(od -An -tu2 -j18 -N2 "$binary" | tr -d ' ')
+[ "$found" = "$number" ] || die "is for machine $found, not for $machine ($number)"
+
+headers=$(readelf -lW "$binary")
+case $headers in *INTERP*) die "wants an interpreter, so it is not static" ;; esac
+needed=$(readelf -dW "$binary" | grep NEEDED || true)
+[ -z "$needed" ] || die "needs shared libraries: $needed"
+sections=$(readelf -SW "$binary")
+case $sections in *.symtab* | *.debug_*) die "is not stripped" ;; esac
+if [ "$machine" = aarch64 ]; then
     # the Pi 5's kernel has pages of 16 KiB: segments must not be aligned to less
     while read -r align; do
         [ $((align)) -ge $((0x4000)) ] || die "has a segment aligned to $align, less than 16 KiB"
     done < <(printf '%s\n' "$headers" | awk '$1 == "LOAD" { print $NF }')
-    needed=$(readelf -dW "$binary" | grep NEEDED || true)
-    [ -z "$needed" ] || die "needs shared libraries: $needed"
 fi
-
 bytes=$(wc -c <"$binary")
 [ "$bytes" -le "$MAX_BYTES" ] || die "has $bytes bytes, more than $MAX_BYTES"
 
 run=()
-if [ "$(uname -m)" != aarch64 ]; then
-    emulator=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
-    if [ -z "$emulator" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        apt-get update -q >&2 </dev/null
-        apt-get install -q -y --no-install-recommends qemu-user-static >&2 </dev/null
-        emulator=$(command -v qemu-aarch64-static || true)
-    fi
-    [ -n "$emulator" ] || die "cannot be run here: install qemu-user-static"
+if [ "$(uname -m)" != "$machine" ]; then
+    install "$emulator" qemu-user-static
     run=("$emulator")
 fi
 version=$("${run[@]}" "$binary" --version) || die "does not run"
-echo "$binary: $bytes bytes, static, aarch64, says: $version"
+[ "${version%% *}" = hekte ] || die "says $version"
+cross/index-and-ask.sh "$binary" "${run[@]}" || die "does not index and answer as it should"
+echo "$binary: $bytes bytes, static, $machine, says: $version"

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::config::settings::Flags;
@@ -64,6 +64,11 @@ pub enum Parsed {
     Print(String),
     /// Do this with that.
     Do(Command, Box<Config>),
+}
+
+/// The whole command line, for the man page and the completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line (program name first) and everything it refers to.

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Before bitcoind starts: its blocks folder is there, and open to the user hekte, now and later.
+#
+#     block-access.sh [CONFIGURATION]
+#
+# bitcoind makes its files for its own user alone. What it creates below a folder with a default
+# access list can be read by hekte all the same. Nothing but the blocks is opened. Which folders:
+# bitcoin_dir and network of hekte's configuration; they get the owner that bitcoin_dir has.
+set -eu
+config=${1:-/etc/hekte/hekte.toml}
+
+value() {
+    sed -n "s/^$1 *= *\"\(.*\)\".*/\1/p" "$config" | tail -n 1
+}
+dir=$(value bitcoin_dir)
+network=$(value network)
+[ -d "$dir" ] || { echo "block-access: no folder $dir (bitcoin_dir in $config)" >&2; exit 66; }
+owner=$(stat -c %u "$dir")
+group=$(stat -c %g "$dir")
+
+setfacl -m u:hekte:x "$dir"
+case $network in
+    "" | bitcoin) ;;
+    *)
+        dir=$dir/$network
+        [ -d "$dir" ] || install -d -m 0700 -o "$owner" -g "$group" "$dir"
+        setfacl -m u:hekte:x,g::x "$dir"
+        ;;
+esac
+[ -d "$dir/blocks" ] || install -d -m 0700 -o "$owner" -g "$group" "$dir/blocks"
+setfacl -R -m u:hekte:rX,d:u:hekte:rX "$dir/blocks"

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Boots the image of `make image` in qemu and puts it through tests/board: `make image-test`.
+set -eu
+cd "$(dirname "$0")/../.."
+TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=image/debian.sh
+. image/debian.sh
+needs qemu-system-aarch64 qemu-system-arm mke2fs e2fsprogs
+[ -s "$TARGET/image/board.img" ] || { echo "image-test: make image first" >&2; exit 1; }
+export BOARD_IMAGE=$TARGET/image
+# one board after the other: emulation takes all the processors there are
+cargo test --locked --test board -- --nocapture --test-threads 1 "$@"

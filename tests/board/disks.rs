@@ -1,0 +1,89 @@
+//! The disks of a board: a copy of the image, and one that brings a chain.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use hekte_testkit::bitcoind::Bitcoind;
+use hekte_testkit::chain::{ChainSpec, Generator};
+use hekte_testkit::files::{BlockDir, FileOptions};
+use hekte_testkit::hekte;
+use hekte_testkit::scratch::Scratch;
+use serde_json::json;
+
+/// A copy of the image on a card of 3 GB, gone with the value.
+pub struct Card {
+    _scratch: Scratch,
+    path: PathBuf,
+}
+
+impl Card {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+pub fn copy(image_folder: &Path, name: &str) -> Card {
+    let scratch = Scratch::new(name);
+    let path = scratch.join("card.img");
+    run(Command::new("cp").arg("--sparse=always").arg(image_folder.join("board.img")).arg(&path));
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3 << 30).unwrap();
+    Card { _scratch: scratch, path }
+}
+
+/// A disk labelled node-disk, with a chain that a bitcoind of this machine has checked.
+pub struct NodeDisk {
+    _scratch: Scratch,
+    pub image: PathBuf,
+    pub tip: u64,
+    /// Of the index that hekte makes of this chain on this machine.
+    pub digest: String,
+}
+
+pub fn node_disk() -> NodeDisk {
+    let spec = ChainSpec { blocks: 400, txs_per_block: 200, ..ChainSpec::default() };
+    let scratch = Scratch::new("node-disk-chain");
+    let folder = scratch.path().to_path_buf();
+    let mut files = BlockDir::create(&scratch.join("regtest/blocks"), FileOptions::default());
+    for block in Generator::new(&spec) {
+        files.add(&block);
+    }
+    drop(files);
+    let tip = u64::from(spec.blocks);
+    let mut node = Bitcoind::start_in(scratch, &["-reindex", "-txindex=0"]);
+    let deadline = Instant::now() + Duration::from_secs(600);
+    while node.rpc.call("getblockcount", json!([])) != json!(tip) {
+        assert!(Instant::now() < deadline, "bitcoind does not reach block {tip}");
+        sleep(Duration::from_millis(500));
+    }
+    node.stop();
+
+    let index = Scratch::new("node-disk-index");
+    let (from, to) = (folder.display().to_string(), index.path().display().to_string());
+    let at = ["--network", "regtest", "--bitcoin-dir", &from, "--data-dir", &to, "--offline"];
+    let hekte_here = env!("CARGO_BIN_EXE_hekte");
+    let built = hekte::run(hekte_here, index.path(), &[&at[..], &["--sync-only"]].concat());
+    assert!(built.status.success(), "{}", built.stderr);
+    let told = hekte::run(hekte_here, index.path(), &[&at[..], &["digest"]].concat());
+    let digest = told.stdout.split_whitespace().next().unwrap_or_default().to_owned();
+    assert_eq!(digest.len(), 64, "{} {}", told.stdout, told.stderr);
+
+    let disk = Scratch::new("node-disk");
+    let root = disk.join("root");
+    fs::create_dir(&root).unwrap();
+    run(Command::new("cp").arg("-r").arg(&folder).arg(root.join("bitcoin")));
+    let image = disk.join("disk.img");
+    run(Command::new("truncate").args(["-s", "1G"]).arg(&image));
+    run(Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-F", "-L", "node-disk", "-d"])
+        .args([&root, &image]));
+    fs::remove_dir_all(&root).unwrap();
+    NodeDisk { _scratch: disk, image, tip, digest }
+}

@@ -1,0 +1,174 @@
+//! A board in qemu: its disks, a shell on its serial line, a port that leads to hekte.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long a boot, a restart or an index may take; emulation is slow, and the host may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(900);
+
+/// What the serial line said so far.
+#[derive(Default)]
+struct Console {
+    text: Mutex<String>,
+    grown: Condvar,
+}
+
+/// A running machine; its power is cut when it is dropped.
+pub struct Machine {
+    qemu: Child,
+    console: Arc<Console>,
+    port: u16,
+    asked: u32,
+    started: Instant,
+}
+
+impl Machine {
+    /// Switches the board on, with these disks, the first being the system's.
+    pub fn boot(image_folder: &Path, disks: &[PathBuf]) -> Self {
+        let port = free_port();
+        // the word about the network is read at the first boot only
+        let append = "console=ttyAMA0 root=/dev/nvme0n1p1 rw panic=5 quiet loglevel=3 \
+             systemd.show_status=no systemd.debug_shell=ttyAMA0 \
+             systemd.mask=serial-getty@ttyAMA0.service node.network=regtest";
+        let mut command = Command::new("qemu-system-aarch64");
+        command.args(["-M", "virt", "-cpu", "cortex-a72", "-m", "1024", "-smp", "2"]);
+        command.args(["-nographic", "-monitor", "none", "-no-reboot", "-append", append]);
+        command.arg("-kernel").arg(image_folder.join("vmlinuz"));
+        for (number, disk) in disks.iter().enumerate() {
+            let drive = format!("file={},format=raw,if=none,id=d{number}", disk.display());
+            let device = format!("nvme,drive=d{number},serial=d{number}");
+            command.args(["-drive", &drive, "-device", &device]);
+        }
+        // restrict: the guest reaches nothing but us
+        let network = format!("user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:60401");
+        command.args(["-netdev", &network, "-device", "virtio-net-pci,netdev=n0,romfile="]);
+        let mut qemu = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("qemu-system-aarch64: apt-get install qemu-system-arm");
+        let console = Arc::new(Console::default());
+        let output = BufReader::new(qemu.stdout.take().expect("piped"));
+        let listener = Arc::clone(&console);
+        thread::spawn(move || listen(output, &listener));
+        Self { qemu, console, port, asked: 0, started: Instant::now() }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Runs a line in the board's root shell; what it printed, without carriage returns.
+    pub fn shell(&mut self, line: &str) -> String {
+        self.asked += 1;
+        let number = self.asked;
+        // the quotes keep the echo of this line apart from what it prints
+        let text = format!("echo beg''in-{number}; {line}; echo en''d-{number}\n");
+        let (begin, end) = (format!("begin-{number}\n"), format!("end-{number}\n"));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // a shell that is not there yet loses what is typed
+            let stdin = self.qemu.stdin.as_mut().expect("piped");
+            stdin.write_all(text.as_bytes()).expect("qemu runs");
+            let until = Instant::now() + Duration::from_secs(if number == 1 { 10 } else { 600 });
+            if let Some(found) = self.console.between(&begin, &end, until.min(deadline)) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "no answer to {line}:\n{}", self.console.tail());
+        }
+    }
+
+    /// Asks hekte from outside, through the forwarded port; `None` where no answer came.
+    pub fn ask(&self, method: &str, params: Value) -> Option<Value> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        let mut line = json!({"id": 1, "method": method, "params": params}).to_string();
+        line.push('\n');
+        stream.write_all(line.as_bytes()).ok()?;
+        let mut answer = String::new();
+        BufReader::new(stream.take(1 << 20)).read_line(&mut answer).ok()?;
+        let answer: Value = serde_json::from_str(&answer).ok()?;
+        answer.get("result").cloned()
+    }
+
+    /// Asks until the answer is as wanted.
+    pub fn wait_for(&self, method: &str, params: Value, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        let mut last = None;
+        while Instant::now() < deadline {
+            match self.ask(method, params.clone()) {
+                Some(answer) if wanted(&answer) => return answer,
+                other => last = other,
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{method} {params}: last answer {last:?}\n{}", self.console.tail());
+    }
+
+    /// The plug is pulled.
+    pub fn cut_power(mut self) {
+        self.qemu.kill().expect("qemu runs");
+        self.qemu.wait().expect("qemu ends");
+    }
+
+    pub fn power_off(mut self) {
+        let stdin = self.qemu.stdin.as_mut().expect("piped");
+        stdin.write_all(b"systemctl poweroff\n").expect("qemu runs");
+        let deadline = Instant::now() + PATIENCE;
+        while self.qemu.try_wait().expect("our child").is_none() {
+            assert!(Instant::now() < deadline, "does not stop:\n{}", self.console.tail());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+impl Console {
+    fn between(&self, begin: &str, end: &str, until: Instant) -> Option<String> {
+        let mut text = self.text.lock().expect("no panic while held");
+        loop {
+            if let Some(to) = text.find(end) {
+                let from = text[..to].rfind(begin)? + begin.len();
+                let found = text[from..to].trim().to_owned();
+                text.clear();
+                return Some(found);
+            }
+            let left = until.checked_duration_since(Instant::now())?;
+            text = self.grown.wait_timeout(text, left).expect("no panic while held").0;
+        }
+    }
+
+    fn tail(&self) -> String {
+        let text = self.text.lock().expect("no panic while held");
+        let from = text.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
+        text[from..].to_owned()
+    }
+}
+
+fn listen(mut output: impl Read, console: &Console) {
+    let mut bytes = [0; 4096];
+    while let Ok(count @ 1..) = output.read(&mut bytes) {
+        let text = String::from_utf8_lossy(&bytes[..count]).replace('\r', "");
+        console.text.lock().expect("no panic while held").push_str(&text);
+        console.grown.notify_all();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+    listener.local_addr().expect("bound").port()
+}

@@ -1,0 +1,181 @@
+//! A board that boots: bitcoind and hekte from our image in qemu, questions from outside, hangs,
+//! power cuts. `make image-test` runs it; without `BOARD_IMAGE` it says that it was skipped.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod disks;
+mod machine;
+
+use std::env;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use self::machine::Machine;
+
+/// OP_TRUE as an Electrum script hash: what the blocks of these tests pay to.
+const OPEN: &str = "6032c38c0bc0e91e726f1e55e1832e434509001a7aed5cfd881b6ef07215e84a";
+
+fn image(test: &str) -> Option<PathBuf> {
+    let folder = env::var_os("BOARD_IMAGE").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("\n*** SKIPPED {test}: BOARD_IMAGE is not set; see `make image-test` ***");
+    }
+    folder
+}
+
+fn height(machine: &Machine, wanted: impl Fn(u64) -> bool) -> u64 {
+    let reached = |answer: &Value| answer["height"].as_u64().is_some_and(&wanted);
+    let answer = machine.wait_for("blockchain.headers.subscribe", json!([]), reached);
+    answer["height"].as_u64().unwrap()
+}
+
+/// Waits for the end of a build, merge included.
+fn built(machine: &Machine, tip: u64) {
+    let done = |status: &Value| status["synced"] == true && status["height"] == tip;
+    machine.wait_for("hekte.status", json!([]), done);
+}
+
+fn cli(machine: &mut Machine, call: &str) -> String {
+    machine.shell(&format!("bitcoin-cli -conf=/etc/bitcoin/bitcoin.conf {call}"))
+}
+
+/// What hekte says of the open script is what bitcoind finds in its own set of coins.
+fn same_as_bitcoind(machine: &mut Machine) -> u64 {
+    let tip: u64 = cli(machine, "getblockcount").parse().unwrap();
+    assert_eq!(height(machine, |height| height >= tip), tip);
+    let balance = |answer: &Value| answer.get("confirmed").is_some();
+    let ours = machine.wait_for("blockchain.scripthash.get_balance", json!([OPEN]), balance);
+    let coins = cli(machine, "scantxoutset start '[\"raw(51)\"]' | grep total_amount");
+    let digits: String = coins.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(ours["confirmed"].as_u64().unwrap(), digits.parse::<u64>().unwrap(), "{coins}");
+    tip
+}
+
+/// The value of a property of hekte's unit.
+fn unit(machine: &mut Machine, property: &str) -> String {
+    machine.shell(&format!("systemctl show hekte.service -P {property}"))
+}
+
+fn number(machine: &mut Machine, line: &str) -> u64 {
+    let answer = machine.shell(line);
+    answer.parse().unwrap_or_else(|_| panic!("{line}: {answer}"))
+}
+
+#[test]
+fn a_fresh_card_becomes_a_node_and_stays_one() {
+    let Some(image) = image("a fresh card") else { return };
+    let disk = disks::copy(&image, "card");
+    let disks = [disk.path().to_path_buf()];
+    let mut board = Machine::boot(&image, &disks);
+    // answered while there is nothing but the first block
+    height(&board, |height| height == 0);
+    println!("first boot: an answer after {:.0} s", board.seconds());
+    let state = board.shell("systemctl is-system-running --wait");
+    let failed = board.shell("systemctl --failed --plain --no-legend");
+    assert_eq!(state, "running", "{failed}");
+    println!("{}", board.shell("systemd-analyze"));
+    assert_eq!(unit(&mut board, "Type"), "notify");
+    assert_eq!(unit(&mut board, "ActiveState"), "active");
+    assert_ne!(unit(&mut board, "StatusText"), "", "no word from hekte through its socket");
+    let started = "ExecMainStartTimestampMonotonic";
+    let started: u64 = unit(&mut board, started).parse().unwrap();
+    let active: u64 = unit(&mut board, "ActiveEnterTimestampMonotonic").parse().unwrap();
+    println!("time to READY: {} ms", (active - started) / 1000);
+    let megabytes = number(&mut board, "df --output=size -BM /data | tail -n 1 | tr -dc 0-9");
+    assert!(megabytes > 1000, "the data partition did not grow: {megabytes} MB");
+
+    cli(&mut board, "generatetodescriptor 110 'raw(51)' >/dev/null");
+    assert_eq!(same_as_bitcoind(&mut board), 110);
+    idle(&mut board);
+    hang(&mut board);
+    // what bitcoind has not flushed is lost in a power cut, so let it flush all but the last
+    cli(&mut board, "gettxoutsetinfo >/dev/null");
+    board.shell("sync");
+    cli(&mut board, "generatetodescriptor 5 'raw(51)' >/dev/null");
+    assert_eq!(same_as_bitcoind(&mut board), 115);
+    board.cut_power();
+
+    let mut board = Machine::boot(&image, &disks);
+    assert!(height(&board, |height| height >= 110) <= 115);
+    println!("boot after a power cut at the tip: an answer after {:.0} s", board.seconds());
+    cli(&mut board, "generatetodescriptor 3 'raw(51)' >/dev/null");
+    println!("height {}", same_as_bitcoind(&mut board));
+    assert_eq!(board.shell("systemctl is-system-running --wait"), "running");
+    board.power_off();
+}
+
+/// Memory and processor while nothing is asked.
+fn idle(board: &mut Machine) {
+    sleep(Duration::from_secs(10));
+    let before: u64 = unit(board, "CPUUsageNSec").parse().unwrap();
+    sleep(Duration::from_secs(30));
+    let after: u64 = unit(board, "CPUUsageNSec").parse().unwrap();
+    println!("idle: {} ms of processor in 30 s", (after - before) / 1_000_000);
+    println!("idle: {}", board.shell("grep VmRSS /proc/$(systemctl show hekte -P MainPID)/status"));
+}
+
+/// A hekte that hangs is ended by the watchdog and started again, and answers.
+fn hang(board: &mut Machine) {
+    let pid = unit(board, "MainPID");
+    let now = std::time::Instant::now();
+    board.shell(&format!("kill -STOP {pid}"));
+    let (mut restarts, mut rounds) = (0, 0);
+    while restarts == 0 {
+        rounds += 1;
+        assert!(rounds < 60, "the watchdog did not bite");
+        sleep(Duration::from_secs(5));
+        restarts = unit(board, "NRestarts").parse().unwrap();
+    }
+    height(board, |height| height == 110);
+    assert_ne!(unit(board, "MainPID"), pid);
+    println!("hang: answers again after {:.0} s", now.elapsed().as_secs_f64());
+    let log = board.shell("journalctl -b -u hekte --no-pager -o cat | grep -i watchdog");
+    assert!(log.contains("Watchdog timeout"), "{log}");
+}
+
+#[test]
+fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
+    let Some(image) = image("a disk that brings a chain") else { return };
+    let node = disks::node_disk();
+    let card = disks::copy(&image, "node");
+    let disks = [card.path().to_path_buf(), node.image.clone()];
+    let mut board = Machine::boot(&image, &disks);
+    built(&board, node.tip);
+    println!("first boot with a chain: indexed after {:.0} s", board.seconds());
+    assert_eq!(board.shell("findmnt -no LABEL /data"), "node-disk");
+    assert_eq!(digest(&mut board), node.digest);
+
+    // once more, within 256 MiB, and to the end
+    let limit = "mkdir -p /etc/systemd/system/hekte.service.d; printf '[Service]\\n\
+         MemoryHigh=infinity\\nMemoryMax=256M\\n' >/etc/systemd/system/hekte.service.d/test.conf; \
+         systemctl daemon-reload; systemctl stop hekte; rm -rf /data/hekte/regtest";
+    board.shell(limit);
+    board.shell("systemctl start hekte");
+    built(&board, node.tip);
+    let peak = "grep VmHWM /proc/$(systemctl show hekte -P MainPID)/status";
+    println!("MemoryMax=256M: {}", board.shell(peak));
+    assert_eq!(unit(&mut board, "NRestarts"), "0");
+    assert_eq!(digest(&mut board), node.digest);
+
+    // and once more, to the middle
+    board.shell("systemctl stop hekte; rm -rf /data/hekte/regtest; sync; systemctl start hekte");
+    let middle = height(&board, |height| height > 0);
+    board.cut_power();
+    assert!(middle < node.tip, "too quick to be cut");
+    println!("power cut at height {middle} of {}", node.tip);
+    let mut board = Machine::boot(&image, &disks);
+    built(&board, node.tip);
+    println!("boot after a power cut in a build: indexed after {:.0} s", board.seconds());
+    assert_eq!(digest(&mut board), node.digest);
+    board.power_off();
+}
+
+/// The digest of the index, which must be the one made on this machine.
+fn digest(board: &mut Machine) -> String {
+    let told = board.shell(
+        "runuser -u hekte -- hekte --config /etc/hekte/hekte.toml --offline digest 2>/dev/null",
+    );
+    told.split_whitespace().next().unwrap_or_default().to_owned()
+}
