@@ -146,7 +146,7 @@ fn a_password_file_is_for_few_eyes() {
     let file = write("secret", "s3cret\n");
     let flags = format!("--rpc-user u --rpc-password-file {}", file.display());
     let config = load(&flags, &[], None).unwrap();
-    let auth = RpcAuth::User { user: "u".into(), password: "s3cret".into() };
+    let auth = RpcAuth::UserFile { user: "u".into(), file: file.clone() };
     assert_eq!(config.node.as_ref().unwrap().auth, auth);
     assert!(!config.explain().join("").contains("s3cret"));
     assert!(!format!("{config:?}").contains("s3cret"));

@@ -86,13 +86,8 @@ pub fn run(config: &Config) -> Result<()> {
 async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
     let mut signals = Signals::listen()?;
     let node = config.node.as_ref().map(Rpc::new);
-    let mut params = ChainParams::of(config.network.params()).with_magic(config.magic);
-    // the bytes in front of a custom signet's blocks are known from bitcoind only
-    if let (Some(node), Network::Signet, false) = (&node, config.network, config.magic_was_set) {
-        let asked = ask_node(node, config, &progress, &mut signals).await?;
-        let Some(magic) = asked else { return Ok(()) };
-        params = params.with_magic(magic);
-    }
+    let params = chain_params(config, node.as_ref(), &progress, &mut signals).await?;
+    let Some(params) = params else { return Ok(()) };
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shares = shares(config);
@@ -155,6 +150,24 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         summary(&state, folder);
     }
     Ok(())
+}
+
+/// The network's constants; `None` if told to stop before bitcoind has said what it alone knows:
+/// the bytes in front of a custom signet's blocks.
+async fn chain_params(
+    config: &Config,
+    node: Option<&Rpc>,
+    progress: &Progress,
+    signals: &mut Signals,
+) -> Result<Option<ChainParams>> {
+    let params = ChainParams::of(config.network.params()).with_magic(config.magic);
+    match (node, config.network, config.magic_was_set) {
+        (Some(node), Network::Signet, false) => {
+            let magic = ask_node(node, config, progress, signals).await?;
+            Ok(magic.map(|magic| params.with_magic(magic)))
+        }
+        _ => Ok(Some(params)),
+    }
 }
 
 async fn ask_node(

@@ -136,7 +136,8 @@ async fn read_lines(
             }
         }
         let begun = cutter.held_bytes();
-        let counted = if begun > UNCOUNTED_LINE_BYTES { begun } else { 0 };
+        // as long again, for what will be understood of it
+        let counted = if begun > UNCOUNTED_LINE_BYTES { begun * 2 } else { 0 };
         if !connection.common.requests.grow(&mut held, counted) {
             return End::Crowded;
         }
@@ -167,8 +168,9 @@ impl Connection {
         };
         // first, since it is the client that may be slow: others' memory must not wait for it
         let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
-        // as long again, for what is understood of it
-        let read = self.common.requests.wait_for(line.len());
+        // all but the end of a long line is counted: two of them never wait for each other
+        let counted = held.as_ref().map_or(0, |held| held.num_permits() << 10);
+        let read = self.common.requests.wait_for((line.len() * 2).saturating_sub(counted));
         let Ok(read) = timeout(REQUEST_PATIENCE, read).await else { return Some(End::Crowded) };
         let accepted = self.session.accept(&line);
         drop(line);

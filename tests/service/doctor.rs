@@ -14,6 +14,12 @@ fn json_of(chain: &Scratch, command: &str, settings: &[&str]) -> (Option<i32>, V
     let mut run = Command::new(BINARY);
     run.args([command, "--json", "--network", "regtest"]).args(settings);
     run.arg("--bitcoin-dir").arg(chain.path()).arg("--data-dir").arg(chain.join("data"));
+    // what this test was started with is none of the program's settings
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HEKTE_") {
+            run.env_remove(name);
+        }
+    }
     let done = run.output().unwrap();
     let text = String::from_utf8(done.stdout).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}{}", String::from_utf8_lossy(&done.stderr));
