@@ -158,11 +158,11 @@ fn a_build_is_told_to_another_process_and_to_the_log() {
     assert!(last["bytes_per_second"].is_null() && last["seconds_left"].is_null(), "{last}");
     let phases = hekte.phases();
     assert!(phases.ends_with(&PHASES[1..]), "{phases:?}");
-    for place in 1..4 {
-        let of_phase = hekte.told.iter().filter(|told| told["phase"] == PHASES[place]);
+    for phase in &PHASES[1..4] {
+        let of_phase = hekte.told.iter().filter(|told| told["phase"] == *phase);
         let mut percents: Vec<f64> = of_phase.map(percent).collect();
         percents.dedup();
-        println!("{}: {percents:?}", PHASES[place]);
+        println!("{phase}: {percents:?}");
         assert!(percents.iter().any(|percent| (0.1..100.0).contains(percent)), "{percents:?}");
     }
 
