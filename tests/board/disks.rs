@@ -36,7 +36,7 @@ pub fn copy(image_folder: &Path, name: &str) -> Card {
     Card { _scratch: scratch, path }
 }
 
-/// Of the chain that image/board/test.sh makes, once: 525 130 transactions, five small batches.
+/// Of the chain that image/board/test.sh makes, once: 525 130 transactions, several small batches.
 const CHAIN_TIP: u64 = 1000;
 
 /// A disk labelled node-disk, with a chain that a bitcoind of this machine has checked.
