@@ -15,6 +15,8 @@ use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 pub struct FileScan {
     /// Records found.
     pub blocks: u32,
+    /// Bytes of these, without what frames them.
+    pub bytes: u64,
     /// Bytes that were neither records nor preallocated zeros.
     pub rubbish: u64,
 }
@@ -38,6 +40,7 @@ pub fn scan_file(
             Some(header) if frame.in_line || holds_together(dir, file, frame)? => {
                 found_at(&header, pos);
                 found.blocks += 1;
+                found.bytes += u64::from(frame.len);
             }
             _ => frames.reject(frame),
         }

@@ -10,6 +10,7 @@ use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
 
 use super::key::{BlockKey, Places};
+use super::scan::FileScan;
 use super::work::ByWork;
 
 /// Number of a block in a [`BlockTree`], in order of discovery.
@@ -44,6 +45,8 @@ pub struct BlockTree {
     by_key: HashTable<u32>,
     /// Further places of blocks that were found more than once.
     copies: BTreeSet<(BlockId, FilePos)>,
+    /// What each file holds, from the first on, where all were looked through.
+    pub files: Vec<FileScan>,
 }
 
 impl BlockTree {

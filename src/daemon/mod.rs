@@ -6,7 +6,6 @@ mod watch;
 mod wiring;
 
 use std::fs;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +24,7 @@ use crate::config::network::Network;
 use crate::config::{Config, layout};
 use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
-use crate::host::{memory, notify};
+use crate::host::{memory, notify, terminal};
 use crate::inspect::report::Reporter;
 use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
@@ -127,7 +126,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),
     };
-    let reporter = Reporter::new(progress.clone(), std::io::stderr().is_terminal());
+    let reporter = Reporter::new(progress.clone(), terminal::can_draw());
     let reporting = tokio::spawn(watch::report(reporter));
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;

@@ -10,6 +10,8 @@ use simplelog::{ConfigBuilder, WriteLogger};
 
 use crate::error::{Error, Result};
 
+use super::terminal;
+
 /// True when systemd connected our stderr to the journal.
 pub fn under_journald() -> bool {
     std::env::var_os("JOURNAL_STREAM").is_some_and(|stream| !stream.is_empty())
@@ -100,6 +102,7 @@ impl<W: Write> Write for Line<W> {
         }
         self.text.extend_from_slice(bytes);
         if bytes.ends_with(b"\n") {
+            let _room = terminal::wiped();
             let written = self.sink.write_all(&self.text);
             self.text.clear();
             written?;

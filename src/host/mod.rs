@@ -1,4 +1,4 @@
-//! The machine around us: log, service manager, signals, memory, disks, file permissions.
+//! The machine around us: log, terminal, service manager, signals, memory, disks, permissions.
 
 pub mod access;
 pub mod beat;
@@ -8,3 +8,4 @@ pub mod memory;
 pub mod notify;
 pub mod priority;
 pub mod signal;
+pub mod terminal;

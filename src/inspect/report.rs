@@ -1,29 +1,45 @@
 //! Progress in words: one line for systemd and the log, a bar on a terminal.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use log::info;
 
-use crate::live::progress::{Progress, Stage};
+use crate::host::terminal;
+use crate::live::progress::{Progress, Stage, Told};
 
 /// How often a line goes to the log during a build.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// The rate is measured over so many ticks.
-const RATE_TICKS: usize = 30;
-/// Cells of the bar.
+/// The pace is measured over this time: while a batch is stored nothing may be read for minutes.
+const PACE_WINDOW: Duration = Duration::from_secs(300);
+/// How often the counters are remembered for that.
+const PACE_EVERY: Duration = Duration::from_secs(1);
+/// No rate is told before it was measured for so long.
+const RATE_AFTER: Duration = Duration::from_secs(3);
+/// Nor how long it will take, before this time and this part of the stage: the oldest blocks are
+/// so small that they say little of the others.
+const LEFT_AFTER: Duration = Duration::from_secs(10);
+const LEFT_AFTER_PART: f64 = 0.0005;
+/// Cells of the bar, where there is room.
 const BAR_CELLS: usize = 30;
+
+/// Where the counters were at one moment.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Instant,
+    fraction: f64,
+    bytes: u64,
+}
 
 /// Watches a build.
 pub struct Reporter {
     progress: Arc<Progress>,
     terminal: bool,
     last_log: Instant,
-    /// Moments, and the fraction and bytes done then.
-    seen: VecDeque<(Instant, f64, u64)>,
+    /// Of the present stage.
+    seen: VecDeque<Seen>,
     stage: Stage,
 }
 
@@ -37,78 +53,137 @@ impl Reporter {
     /// Looks at the counters; the line for systemd comes back.
     pub fn tick(&mut self) -> String {
         let (stage, _) = self.progress.stage();
-        if stage != self.stage {
-            if self.terminal && self.stage == Stage::Merging {
-                eprintln!();
-            }
+        let new = stage != self.stage;
+        if new {
             self.stage = stage;
             self.seen.clear();
         }
-        let bytes = self.progress.bytes.load(Ordering::Relaxed);
-        self.seen.push_back((Instant::now(), self.progress.fraction(), bytes));
-        if self.seen.len() > RATE_TICKS {
-            self.seen.pop_front();
-        }
-        let left = self.rate().map_or(u64::MAX, |(_, left)| left.as_secs());
-        self.progress.seconds_left.store(left, Ordering::Relaxed);
-        let line = self.line(stage);
-        let building = matches!(stage, Stage::Reading | Stage::Merging);
-        if building && self.terminal {
-            self.draw(&line);
-        } else if building && self.last_log.elapsed() >= LOG_EVERY {
+        self.measure();
+        let told = self.progress.told();
+        let line = line(&told);
+        if !is_build(stage) {
+            drop(terminal::wiped());
+        } else if self.terminal {
+            terminal::draw(&bar(told.percent, &line, terminal::width()));
+        } else if new || self.last_log.elapsed() >= LOG_EVERY {
             info!("{line}");
             self.last_log = Instant::now();
         }
         line
     }
 
-    /// Stage, percent, rate, time left, and the height last, where dashboards look for it.
-    fn line(&self, stage: Stage) -> String {
-        let height = self.progress.blocks.load(Ordering::Relaxed).saturating_sub(1);
-        let mut line = stage.name().to_string();
-        if matches!(stage, Stage::Reading | Stage::Merging) {
-            line += &format!(" {:.1} %", self.progress.fraction() * 100.0);
-            if let Some((per_second, left)) = self.rate() {
-                if stage == Stage::Reading {
-                    line += &format!(", {:.1} MiB/s", per_second / f64::from(1 << 20));
-                }
-                line += &format!(", {} left", show_time(left));
-            }
+    /// Works out the pace, for whoever asks.
+    fn measure(&mut self) {
+        let now = Seen {
+            at: Instant::now(),
+            fraction: self.progress.fraction(),
+            bytes: self.progress.bytes.load(Ordering::Relaxed),
+        };
+        let since = |seen: &Seen| now.at.duration_since(seen.at);
+        if self.seen.back().is_none_or(|last| since(last) >= PACE_EVERY) {
+            self.seen.push_back(now);
         }
-        if let Some(trouble) = self.progress.trouble() {
-            line += &format!(", {trouble}");
+        while self.seen.front().is_some_and(|first| since(first) > PACE_WINDOW) {
+            self.seen.pop_front();
         }
-        format!("{line}, height={height}")
-    }
-
-    /// Bytes per second lately, and how long the stage will take at that pace.
-    fn rate(&self) -> Option<(f64, Duration)> {
-        let (first, last) = (self.seen.front()?, self.seen.back()?);
-        let seconds = last.0.duration_since(first.0).as_secs_f64();
-        let done = last.1 - first.1;
-        if seconds < 0.5 || done <= 0.0 {
-            return None;
-        }
-        let left = (1.0 - last.1).max(0.0) / done * seconds;
-        let bytes = last.2.saturating_sub(first.2) as f64 / seconds;
-        Some((bytes, Duration::try_from_secs_f64(left).ok()?))
-    }
-
-    fn draw(&self, line: &str) {
-        let filled = (self.progress.fraction() * BAR_CELLS as f64) as usize;
-        let bar =
-            "#".repeat(filled.min(BAR_CELLS)) + &"-".repeat(BAR_CELLS - filled.min(BAR_CELLS));
-        let mut out = std::io::stderr();
-        // a terminal that has gone away is no reason to stop
-        let _ = write!(out, "\r[{bar}] {line}\x1b[K").and_then(|()| out.flush());
+        let Some(first) = self.seen.front() else { return };
+        let rate = Some(pace(*first, now).0).filter(|_| self.stage == Stage::Reading).flatten();
+        let left = pace(*first, now).1.filter(|_| is_build(self.stage));
+        self.progress.bytes_per_second.store(rate.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.progress.seconds_left.store(left.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
-fn show_time(time: Duration) -> String {
-    let seconds = time.as_secs();
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        drop(terminal::wiped());
+    }
+}
+
+fn is_build(stage: Stage) -> bool {
+    matches!(stage, Stage::Scanning | Stage::Reading | Stage::Merging)
+}
+
+/// Bytes per second between two moments, and how many seconds the stage will take at that pace:
+/// nothing rather than a guess.
+fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
+    let time = now.at.duration_since(first.at);
+    let bytes = now.bytes.saturating_sub(first.bytes) as f64;
+    let rate = (time >= RATE_AFTER).then(|| (bytes / time.as_secs_f64()) as u64);
+    let done = now.fraction - first.fraction;
+    let left = (time >= LEFT_AFTER && done >= LEFT_AFTER_PART)
+        .then(|| ((1.0 - now.fraction).max(0.0) / done * time.as_secs_f64()) as u64);
+    (rate, left)
+}
+
+/// Stage, percent, rate, time left, and the height last, where dashboards look for it.
+fn line(told: &Told) -> String {
+    let mut line = told.stage.name().to_string();
+    if is_build(told.stage) {
+        line += &format!(" {:.1} %", told.percent);
+    }
+    if let Some(rate) = told.bytes_per_second {
+        line += &format!(", {:.1} MiB/s", rate as f64 / f64::from(1 << 20));
+    }
+    if let Some(left) = told.seconds_left {
+        line += &format!(", {} left", show_time(left));
+    }
+    if let Some(trouble) = &told.trouble {
+        line += &format!(", {trouble}");
+    }
+    format!("{line}, height={}", told.height)
+}
+
+/// The line with a bar in front; never wider than the terminal, or it would be drawn below itself.
+fn bar(percent: f64, line: &str, width: usize) -> String {
+    let cells = BAR_CELLS.min(width.saturating_sub(line.len() + 3));
+    let filled = (percent / 100.0 * cells as f64) as usize;
+    let all = match cells {
+        0..5 => line.to_string(),
+        _ => format!("[{}{}] {line}", "#".repeat(filled), "-".repeat(cells - filled.min(cells))),
+    };
+    all.chars().take(width).collect()
+}
+
+fn show_time(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds.div_ceil(60)),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64, fraction: f64) -> (Option<u64>, Option<u64>) {
+        let first = Seen { at: Instant::now(), fraction: 0.2, bytes: 1000 };
+        let at = first.at + Duration::from_secs(seconds);
+        let bytes = 1000 + (fraction * 1e6) as u64;
+        pace(first, Seen { at, fraction, bytes })
+    }
+
+    #[test]
+    fn nothing_is_told_before_it_can_be_known() {
+        assert_eq!(after(2, 0.3), (None, None));
+        assert_eq!(after(4, 0.4), (Some(100_000), None));
+        assert_eq!(after(9, 0.2001).1, None);
+        assert_eq!(after(60, 0.2001).1, None, "too small a part");
+        assert_eq!(after(20, 0.6), (Some(30_000), Some(20)));
+        assert_eq!(after(20, 1.0).1, Some(0));
+    }
+
+    #[test]
+    fn a_bar_fits_the_terminal() {
+        let line = "reading blocks 50.0 %, height=7";
+        assert_eq!(bar(50.0, line, 44), format!("[#####-----] {line}"));
+        let cells = "#".repeat(15) + &"-".repeat(15);
+        assert_eq!(bar(50.0, line, 200), format!("[{cells}] {line}"));
+        assert_eq!(bar(100.0, line, 38), line);
+        assert_eq!(bar(50.0, line, 9), "reading b");
+        for width in 0..100 {
+            assert!(bar(100.0, line, width).len() <= width);
+        }
     }
 }

@@ -161,7 +161,8 @@ fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     let (mut stored, mut count) = (0u64, 0u64);
     // those that were disconnected, too
     let range = TxRange { end: TxNum(u32::MAX), ..run.range };
-    for posting in db.stream(RunInfo { range, ..*run }, Prefix(0), STREAM_PAGES) {
+    let mut postings = db.stream(RunInfo { range, ..*run }, Prefix(0), STREAM_PAGES);
+    for posting in postings.by_ref() {
         let posting = posting?;
         if last.is_some_and(|last| last >= posting) {
             return broken(db, format_args!("the order of run {}", run.id));
@@ -172,6 +173,9 @@ fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     }
     if stored != run.postings {
         return broken(db, format_args!("the number of postings in run {}", run.id));
+    }
+    if postings.bytes() != run.bytes {
+        return broken(db, format_args!("the number of bytes in run {}", run.id));
     }
     let txids = run.kind == RunKind::Txid;
     if txids && count != u64::from(run.range.count()) {

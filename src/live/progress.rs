@@ -40,8 +40,8 @@ impl Stage {
 /// What a build has come to at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// The stage in words.
-    pub phase: &'static str,
+    /// The stage.
+    pub stage: Stage,
     /// Last height indexed.
     pub height: u32,
     /// Last height there will be.
@@ -52,6 +52,8 @@ pub struct Told {
     pub seconds: u64,
     /// Until it ends, at its present pace.
     pub seconds_left: Option<u64>,
+    /// Bytes of blocks read lately, while blocks are read.
+    pub bytes_per_second: Option<u64>,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
 }
@@ -64,14 +66,22 @@ pub struct Progress {
     pub blocks: AtomicU32,
     /// Blocks there will be.
     pub target: AtomicU32,
-    /// Bytes of blocks read, and in all.
+    /// Block files that were looked through, and all of them.
+    pub files: AtomicU32,
+    /// See `files`.
+    pub files_total: AtomicU32,
+    /// Bytes of blocks indexed, by earlier runs of this build too, and in all.
     pub bytes: AtomicU64,
     /// See `bytes`.
     pub bytes_total: AtomicU64,
-    /// Parts of 1000 of the merge that are done.
-    pub merged: AtomicU32,
+    /// Postings merged, and in all.
+    pub merged: AtomicU64,
+    /// See `merged`.
+    pub merged_total: AtomicU64,
     /// Seconds until the stage is done, at its present pace; `u64::MAX` where nobody can say.
     pub seconds_left: AtomicU64,
+    /// Bytes of blocks read in a second lately; `u64::MAX` where nobody can say.
+    pub bytes_per_second: AtomicU64,
     trouble: Mutex<Option<String>>,
     /// Someone wants hekte to stop.
     pub stop: AtomicBool,
@@ -83,10 +93,14 @@ impl Default for Progress {
             stage: Mutex::new((Stage::Waiting, Instant::now())),
             blocks: AtomicU32::new(0),
             target: AtomicU32::new(0),
+            files: AtomicU32::new(0),
+            files_total: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
-            merged: AtomicU32::new(0),
+            merged: AtomicU64::new(0),
+            merged_total: AtomicU64::new(0),
             seconds_left: AtomicU64::new(u64::MAX),
+            bytes_per_second: AtomicU64::new(u64::MAX),
             trouble: Mutex::default(),
             stop: AtomicBool::new(false),
         }
@@ -94,9 +108,10 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Enters a stage.
+    /// Enters a stage. Its counters must be set already: nobody may see them fall within it.
     pub fn enter(&self, stage: Stage) {
         self.seconds_left.store(u64::MAX, Ordering::Relaxed);
+        self.bytes_per_second.store(u64::MAX, Ordering::Relaxed);
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
     }
 
@@ -124,28 +139,41 @@ impl Progress {
     /// Everything at once, for people and dashboards.
     pub fn told(&self) -> Told {
         let (stage, since) = self.stage();
+        let known = |figure: &AtomicU64| {
+            Some(figure.load(Ordering::Relaxed)).filter(|figure| *figure != u64::MAX)
+        };
         Told {
-            phase: stage.name(),
+            stage,
             height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
-            percent: (self.fraction() * 1000.0).round() / 10.0,
+            percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
             seconds: since.elapsed().as_secs(),
-            seconds_left: Some(self.seconds_left.load(Ordering::Relaxed))
-                .filter(|left| *left != u64::MAX),
+            seconds_left: known(&self.seconds_left),
+            bytes_per_second: known(&self.bytes_per_second),
             trouble: self.trouble(),
         }
     }
 
     /// How much of the present stage is done, 0.0 to 1.0.
     pub fn fraction(&self) -> f64 {
-        let part = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
-        match self.stage().0 {
+        self.fraction_of(self.stage().0)
+    }
+
+    fn fraction_of(&self, stage: Stage) -> f64 {
+        let (done, all) = match stage {
+            Stage::Waiting => return 0.0,
+            Stage::Following => return 1.0,
+            Stage::Scanning => (
+                u64::from(self.files.load(Ordering::Relaxed)),
+                u64::from(self.files_total.load(Ordering::Relaxed)),
+            ),
             Stage::Reading => {
-                part(self.bytes.load(Ordering::Relaxed), self.bytes_total.load(Ordering::Relaxed))
+                (self.bytes.load(Ordering::Relaxed), self.bytes_total.load(Ordering::Relaxed))
             }
-            Stage::Merging => part(u64::from(self.merged.load(Ordering::Relaxed)), 1000),
-            Stage::Following => 1.0,
-            Stage::Waiting | Stage::Scanning => 0.0,
-        }
+            Stage::Merging => {
+                (self.merged.load(Ordering::Relaxed), self.merged_total.load(Ordering::Relaxed))
+            }
+        };
+        if all == 0 { 0.0 } else { (done as f64 / all as f64).min(1.0) }
     }
 }

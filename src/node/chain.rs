@@ -140,16 +140,6 @@ impl Rpc {
         Ok(hashes)
     }
 
-    /// A block as bytes; `None` if the node does not know or no longer has it.
-    pub fn block(&self, hash: &BlockHash) -> Result<Option<Vec<u8>>, RpcError> {
-        let params = vec![json!(hash.to_string()), json!(0)];
-        // -1 is "Block not available", pruned or not yet downloaded
-        match self.call_as::<String>("getblock", params) {
-            Err(RpcError::Method { code: -1, .. }) => Ok(None),
-            answer => found(answer)?.map(|hex| self.bytes("getblock", &hex)).transpose(),
-        }
-    }
-
     /// What a block's inputs spend, in order: satoshi and script. `None` if the node does not say.
     pub fn spent_outputs(&self, hash: &BlockHash) -> Result<Option<SpentOutputs>, RpcError> {
         let answer = self.call("getblock", vec![json!(hash.to_string()), json!(3)]);

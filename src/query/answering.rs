@@ -59,12 +59,13 @@ impl Answers for Engine {
         let height = if serving { self.tip().height.0 } else { told.height };
         let mut report = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "phase": told.phase,
+            "phase": told.stage.name(),
             "height": height,
             "target": told.target.max(height),
             "percent": told.percent,
             "seconds_in_phase": told.seconds,
             "seconds_left": told.seconds_left,
+            "bytes_per_second": told.bytes_per_second,
             "runs": self.views.shared().snapshot().runs.len() / 2,
             "synced": serving,
         });

@@ -59,7 +59,8 @@ impl Facts {
             return Probe::Good(format!("serving, height={}", self.height()));
         }
         let (height, target) = (told.height, told.target);
-        Probe::Bad(format!("{}, {} %, height={height} of {target}", told.phase, told.percent))
+        let (phase, percent) = (told.stage.name(), told.percent);
+        Probe::Bad(format!("{phase}, {percent} %, height={height} of {target}"))
     }
 
     /// The page for Prometheus.
@@ -109,7 +110,11 @@ impl Facts {
         page.gauge("hekte_bitcoind_height", "bitcoind's tip, as far as is known.", target);
         page.gauge("hekte_lag_blocks", "Blocks still to be indexed.", target - height);
         let bytes = self.progress.bytes.load(Ordering::Relaxed);
-        page.gauge("hekte_sync_block_bytes", "Bytes of blocks this build has read.", bytes);
+        page.gauge(
+            "hekte_sync_block_bytes",
+            "Bytes of blocks that this build has read, before restarts too.",
+            bytes,
+        );
     }
 
     fn index(&self, page: &mut Page) {

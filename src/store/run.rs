@@ -57,15 +57,16 @@ impl<'a, 'b> RunWriter<'a, 'b> {
 }
 
 /// Fills the unfinished run `target` of `into` from `postings` in slices of about `slice_bytes`,
-/// each in a transaction of its own; a slice ends between two prefixes. The finished run is
-/// complete, but what it replaces is still there. `postings` must start at `target.resume`.
+/// each in a transaction of its own; a slice ends between two prefixes, and then `may_go_on` is
+/// asked. The finished run is complete, but what it replaces is still there. `postings` must start
+/// at `target.resume`.
 pub fn fill_in_slices(
     into: &Db,
     mut target: RunInfo,
     postings: impl Iterator<Item = Result<Posting>>,
     expected: u64,
     slice_bytes: u64,
-    mut progress: impl FnMut(Prefix) -> Result<()>,
+    mut may_go_on: impl FnMut() -> Result<()>,
 ) -> Result<RunInfo> {
     let mut postings = postings.peekable();
     loop {
@@ -75,7 +76,7 @@ pub fn fill_in_slices(
         if target.complete {
             return Ok(target);
         }
-        progress(Prefix(target.resume))?;
+        may_go_on()?;
     }
 }
 

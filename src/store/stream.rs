@@ -24,6 +24,7 @@ pub struct RunStream<'a> {
     pages_at_once: usize,
     next_key: i64,
     begun: bool,
+    bytes: u64,
     pages: VecDeque<(ChunkKey, Vec<u8>)>,
     /// Where decoding is in the first of the pages.
     paused: Option<Paused>,
@@ -41,6 +42,7 @@ impl Db {
             pages_at_once: pages_at_once.max(1),
             next_key: ChunkKey::first_of(start).0,
             begun: false,
+            bytes: 0,
             pages: VecDeque::new(),
             paused: None,
             postings: Vec::new(),
@@ -50,6 +52,11 @@ impl Db {
 }
 
 impl RunStream<'_> {
+    /// Bytes of the chunks read so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Decodes the next postings; `false` at the end.
     fn decode(&mut self) -> Result<bool> {
         if self.pages.is_empty() {
@@ -97,7 +104,9 @@ impl RunStream<'_> {
         let mut rows = query.query([self.next_key, limit]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
-            self.pages.push_back((key, row.get(1).map_err(error)?));
+            let chunk: Vec<u8> = row.get(1).map_err(error)?;
+            self.bytes += chunk.len() as u64;
+            self.pages.push_back((key, chunk));
             self.next_key = key.0 + 1;
         }
         Ok(())

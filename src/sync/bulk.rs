@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, RunInfo, RunKind, State};
@@ -153,7 +153,6 @@ impl Build<'_> {
 
     /// Merges the bulk runs into the main database and deletes the bulk file.
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
-        self.progress.enter(Stage::Merging);
         let bulk = match self.bulk_path().exists() {
             true => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
             false => None,
@@ -169,6 +168,13 @@ impl Build<'_> {
             change.commit()?;
             return Ok(state);
         };
+        let progress = self.progress;
+        progress.merged.store(0, Ordering::Relaxed);
+        let all = runs.iter().map(|run| run.postings).sum();
+        progress.merged_total.store(all, Ordering::Relaxed);
+        progress.blocks.store(state.blocks, Ordering::Relaxed);
+        progress.target.store(self.plan.blocks().max(state.blocks), Ordering::Relaxed);
+        progress.enter(Stage::Merging);
         let range = TxRange { first: TxNum(0), end: TxNum(state.txs) };
         for kind in RunKind::ALL {
             let sources: Vec<RunInfo> =
@@ -178,12 +184,15 @@ impl Build<'_> {
                 pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
             };
-            let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, |prefix| {
-                check_room(main, self.spare_bytes, self.slice_bytes)?;
-                self.report_merge(kind, prefix)
+            let count = &progress.merged;
+            let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, count, || {
+                if progress.stopping() {
+                    return Err(Error::TryAgain("stopped while merging".into()));
+                }
+                check_room(main, self.spare_bytes, self.slice_bytes)
             });
             match merged {
-                Err(Error::TryAgain(_)) if self.progress.stopping() => return Ok(state),
+                Err(Error::TryAgain(_)) if progress.stopping() => return Ok(state),
                 other => other?,
             };
         }
@@ -195,15 +204,6 @@ impl Build<'_> {
         drop(bulk);
         self.remove_bulk()?;
         Ok(state)
-    }
-
-    fn report_merge(&self, kind: RunKind, prefix: Prefix) -> Result<()> {
-        let done = prefix.0 * 500 / Prefix::END + 500 * (kind as u64);
-        self.progress.merged.store(done as u32, Ordering::Relaxed);
-        if self.progress.stopping() {
-            return Err(Error::TryAgain("stopped while merging".into()));
-        }
-        Ok(())
     }
 
     fn remove_bulk(&self) -> Result<()> {

@@ -93,9 +93,11 @@ impl Build<'_> {
     pub(super) fn read(&self, databases: Databases, mut state: State) -> Result<ReadToEnd> {
         let progress = self.progress;
         let end = self.plan.blocks();
-        progress.enter(Stage::Reading);
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(end, Ordering::Relaxed);
+        progress.bytes.store(self.plan.bytes_of_first(state.blocks), Ordering::Relaxed);
+        progress.bytes_total.store(self.plan.bytes_of_first(end), Ordering::Relaxed);
+        progress.enter(Stage::Reading);
         if state.blocks >= end && state.blocks > 0 {
             return Ok((databases.main, state, None));
         }

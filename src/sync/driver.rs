@@ -137,8 +137,7 @@ impl Driver {
             if !self.node_is_ready()? {
                 return Ok(false);
             }
-            self.progress.enter(Stage::Scanning);
-            let tree = scan_all(&self.loader, &self.params)?;
+            let tree = scan_all(&self.loader, &self.params, &self.progress)?;
             let planned = match &self.node {
                 Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
                 None => Plan::by_files(tree, &self.loader, &self.params),
@@ -148,7 +147,7 @@ impl Driver {
                 other => other?,
             };
             let plan = Arc::new(plan);
-            self.count_bytes()?;
+            self.release_files()?;
             warn_if_short(self.memory, plan.blocks(), self.threads);
             self.shared.build_with(Arc::new(BuildHeaders {
                 plan: plan.clone(),
@@ -196,7 +195,8 @@ impl Driver {
         Db::open(&path, &self.params, Mode::Live)?.state().map(Some)
     }
 
-    fn count_bytes(&self) -> Result<()> {
+    /// The scan is over: of what it read only the newest files stay in the page cache.
+    fn release_files(&self) -> Result<()> {
         let dir = self.loader.dir();
         let mut bytes = 0;
         let files = dir.block_files()?;
@@ -205,8 +205,6 @@ impl Driver {
         }
         let newest = files.last().map_or(0, |file| file.0);
         dir.forget_below(FileNum(newest.saturating_sub(FILES_KEPT_CACHED)));
-        self.progress.bytes_total.store(bytes, Ordering::Relaxed);
-        self.progress.bytes.store(0, Ordering::Relaxed);
         info!("block files hold {} MiB", bytes >> 20);
         Ok(())
     }

@@ -53,7 +53,7 @@ pub fn scan_newest(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTr
 pub fn list_all(loader: &BlockLoader, params: &ChainParams, expected: u32) -> Result<BlockList> {
     // and a few that are not on the chain
     let mut list = BlockList::with_capacity(expected as usize + expected as usize / 50 + 1000);
-    each_block(loader, params, |header, pos| list.add(header, pos))?;
+    each_block(loader, params, |header, pos| list.add(header, pos), |_| ())?;
     list.sort();
     Ok(list)
 }

@@ -1,5 +1,6 @@
 //! Several runs to one, in slices that can be taken up again after any interruption.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, sync_channel};
 use std::{thread, vec};
 
@@ -48,16 +49,19 @@ pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>
 /// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, another
 /// database. A thread of its own reads and decodes, this one encodes and writes. Goes on where an
 /// earlier merge of the same range stopped. The sources stay; the new run is complete but the
-/// caller decides when it is in force.
+/// caller decides when it is in force. `merged` grows by the postings that are done, those of the
+/// earlier merge too; before each slice `may_go_on` is asked.
 pub fn merge_runs(
     from: &mut Db,
     sources: &[RunInfo],
     into: &Db,
     (kind, range): (RunKind, TxRange),
     pace: Pace,
-    mut progress: impl FnMut(Prefix) -> Result<()>,
+    merged: &AtomicU64,
+    mut may_go_on: impl FnMut() -> Result<()>,
 ) -> Result<RunInfo> {
     let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
+    merged.fetch_add(begun.map_or(0, |run| run.postings), Ordering::Relaxed);
     let target = match begun {
         Some(run) if run.complete => return Ok(run),
         Some(run) => run,
@@ -70,7 +74,7 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
-    progress(start)?;
+    may_go_on()?;
     thread::scope(|scope| {
         let (blocks, ahead) = sync_channel(BLOCKS_AHEAD);
         scope.spawn(move || {
@@ -79,8 +83,8 @@ pub fn merge_runs(
             // nobody listens any more if the other side has failed or was told to stop
             let _ = sent.or_else(|error| blocks.send(Err(error)));
         });
-        let merged = Ahead { blocks: ahead.into_iter(), block: Vec::new().into_iter() };
-        fill_in_slices(into, target, merged, expected, pace.slice_bytes, progress)
+        let ahead = Ahead { blocks: ahead.into_iter(), block: Vec::new().into_iter(), merged };
+        fill_in_slices(into, target, ahead, expected, pace.slice_bytes, may_go_on)
     })
 }
 
@@ -96,12 +100,14 @@ fn send_merged(streams: Vec<RunStream<'_>>, to: &SyncSender<Result<Vec<Posting>>
 }
 
 /// Postings that another thread has merged.
-struct Ahead {
+struct Ahead<'a> {
     blocks: mpsc::IntoIter<Result<Vec<Posting>>>,
     block: vec::IntoIter<Posting>,
+    /// Counts them.
+    merged: &'a AtomicU64,
 }
 
-impl Iterator for Ahead {
+impl Iterator for Ahead<'_> {
     type Item = Result<Posting>;
 
     fn next(&mut self) -> Option<Result<Posting>> {
@@ -110,7 +116,10 @@ impl Iterator for Ahead {
                 return Some(Ok(posting));
             }
             match self.blocks.next()? {
-                Ok(block) => self.block = block.into_iter(),
+                Ok(block) => {
+                    self.merged.fetch_add(block.len() as u64, Ordering::Relaxed);
+                    self.block = block.into_iter();
+                }
                 Err(error) => return Some(Err(error)),
             }
         }

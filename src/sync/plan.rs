@@ -1,14 +1,17 @@
 //! Which block stands at which height, and where its copies are: what a build works through.
 
+use std::sync::atomic::Ordering;
+
 use log::{info, warn};
 
 use crate::blockfile::dir::{FileNum, FilePos, Kind};
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
-use crate::chain::scan::scan_file;
+use crate::chain::scan::{FileScan, scan_file};
 use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
+use crate::live::progress::{Progress, Stage};
 
 use super::load::{BlockLoader, Load, LoadBuffers};
 
@@ -16,6 +19,8 @@ use super::load::{BlockLoader, Load, LoadBuffers};
 #[derive(Debug, Default)]
 pub struct Plan {
     blocks: Vec<(BlockKey, FilePos)>,
+    /// What each file holds, for how much there is to read.
+    files: Vec<FileScan>,
     /// Heights of blocks that have siblings, ascending.
     contested: Vec<Height>,
     /// Further places of blocks, by height.
@@ -32,11 +37,23 @@ pub trait ChainSource {
 }
 
 /// Every block in the files, with what hangs on it.
-pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree> {
+pub fn scan_all(
+    loader: &BlockLoader,
+    params: &ChainParams,
+    progress: &Progress,
+) -> Result<BlockTree> {
+    progress.files.store(0, Ordering::Relaxed);
+    progress.files_total.store(loader.dir().block_files()?.len() as u32, Ordering::Relaxed);
+    progress.enter(Stage::Scanning);
     let mut tree = BlockTree::for_files(loader.dir().bytes_of(Kind::Block)?);
-    each_block(loader, params, |header, pos| {
-        tree.add(header, pos);
-    })?;
+    tree.files = each_block(
+        loader,
+        params,
+        |header, pos| {
+            tree.add(header, pos);
+        },
+        |done| progress.files.store(done, Ordering::Relaxed),
+    )?;
     if tree.find(&params.genesis).is_none() {
         return Err(Error::Data(format!(
             "{}: no block of {} in it. Either the files are of another network (--network), or \
@@ -48,12 +65,14 @@ pub fn scan_all(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree>
     Ok(tree)
 }
 
-/// Tells `found_at` of every block in all files.
+/// Tells `found_at` of every block in all files, and `scanned` how many files are done. What each
+/// of them holds comes back.
 pub fn each_block(
     loader: &BlockLoader,
     params: &ChainParams,
     mut found_at: impl FnMut(&HeaderBytes, FilePos),
-) -> Result<()> {
+    mut scanned: impl FnMut(u32),
+) -> Result<Vec<FileScan>> {
     let dir = loader.dir();
     let files = dir.block_files()?;
     if files.first().is_none_or(|file| file.0 != 0) {
@@ -71,12 +90,14 @@ pub fn each_block(
             dir.file_path(Kind::Block, *next).display()
         )));
     }
-    let mut found = 0u64;
+    let mut scans = Vec::with_capacity(files.len());
     for &file in &files {
-        found += u64::from(scan_file(dir, file, params.magic, &mut found_at)?.blocks);
+        scans.push(scan_file(dir, file, params.magic, &mut found_at)?);
+        scanned(scans.len() as u32);
     }
+    let found: u64 = scans.iter().map(|scan| u64::from(scan.blocks)).sum();
     info!("found {found} blocks in {} files of {}", files.len(), dir.path().display());
-    Ok(())
+    Ok(scans)
 }
 
 impl Plan {
@@ -135,8 +156,10 @@ impl Plan {
 
     /// The plan of that chain. The tree is used up: beside the plan there would be no room for it.
     pub fn along(tree: BlockTree, chain: &[BlockId]) -> Plan {
-        let tree = tree.without_table();
-        let mut plan = Plan { blocks: Vec::with_capacity(chain.len()), ..Plan::default() };
+        let mut tree = tree.without_table();
+        let files = std::mem::take(&mut tree.files);
+        let blocks = Vec::with_capacity(chain.len());
+        let mut plan = Plan { blocks, files, ..Plan::default() };
         for (id, height) in chain.iter().zip((0..).map(Height)) {
             plan.blocks.push((tree.key(*id), tree.first_place(*id)));
             plan.copies.extend(tree.copies_of(*id).map(|pos| (height, pos)));
@@ -157,6 +180,15 @@ impl Plan {
     /// Number of blocks.
     pub fn blocks(&self) -> u32 {
         self.blocks.len() as u32
+    }
+
+    /// About how many bytes the first `blocks` have: each counts as the average of its file.
+    pub fn bytes_of_first(&self, blocks: u32) -> u64 {
+        let average = |pos: &FilePos| {
+            let file = self.files.get(pos.file.0 as usize).copied().unwrap_or_default();
+            file.bytes as f64 / f64::from(file.blocks.max(1))
+        };
+        self.blocks.iter().take(blocks as usize).map(|(_, pos)| average(pos)).sum::<f64>() as u64
     }
 
     /// What the block at a height is known by.

@@ -81,7 +81,7 @@ impl Index {
 
     /// The plan that the files alone give.
     pub fn plan(&self) -> Result<Plan> {
-        let tree = scan_all(&self.loader, &self.params)?;
+        let tree = scan_all(&self.loader, &self.params, &Progress::default())?;
         Plan::by_files(tree, &self.loader, &self.params)
     }
 

@@ -28,16 +28,18 @@ fn change_row(db: &Db, table: &str, at: usize) -> bool {
 }
 
 #[test]
-fn a_run_that_has_lost_postings_is_found() {
+fn a_run_that_has_lost_postings_or_bytes_is_found() {
     let (scratch, _) = world(1 << 30);
     let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
     assert!(index.verify().is_sound());
     for kind in [0, 1] {
         let conn = Connection::open(index.path()).unwrap();
-        for change in ["+ 1", "- 1"] {
-            let sql = format!("UPDATE runs SET postings = postings {change} WHERE kind = {kind}");
+        for (column, change) in
+            [("postings", "+ 1"), ("postings", "- 1"), ("bytes", "+ 1"), ("bytes", "- 1")]
+        {
+            let sql = format!("UPDATE runs SET {column} = {column} {change} WHERE kind = {kind}");
             conn.execute(&sql, []).unwrap();
-            assert_eq!(index.verify().is_sound(), change == "- 1");
+            assert_eq!(index.verify().is_sound(), change == "- 1", "{sql}");
         }
     }
 }

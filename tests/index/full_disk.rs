@@ -84,7 +84,6 @@ fn a_build_that_cannot_end_is_not_begun() {
     let (_blocks, index, plan, _) = world(&folder);
     fs::create_dir(&folder).unwrap();
     let progress = Progress::default();
-    progress.bytes_total.store(100 << 20, std::sync::atomic::Ordering::Relaxed);
     let build = index.a_build(&plan, BATCH, &progress);
     let outcome = hekte::sync::bulk::Build { spare_bytes: Some(64 << 20), ..build }.run();
     match outcome {

@@ -1,12 +1,14 @@
 //! The index beside a node: reorgs in memory and on disk, runs written, merged and cleaned up.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{Block, Network};
 use hekte::ids::{Prefix, TxNum};
 use hekte::index::chunk::TxRange;
 use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
+use hekte::live::progress::Progress;
 use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
 use hekte::sync::compact;
@@ -57,7 +59,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
 
 /// The plan that follows these blocks, as bitcoind would tell them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
-    let tree = scan_all(&index.loader, &index.params).unwrap();
+    let tree = scan_all(&index.loader, &index.params, &Progress::default()).unwrap();
     let id = |block: &Block| tree.find(&block.block_hash().to_byte_array()).unwrap();
     let chain: Vec<_> = blocks.iter().map(id).collect();
     Plan::along(tree, &chain)
@@ -229,7 +231,8 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
         // the sources stay
         let mut from = index.db(Mode::Read);
-        merge_runs(&mut from, sources, &db, (kind, range), PACE, |_| Ok(())).unwrap();
+        merge_runs(&mut from, sources, &db, (kind, range), PACE, &AtomicU64::new(0), || Ok(()))
+            .unwrap();
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };

@@ -6,6 +6,7 @@ mod world;
 
 mod build;
 mod compare;
+mod copied;
 mod corners;
 mod download;
 mod follow;

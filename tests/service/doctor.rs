@@ -76,6 +76,16 @@ fn status_for_dashboards_before_and_after() {
     }
     assert_eq!((&status["height"], &status["target"]), (&Value::from(3), &Value::from(3)));
     assert!(status.get("seconds_left").is_some_and(Value::is_null), "{status}");
+
+    // complete, but nobody answers
+    assert!(hekte.terminate().status.success());
+    let (code, status) = json_of(&chain, "status", &listen);
+    assert_eq!(code, Some(75), "{status}");
+    for key in ["synced", "running"] {
+        assert_eq!(status[key], Value::Bool(false), "{status}");
+    }
+    assert_eq!(status["phase"], "complete, but no server answers");
+    assert_eq!(status["height"], Value::from(3));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod doctor;
 mod http;
 mod metrics;
 mod notify;
+mod progress;
 mod reload;
 
 use std::process::{Command, Stdio};
@@ -22,10 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder with the block files of a made chain in `regtest/blocks`.
 fn made_chain(blocks: u32) -> Scratch {
+    made_chain_in_files_of(blocks, FileOptions::default())
+}
+
+/// The same in other files.
+fn made_chain_in_files_of(blocks: u32, options: FileOptions) -> Scratch {
     let scratch = Scratch::new("service");
     let spec = ChainSpec { blocks, txs_per_block: 20, ..ChainSpec::default() };
     let folder = scratch.join("regtest/blocks");
-    BlockDir::create(&folder, FileOptions::default()).add_all(&generate(&spec).blocks);
+    BlockDir::create(&folder, options).add_all(&generate(&spec).blocks);
     scratch
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 use bitcoin::Network;
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
+use hekte::live::progress::Progress;
 use hekte::sync::load::{BlockLoader, Load};
 use hekte::sync::plan::{Plan, scan_all};
 use hekte::sync::read::read_blocks;
@@ -16,7 +17,8 @@ pub fn open(folder: &Path) -> (BlockLoader, Plan) {
     let params = ChainParams::of(Network::Regtest);
     let dir = BlockDir::open(folder).unwrap_or_else(|error| panic!("{error}"));
     let loader = BlockLoader::new(Arc::new(dir), &params);
-    let tree = scan_all(&loader, &params).unwrap_or_else(|error| panic!("{error}"));
+    let tree =
+        scan_all(&loader, &params, &Progress::default()).unwrap_or_else(|error| panic!("{error}"));
     let plan = Plan::by_files(tree, &loader, &params).unwrap_or_else(|error| panic!("{error}"));
     (loader, plan)
 }
