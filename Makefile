@@ -69,11 +69,13 @@ image-parts: ## the pi-gen stage and the rpi-image-gen layer against a root; as 
 image-test: ## boots it in qemu, asks it, hangs it, cuts its power; ten minutes or more
 	image/board/test.sh
 
-install: ## program, unit and example configuration, after `make build`; below PREFIX and DESTDIR
+install: ## program, unit, configuration and examples, after `make build`; below PREFIX and DESTDIR
 	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte
 	install -D -m 0644 systemd/hekte.service $(DESTDIR)/etc/systemd/system/hekte.service
 	sed -i 's|/usr/local/bin/hekte|$(PREFIX)/bin/hekte|' \
 	    $(DESTDIR)/etc/systemd/system/hekte.service
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/hekte/examples \
+	    systemd/hekte.socket systemd/bitcoind.conf
 	[ -e $(DESTDIR)/etc/hekte/hekte.toml ] || \
 	    install -D -m 0644 systemd/hekte.toml $(DESTDIR)/etc/hekte/hekte.toml
 

@@ -39,6 +39,8 @@ build() { # Debian's name of the architecture, ours
 
     install -D -m 0644 deb/copyright "$share/doc/hekte/copyright"
     install -m 0644 README.md docs/operations.md docs/protocol.md "$share/doc/hekte/"
+    # not enabled, to be copied: the socket, and what opens the blocks to hekte
+    install -D -m 0644 -t "$share/doc/hekte/examples" systemd/hekte.socket systemd/bitcoind.conf
     changelog | gzip -9n >"$share/doc/hekte/changelog.gz"
     install -D -m 0644 deb/lintian-overrides "$share/lintian/overrides/hekte"
     # static and at any address: lintian takes it for a shared library on this machine

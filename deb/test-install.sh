@@ -53,8 +53,13 @@ is "the service" enabled "$(inside systemctl is-enabled hekte)"
 is "the unit's faults" "" "$(inside systemd-analyze verify hekte.service 2>&1 | grep hekte || true)"
 is "files that are not root's" "" "$(inside dpkg -L hekte | while read -r path; do
     find "$root$path" -maxdepth 0 ! -uid 0 -o -maxdepth 0 ! -gid 0; done)"
+for example in hekte.socket bitcoind.conf; do
+    is "the example $example" yes "$(there "/usr/share/doc/hekte/examples/$example")"
+done
+is "the socket" no "$(there /usr/lib/systemd/system/hekte.socket)"
 inside bash -n /usr/share/bash-completion/completions/hekte
-is "what check says without bitcoind" 66 "$(
+# the first thing that it misses is the cookie
+is "what check says without bitcoind" 69 "$(
     inside hekte check --config /etc/hekte/hekte.toml >"$root/tmp/check" 2>&1 || echo $?)"
 
 echo "# mine" >>"$root/etc/hekte/hekte.toml"

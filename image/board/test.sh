@@ -8,5 +8,11 @@ TARGET=${CARGO_TARGET_DIR:-$PWD/target}
 needs qemu-system-aarch64 qemu-system-arm mke2fs e2fsprogs
 [ -s "$TARGET/image/board.img" ] || { echo "image-test: make image first" >&2; exit 1; }
 export BOARD_IMAGE=$TARGET/image
+if [ ! -d "$BOARD_IMAGE/chain" ]; then # for the second test; 430 MB, kept
+    rm -rf "$BOARD_IMAGE/chain.new"
+    cargo run --locked --release -p hekte-testkit --bin chaingen -- \
+        --out "$BOARD_IMAGE/chain.new" --blocks 1000 --txs-per-block 800
+    mv "$BOARD_IMAGE/chain.new" "$BOARD_IMAGE/chain"
+fi
 # one board after the other: emulation takes all the processors there are
 cargo test --locked --test board -- --nocapture --test-threads 1 "$@"

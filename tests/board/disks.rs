@@ -7,8 +7,6 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hekte_testkit::bitcoind::Bitcoind;
-use hekte_testkit::chain::{ChainSpec, Generator};
-use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte;
 use hekte_testkit::scratch::Scratch;
 use serde_json::json;
@@ -38,6 +36,9 @@ pub fn copy(image_folder: &Path, name: &str) -> Card {
     Card { _scratch: scratch, path }
 }
 
+/// Of the chain that image/board/test.sh makes, once: 525 130 transactions, several small batches.
+const CHAIN_TIP: u64 = 1000;
+
 /// A disk labelled node-disk, with a chain that a bitcoind of this machine has checked.
 pub struct NodeDisk {
     _scratch: Scratch,
@@ -47,17 +48,14 @@ pub struct NodeDisk {
     pub digest: String,
 }
 
-pub fn node_disk() -> NodeDisk {
-    let spec = ChainSpec { blocks: 400, txs_per_block: 200, ..ChainSpec::default() };
+pub fn node_disk(image_folder: &Path) -> NodeDisk {
+    let tip = CHAIN_TIP;
     let scratch = Scratch::new("node-disk-chain");
     let folder = scratch.path().to_path_buf();
-    let mut files = BlockDir::create(&scratch.join("regtest/blocks"), FileOptions::default());
-    for block in Generator::new(&spec) {
-        files.add(&block);
-    }
-    drop(files);
-    let tip = u64::from(spec.blocks);
-    let mut node = Bitcoind::start_in(scratch, &["-reindex", "-txindex=0"]);
+    run(Command::new("cp").arg("-r").arg(image_folder.join("chain/regtest")).arg(&folder));
+    let checked = folder.join("regtest/chainstate").exists();
+    let reindex = if checked { "-reindex=0" } else { "-reindex" };
+    let mut node = Bitcoind::start_in(scratch, &[reindex, "-txindex=0"]);
     let deadline = Instant::now() + Duration::from_secs(600);
     while node.rpc.call("getblockcount", json!([])) != json!(tip) {
         assert!(Instant::now() < deadline, "bitcoind does not reach block {tip}");
@@ -80,7 +78,7 @@ pub fn node_disk() -> NodeDisk {
     fs::create_dir(&root).unwrap();
     run(Command::new("cp").arg("-r").arg(&folder).arg(root.join("bitcoin")));
     let image = disk.join("disk.img");
-    run(Command::new("truncate").args(["-s", "1G"]).arg(&image));
+    run(Command::new("truncate").args(["-s", "2G"]).arg(&image));
     run(Command::new("mke2fs")
         .args(["-q", "-t", "ext4", "-F", "-L", "node-disk", "-d"])
         .args([&root, &image]));

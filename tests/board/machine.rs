@@ -1,9 +1,11 @@
 //! A board in qemu: its disks, a shell on its serial line, a port that leads to hekte.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +35,7 @@ impl Machine {
     /// Switches the board on, with these disks, the first being the system's.
     pub fn boot(image_folder: &Path, disks: &[PathBuf]) -> Self {
         let port = free_port();
+        let mut log = console_log(image_folder);
         // the word about the network is read at the first boot only
         let append = "console=ttyAMA0 root=/dev/nvme0n1p1 rw panic=5 quiet loglevel=3 \
              systemd.show_status=no systemd.debug_shell=ttyAMA0 \
@@ -58,7 +61,7 @@ impl Machine {
         let console = Arc::new(Console::default());
         let output = BufReader::new(qemu.stdout.take().expect("piped"));
         let listener = Arc::clone(&console);
-        thread::spawn(move || listen(output, &listener));
+        thread::spawn(move || listen(output, &listener, &mut log));
         Self { qemu, console, port, asked: 0, started: Instant::now() }
     }
 
@@ -159,13 +162,28 @@ impl Console {
     }
 }
 
-fn listen(mut output: impl Read, console: &Console) {
+fn listen(mut output: impl Read, console: &Console, log: &mut File) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = output.read(&mut bytes) {
+        let _ = log.write_all(&bytes[..count]);
         let text = String::from_utf8_lossy(&bytes[..count]).replace('\r', "");
         console.text.lock().expect("no panic while held").push_str(&text);
         console.grown.notify_all();
     }
+}
+
+/// What the serial line says is kept, each boot in a file of its own; those of the last run go.
+fn console_log(image_folder: &Path) -> File {
+    static BOOTS: AtomicU32 = AtomicU32::new(0);
+    let folder = image_folder.join("consoles");
+    let number = BOOTS.fetch_add(1, Ordering::Relaxed) + 1;
+    if number == 1 {
+        let _ = fs::remove_dir_all(&folder);
+    }
+    fs::create_dir_all(&folder).expect("the image's folder is writable");
+    let path = folder.join(format!("boot-{number}.log"));
+    println!("boot {number}: the console goes to {}", path.display());
+    File::create(path).expect("the image's folder is writable")
 }
 
 fn free_port() -> u16 {

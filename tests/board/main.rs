@@ -8,7 +8,7 @@ mod machine;
 use std::env;
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ fn idle(board: &mut Machine) {
 /// A hekte that hangs is ended by the watchdog and started again, and answers.
 fn hang(board: &mut Machine) {
     let pid = unit(board, "MainPID");
-    let now = std::time::Instant::now();
+    let now = Instant::now();
     board.shell(&format!("kill -STOP {pid}"));
     let (mut restarts, mut rounds) = (0, 0);
     while restarts == 0 {
@@ -138,38 +138,59 @@ fn hang(board: &mut Machine) {
 #[test]
 fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     let Some(image) = image("a disk that brings a chain") else { return };
-    let node = disks::node_disk();
+    let node = disks::node_disk(&image);
     let card = disks::copy(&image, "node");
     let disks = [card.path().to_path_buf(), node.image.clone()];
     let mut board = Machine::boot(&image, &disks);
-    built(&board, node.tip);
-    println!("first boot with a chain: indexed after {:.0} s", board.seconds());
+    // a build has begun, by itself
+    board.wait_for("hekte.status", json!([]), |status| status["target"] == node.tip);
+    println!("first boot with a chain: a build after {:.0} s", board.seconds());
     assert_eq!(board.shell("findmnt -no LABEL /data"), "node-disk");
-    assert_eq!(digest(&mut board), node.digest);
 
-    // once more, within 256 MiB, and to the end
-    let limit = "mkdir -p /etc/systemd/system/hekte.service.d; printf '[Service]\\n\
-         MemoryHigh=infinity\\nMemoryMax=256M\\n' >/etc/systemd/system/hekte.service.d/test.conf; \
-         systemctl daemon-reload; systemctl stop hekte; rm -rf /data/hekte/regtest";
-    board.shell(limit);
-    board.shell("systemctl start hekte");
-    built(&board, node.tip);
-    let peak = "grep VmHWM /proc/$(systemctl show hekte -P MainPID)/status";
-    println!("MemoryMax=256M: {}", board.shell(peak));
-    assert_eq!(unit(&mut board, "NRestarts"), "0");
-    assert_eq!(digest(&mut board), node.digest);
-
-    // and once more, to the middle
-    board.shell("systemctl stop hekte; rm -rf /data/hekte/regtest; sync; systemctl start hekte");
-    let middle = height(&board, |height| height > 0);
+    // from the start, within 256 MiB and in small batches, to the middle
+    let limits = "systemctl stop hekte; rm -rf /data/hekte/regtest; \
+         mkdir -p /etc/systemd/system/hekte.service.d; \
+         printf '%s\\n' '[Service]' MemoryHigh=infinity MemoryMax=256M \
+         Environment=HEKTE_MEMORY=64MiB \
+         >/etc/systemd/system/hekte.service.d/test.conf; \
+         systemctl daemon-reload; sync; systemctl start hekte";
+    board.shell(limits);
+    let stored = "journalctl _SYSTEMD_INVOCATION_ID=$(systemctl show hekte -P InvocationID) \
+         --no-pager -o cat | sed -n 's/.*indexed \\([0-9]*\\) transactions in all.*/\\1/p'";
+    let deadline = Instant::now() + machine::PATIENCE;
+    let mut batches = Vec::new();
+    while batches.len() < 2 {
+        assert!(Instant::now() < deadline, "only {} batches were stored", batches.len());
+        batches = board.shell(stored).lines().map(|count| count.parse::<u64>().unwrap()).collect();
+    }
+    let before = batches[batches.len() - 1];
+    memory(&mut board);
+    let status = board.ask("hekte.status", json!([])).expect("hekte answers while it builds");
     board.cut_power();
-    assert!(middle < node.tip, "too quick to be cut");
-    println!("power cut at height {middle} of {}", node.tip);
+    assert_eq!(status["synced"], false, "too quick to be cut: {status}");
+    println!("power cut after {} batches, {} of {}", batches.len(), status["height"], node.tip);
+
     let mut board = Machine::boot(&image, &disks);
     built(&board, node.tip);
     println!("boot after a power cut in a build: indexed after {:.0} s", board.seconds());
+    // what was stored before is not read again
+    let first = "journalctl -b -u hekte --no-pager -o cat | \
+         sed -n 's/.*indexed \\([0-9]*\\) transactions in all.*/\\1/p' | head -n 1";
+    let first = number(&mut board, first);
+    assert!(first > before, "stored before the cut {before}, first after it {first}");
+    println!("transactions in batches stored: {before} before the cut, then {first}");
+    memory(&mut board);
+    assert_eq!(unit(&mut board, "NRestarts"), "0");
     assert_eq!(digest(&mut board), node.digest);
+    println!("{}", board.shell("systemd-analyze security hekte --no-pager | tail -n 1"));
     board.power_off();
+}
+
+/// What hekte took at most since it started, and its control group with the page cache.
+fn memory(board: &mut Machine) {
+    let peak = "grep VmHWM /proc/$(systemctl show hekte -P MainPID)/status";
+    println!("MemoryMax=256M: {}", board.shell(peak));
+    println!("MemoryMax=256M: MemoryPeak={}", unit(board, "MemoryPeak"));
 }
 
 /// The digest of the index, which must be the one made on this machine.
