@@ -85,7 +85,7 @@ impl Build<'_> {
         let bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
         let left = all.saturating_sub(u64::from(state.blocks));
         let expected = bytes / FILE_BYTES_PER_BATCH_BYTE / all.max(1) * left;
-        Ok(expected <= self.batch_bytes as u64 / 4 * 5)
+        Ok(expected <= self.batch_bytes as u64)
     }
 
     /// Reads to the end of the plan, one batch being stored while the next is collected. A height
