@@ -170,7 +170,7 @@ fn mempool_announcer(
         let snap = shared.snapshot();
         if let Some(height) = snap.tip() {
             let tip = Tip { height, header: snap.tip_header };
-            tips.announce(TipChange { tip, touched: touched.map(Arc::new) });
+            tips.announce_touched(TipChange { tip, touched: touched.map(Arc::new) });
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Unconfirmed transactions by what they spend and pay; no previous output is ever looked up.
 
+pub mod compare;
 pub mod histogram;
 pub mod picture;
 pub mod pool;

@@ -68,7 +68,7 @@ fn read(entry: &Value, raw: &Value) -> Option<PoolTx> {
 }
 
 /// A list of txids read without a tree of JSON values; internal byte order.
-struct TxidList(Vec<[u8; 32]>);
+pub struct TxidList(pub Vec<[u8; 32]>);
 
 impl<'de> Deserialize<'de> for TxidList {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::ids::ScriptHash;
 use crate::live::progress::Progress;
+use crate::live::shared::Snapshot;
 use crate::mempool::picture::{Picture, draw};
 use crate::mempool::pool::ScriptTag;
 use crate::node::calls::NodeCalls;
@@ -79,14 +80,11 @@ impl Engine {
         let mut summary = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = self.budget();
         for _ in 0..MOMENT_TRIES {
-            let view = self.views.open()?;
-            let updated = update(&view, script, &mut summary, &budget);
-            self.summaries.weigh(script, &summary);
-            updated?;
+            let snap = self.up_to_date(script, &mut summary, &budget)?;
             let shared = self.views.shared();
             let pool = shared.mempool();
             // no moment is published while the mempool is held
-            if !Arc::ptr_eq(&view.snap, &shared.snapshot()) {
+            if !Arc::ptr_eq(&snap, &shared.snapshot()) {
                 continue;
             }
             let value_of = |out: &OutRef| summary.coins.get(out).map(|coin| coin.value);
@@ -97,5 +95,24 @@ impl Engine {
             return tell(&summary, &picture);
         }
         Err(QueryError::Busy)
+    }
+    /// The present moment, up to which `summary` is brought. Where nothing is to be read, which
+    /// after a block is so for all but the first who watch a script, no view is opened.
+    fn up_to_date(
+        &self,
+        script: &ScriptHash,
+        summary: &mut Summary,
+        budget: &Budget,
+    ) -> Answer<Arc<Snapshot>> {
+        let shared = self.views.shared();
+        let snap = shared.snapshot();
+        if shared.serving() && summary.is_of(&snap) {
+            return Ok(snap);
+        }
+        let view = self.views.open()?;
+        let updated = update(&view, script, summary, budget);
+        self.summaries.weigh(script, summary);
+        updated?;
+        Ok(view.snap.clone())
     }
 }

@@ -65,6 +65,11 @@ impl Summary {
         })
     }
 
+    /// Whether it is of just that moment.
+    pub fn is_of(&self, snap: &Snapshot) -> bool {
+        self.through.0 == snap.table.txs() && self.holds(snap)
+    }
+
     /// Says that everything up to `txnum`, in that block, has been looked at.
     pub fn looked_at(&mut self, txnum: TxNum, height: Height, tag: HeaderTag) {
         self.through = TxNum(txnum.0 + 1);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::sync::{OwnedSemaphorePermit, RwLock, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ use crate::protocol::message::line_too_long;
 use crate::server::Common;
 use crate::server::outbox::{Budget, Held, Outgoing, write_lines};
 use crate::server::shutdown::Shutdown;
-use crate::server::watch::{Lane, notify};
+use crate::server::watch::{Lanes, Notifier};
 use crate::session::talk::{Accepted, Session};
 
 /// Why a connection ended; the log says so.
@@ -59,7 +59,7 @@ pub(crate) enum End {
 struct Connection {
     common: Arc<Common>,
     session: Arc<Session>,
-    lane: Lane,
+    lanes: Lanes,
     budget: Budget,
     queue: mpsc::Sender<Outgoing>,
     in_flight: Arc<Semaphore>,
@@ -70,11 +70,11 @@ struct Connection {
 pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: Shutdown) -> End {
     let (input, output) = stream.into_split();
     let (queue, outgoing) = mpsc::channel(WRITE_QUEUE_MESSAGES);
-    let tips = common.tips.listen();
+    let changes = common.tips.listen();
     let settings = common.settings.clone();
     let connection = Arc::new(Connection {
         session: Arc::new(Session::new(common.shared.clone())),
-        lane: Arc::new(RwLock::new(())),
+        lanes: Lanes::default(),
         budget: Budget::new(settings.max_queued_bytes_per_client),
         queue,
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT_LINES_PER_CLIENT)),
@@ -84,10 +84,11 @@ pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: 
     let writing = write_lines(output, outgoing, settings.write_timeout);
     let talking = async move {
         let mut jobs = JoinSet::new();
-        let Connection { common, session, lane, queue, .. } = &*connection;
+        let Connection { common, session, lanes, queue, .. } = &*connection;
+        let notifier = Notifier { common, session, lanes, queue };
         let end = tokio::select! {
             end = read_lines(input, &connection, &mut jobs) => end,
-            () = notify(common, session, lane, tips, queue) => End::Stopping,
+            () = notifier.run(changes) => End::Stopping,
             () = shutdown.requested() => End::Stopping,
         };
         // what was asked is answered still; the queue closes when the last answer is in
@@ -196,7 +197,7 @@ impl Connection {
             false => Some(self.running.acquire().await),
         };
         let _order = match accepted.subscribes() {
-            true => Some(self.lane.read().await),
+            true => Some((self.lanes.tip.read().await, self.lanes.watched.read().await)),
             false => None,
         };
         let workers = &self.common.workers;

@@ -1,4 +1,4 @@
-//! The one channel on which tip changes reach the connections.
+//! How changes reach the connections: the tip first, to all clients, then what was touched.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,34 +9,82 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use crate::limits::TIP_QUEUE_CHANGES;
 use crate::query::answers::TipChange;
 
+/// A change whose tip is being told; when the last client has let go of it, all look at what it
+/// touched.
+struct Announced {
+    change: Arc<TipChange>,
+    touched: broadcast::Sender<Arc<TipChange>>,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // an error only means that no client is connected
+        let _ = self.touched.send(self.change.clone());
+    }
+}
+
 /// Both ends of the channel; clones are the same channel.
-#[derive(Clone, Debug)]
-pub struct TipChannel(broadcast::Sender<Arc<TipChange>>);
+#[derive(Clone)]
+pub struct TipChannel {
+    tips: broadcast::Sender<Arc<Announced>>,
+    touched: broadcast::Sender<Arc<TipChange>>,
+}
 
 impl Default for TipChannel {
     fn default() -> TipChannel {
-        TipChannel(broadcast::Sender::new(TIP_QUEUE_CHANGES))
+        TipChannel {
+            tips: broadcast::Sender::new(TIP_QUEUE_CHANGES),
+            touched: broadcast::Sender::new(TIP_QUEUE_CHANGES),
+        }
     }
 }
 
 impl TipChannel {
-    /// Tells every client. To be called after the index answers at the new tip; from any thread,
-    /// never blocks.
+    /// Tells every client: all of them of the tip, then of what was touched. To be called after
+    /// the index answers at the new tip; from any thread, never blocks.
     pub fn announce(&self, change: TipChange) {
-        // an error only means that no client is connected
-        let _ = self.0.send(Arc::new(change));
+        let (change, touched) = (Arc::new(change), self.touched.clone());
+        // without clients it comes back as an error and is dropped
+        let _ = self.tips.send(Arc::new(Announced { change, touched }));
+    }
+
+    /// Tells every client of what was touched while the tip stayed.
+    pub fn announce_touched(&self, change: TipChange) {
+        let _ = self.touched.send(Arc::new(change));
     }
 
     /// Changes from now on.
-    pub(crate) fn listen(&self) -> TipListener {
-        TipListener(self.0.subscribe())
+    pub(crate) fn listen(&self) -> (TipListener, TouchListener) {
+        (TipListener(self.tips.subscribe()), TouchListener(self.touched.subscribe()))
     }
 }
 
-/// One client's view of the channel.
-pub(crate) struct TipListener(broadcast::Receiver<Arc<TipChange>>);
+/// The news that the tip is another one. While a client holds it, nobody looks at scripts.
+pub(crate) struct News {
+    _announced: Arc<Announced>,
+}
+
+/// One client's view of the tips.
+pub(crate) struct TipListener(broadcast::Receiver<Arc<Announced>>);
 
 impl TipListener {
+    /// The next news; some may be skipped, since only the newest tip counts. `None` when there
+    /// will be no more.
+    pub(crate) async fn next(&mut self) -> Option<News> {
+        loop {
+            match self.0.recv().await {
+                Ok(announced) => return Some(News { _announced: announced }),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// One client's view of what was touched.
+pub(crate) struct TouchListener(broadcast::Receiver<Arc<TipChange>>);
+
+impl TouchListener {
     /// The next change, joined with all that have come in the meantime; `None` when there will
     /// be no more.
     pub(crate) async fn next(&mut self) -> Option<TipChange> {
@@ -105,5 +153,20 @@ mod tests {
         check(&[a.clone(), b.clone()], false, 2, Some(&[3, 5, 9]));
         check(&[a.clone(), change(2, None), b.clone()], false, 2, None);
         check(&[a, b], true, 2, None);
+    }
+    #[test]
+    fn what_was_touched_is_told_when_all_have_the_tip() {
+        let channel = TipChannel::default();
+        let (mut first, mut touched) = channel.listen();
+        let (mut second, _) = channel.listen();
+        let (third, _) = channel.listen();
+        channel.announce(TipChange::clone(&change(1, None)));
+        let news = [first.0.try_recv().is_ok(), second.0.try_recv().is_ok()];
+        assert_eq!(news, [true; 2]);
+        assert!(touched.0.try_recv().is_err(), "the third has not heard of the tip");
+        drop(third);
+        assert!(touched.0.try_recv().is_ok(), "and now it is gone");
+        channel.announce_touched(TipChange::clone(&change(1, None)));
+        assert!(touched.0.try_recv().is_ok() && first.0.try_recv().is_err());
     }
 }

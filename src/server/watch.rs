@@ -8,69 +8,89 @@ use tokio::time::sleep;
 use crate::limits::RECHECK_CHUNK;
 use crate::server::Common;
 use crate::server::outbox::Outgoing;
-use crate::server::tips::TipListener;
+use crate::server::tips::{TipListener, TouchListener};
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 
-/// Held for reading from the moment a subscription is looked up until its reply is queued, and
-/// for writing from the look after a change until its notification is queued: so that no
+/// Each is held for reading from the moment a subscription is looked up until its reply is queued,
+/// and for writing from the look after a change until its notification is queued: so that no
 /// notification overtakes the reply it belongs to.
-pub(crate) type Lane = Arc<RwLock<()>>;
-
-/// Notifies until the channel of tips or the client's queue is gone.
-pub(crate) async fn notify(
-    common: &Common,
-    session: &Arc<Session>,
-    lane: &Lane,
-    mut tips: TipListener,
-    queue: &mpsc::Sender<Outgoing>,
-) {
-    let pause = common.settings.retry_pause;
-    let mut stale = Vec::new();
-    loop {
-        let change = tokio::select! {
-            change = tips.next() => match change {
-                Some(change) => Some(change),
-                None => return,
-            },
-            () = sleep(pause), if !stale.is_empty() => None,
-        };
-        let watched = match change {
-            Some(change) => {
-                let order = lane.write().await;
-                let (notice, watched) = session.tip_changed(&change);
-                if let Some(line) = notice
-                    && queue.send(Outgoing::plain(line)).await.is_err()
-                {
-                    return;
-                }
-                drop(order);
-                watched
-            }
-            None => std::mem::take(&mut stale),
-        };
-        if !recheck(common, session, lane, &watched, queue).await {
-            return;
-        }
-        stale = session.stale();
-    }
+#[derive(Default)]
+pub(crate) struct Lanes {
+    /// Of the tip, which must not wait while scripts are looked at.
+    pub(crate) tip: RwLock<()>,
+    /// Of scripts and outpoints.
+    pub(crate) watched: RwLock<()>,
 }
 
-/// Looks at everything in pieces, so that others get their turn; false if the client is gone.
-async fn recheck(
-    common: &Common,
-    session: &Arc<Session>,
-    lane: &Lane,
-    watched: &[Watched],
-    queue: &mpsc::Sender<Outgoing>,
-) -> bool {
-    for chunk in watched.chunks(RECHECK_CHUNK) {
-        let _order = lane.write().await;
-        for line in common.workers.recheck(session, chunk.to_vec()).await {
-            if queue.send(Outgoing::plain(line)).await.is_err() {
-                return false;
-            }
+/// What is needed to notify one client.
+pub(crate) struct Notifier<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) session: &'a Arc<Session>,
+    pub(crate) lanes: &'a Lanes,
+    pub(crate) queue: &'a mpsc::Sender<Outgoing>,
+}
+
+impl Notifier<'_> {
+    /// Notifies until the channel of changes or the client's queue is gone.
+    pub(crate) async fn run(&self, (tips, touched): (TipListener, TouchListener)) {
+        tokio::select! {
+            () = self.tell_tips(tips) => {}
+            () = self.tell_touched(touched) => {}
         }
     }
-    true
+
+    async fn tell_tips(&self, mut tips: TipListener) {
+        while let Some(news) = tips.next().await {
+            let mut news = Some(news);
+            let order = match self.lanes.tip.try_write() {
+                Ok(order) => order,
+                Err(_) => {
+                    // this client has to wait, and the others' scripts need not
+                    news = None;
+                    self.lanes.tip.write().await
+                }
+            };
+            let Some(line) = self.session.tip_notice() else { continue };
+            let sent = self.queue.try_send(Outgoing::plain(line));
+            drop(news);
+            if let Err(full) = sent
+                && self.queue.send(full.into_inner()).await.is_err()
+            {
+                return;
+            }
+            drop(order);
+        }
+    }
+
+    async fn tell_touched(&self, mut touched: TouchListener) {
+        let pause = self.common.settings.retry_pause;
+        let mut stale = Vec::new();
+        loop {
+            let watched = tokio::select! {
+                change = touched.next() => match change {
+                    Some(change) => self.session.concerned(&change),
+                    None => return,
+                },
+                () = sleep(pause), if !stale.is_empty() => std::mem::take(&mut stale),
+            };
+            if !self.recheck(&watched).await {
+                return;
+            }
+            stale = self.session.stale();
+        }
+    }
+
+    /// Looks at everything in pieces, so that others get their turn; false if the client is gone.
+    async fn recheck(&self, watched: &[Watched]) -> bool {
+        for chunk in watched.chunks(RECHECK_CHUNK) {
+            let _order = self.lanes.watched.write().await;
+            for line in self.common.workers.recheck(self.session, chunk.to_vec()).await {
+                if self.queue.send(Outgoing::plain(line)).await.is_err() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
 }

@@ -13,19 +13,19 @@ use crate::session::subscription::{Watched, too_long_status};
 use crate::session::talk::Session;
 
 impl Session {
-    /// Takes a change of the tip: the notification of the new tip, if the client wants it and
-    /// has not been told, and what must be looked at again.
-    pub fn tip_changed(&self, change: &TipChange) -> (Option<String>, Vec<Watched>) {
-        // the newest tip, since the change may have waited behind others
+    /// The notification of the tip, if the client wants it and has not been told.
+    pub fn tip_notice(&self) -> Option<String> {
         let tip = self.shared.answers.tip();
         let mut state = self.state();
-        let told = state.watching.tip_told.as_mut();
-        let notice = told.filter(|told| **told != tip).map(|told| {
-            *told = tip;
-            let params = Json::array([reply::tip(tip.height, &tip.header)]);
-            notification("blockchain.headers.subscribe", params)
-        });
-        (notice, state.watching.concerned(change))
+        let told = state.watching.tip_told.as_mut().filter(|told| **told != tip)?;
+        *told = tip;
+        let params = Json::array([reply::tip(tip.height, &tip.header)]);
+        Some(notification("blockchain.headers.subscribe", params))
+    }
+
+    /// What must be looked at again after a change.
+    pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
+        self.state().watching.concerned(change)
     }
 
     /// What the last look failed for.

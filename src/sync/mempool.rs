@@ -14,6 +14,7 @@ use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::live::touch::Touch;
+use crate::mempool::compare::{Difference, difference};
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::node::rpc::Rpc;
 use crate::parse::bytes::Cursor;
@@ -92,21 +93,16 @@ impl MempoolSync {
         // sorted in place: a set would hold all of them once more
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
-        let is_theirs = |txid: &[u8; 32]| theirs.binary_search(txid).is_ok();
-        let (mut gone, new) = {
+        let found = {
             let pool = self.shared.mempool();
-            let ours = pool.iter().map(|tx| &tx.txid).chain(pool.left_out());
-            let gone: Vec<[u8; 32]> = ours.filter(|txid| !is_theirs(txid)).copied().collect();
             let room = pool.bytes() < self.bytes_max / 10 * 8;
-            let missing = |txid: &&[u8; 32]| {
-                !pool.contains(txid) && (room || !pool.left_out().contains(*txid))
-            };
-            (gone, theirs.iter().filter(missing).copied().collect::<Vec<_>>())
+            difference(&pool, &theirs, room)
         };
         drop(theirs);
-        if gone.is_empty() && new.is_empty() {
+        if found.is_empty() {
             return Ok(Look::Same);
         }
+        let Difference { mut gone, new } = found;
         let batches = new.chunks(MEMPOOL_BATCH).chain(new.is_empty().then_some(&[][..]));
         for batch in batches {
             let fetched = self.fetch(batch)?;

@@ -6,6 +6,7 @@ mod cold;
 mod limit;
 mod live;
 mod load;
+mod mempool;
 mod peers;
 mod probes;
 mod process;
@@ -22,8 +23,10 @@ use chain::Size;
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench load                          1000 clients watch while payments and blocks come
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
+bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
-                                    prepare, sync [NAME ...], ask [NAME ...], table
+                                    prepare, sync [NAME ...], ask [NAME ...], wallet [NAME ...],
+                                    table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
@@ -42,6 +45,8 @@ fn main() {
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
         ["load"] => load::run(),
+        ["mempool"] => mempool::run(),
+        ["mempool-one", count] => mempool::run_one(count),
         ["peer", name, address, size] => {
             peers::ask_one(name, address, chosen(&[size])[0]);
         }

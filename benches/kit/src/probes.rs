@@ -124,6 +124,32 @@ fn choose(size: Size) -> Probes {
     Probes { scripts: scripts.into(), txs, tip: plan.blocks() - 1 }
 }
 
+/// Script hashes by the length of their histories: for each range up to so many, evenly spread.
+pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)]) -> Vec<String> {
+    let (loader, plan) = open(&size.blocks_dir());
+    let mut entries: HashMap<u64, u32> = HashMap::new();
+    let read = read_blocks(&loader, &plan, 0, 2, |Height(height), load| {
+        let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
+        for script in &block.rows.scripts {
+            *entries.entry(script >> POS_BITS).or_default() += 1;
+        }
+        Ok(true)
+    });
+    read.unwrap_or_else(|error| panic!("{error}"));
+    let mut by_length: Vec<(u64, u32)> = entries.into_iter().collect();
+    by_length.sort_unstable();
+    let mut named = HashMap::new();
+    for (lengths, count) in wanted {
+        let fitting = by_length.iter().filter(|(_, length)| lengths.contains(length));
+        let fitting: Vec<u64> = fitting.map(|(prefix, _)| *prefix).collect();
+        named.extend(spread(&fitting, *count).into_iter().map(|prefix| (prefix, None)));
+    }
+    name_scripts(size, &mut named);
+    let mut scripts: Vec<String> = named.into_values().flatten().collect();
+    scripts.sort_unstable();
+    scripts
+}
+
 /// Finds whole script hashes for prefixes.
 fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let (loader, plan) = open(&size.blocks_dir());

@@ -17,6 +17,8 @@ use crate::wallet::{Coin, Wallet};
 
 /// Weight at which a block takes no more transactions; the limit is 4 000 000.
 const FULL_WEIGHT: u64 = 3_800_000;
+/// Weight up to which small transactions still fit beside a coinbase.
+const TOP_WEIGHT: u64 = 3_990_000;
 /// Signature operation cost at which a block takes no more; the limit is 80 000.
 const FULL_SIGOPS: u64 = 60_000;
 
@@ -54,6 +56,10 @@ impl Draft {
     pub fn is_full(&self) -> bool {
         self.weight >= FULL_WEIGHT || self.sigops >= FULL_SIGOPS
     }
+
+    pub fn is_topped_up(&self) -> bool {
+        self.weight >= TOP_WEIGHT
+    }
 }
 
 impl Maker {
@@ -89,6 +95,15 @@ impl Maker {
     pub fn next_block(&mut self) -> GenBlock {
         let wanted = recipe::block_size(&self.spec, &mut self.rng);
         self.fill(|maker, draft| recipe::fill(maker, draft, wanted))
+    }
+
+    /// Mines a block of random transactions of very nearly 4 000 000 weight units. Panics if the
+    /// wallet has too little.
+    pub fn full_block(&mut self) -> GenBlock {
+        self.fill(|maker, draft| {
+            recipe::fill(maker, draft, u64::MAX);
+            recipe::top_up(maker, draft);
+        })
     }
 
     /// Mines a block that holds a coinbase only.

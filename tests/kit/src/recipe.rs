@@ -17,6 +17,8 @@ const HOT: [Owner; 4] = [
     Owner { kind: Kind::P2pkh, key: 9002 },
     Owner { kind: Kind::OpenWsh, key: 9003 },
 ];
+/// Kinds that cost a block nothing of its signature operations when they are paid.
+const WITHOUT_SIGOPS: [Kind; 3] = [Kind::P2wpkh, Kind::P2wshMultisig, Kind::P2tr];
 /// The smallest output worth making, in satoshi.
 const DUST: u64 = 600;
 
@@ -37,6 +39,16 @@ pub(crate) fn fill(maker: &mut Maker, draft: &mut Draft, wanted: u64) {
         let coins = take(maker, inputs, outputs);
         let pays = payments(maker, &coins, outputs);
         maker.add_tx(draft, coins, pays);
+    }
+}
+
+/// Adds small transactions to keys without signature operations until nothing more fits.
+pub(crate) fn top_up(maker: &mut Maker, draft: &mut Draft) {
+    while !draft.is_topped_up() {
+        let coin = maker.wallet.take(&mut maker.rng).expect("the wallet has too little");
+        let kind = WITHOUT_SIGOPS[maker.rng.below(WITHOUT_SIGOPS.len() as u64) as usize];
+        let pay = Pay::Owner(Owner { kind, key: maker.rng.below(KEYS) }, coin.value);
+        maker.add_tx(draft, vec![coin], vec![pay]);
     }
 }
 

@@ -5,6 +5,7 @@ mod node;
 mod one;
 mod server;
 mod table;
+mod wallet;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
     entries.map(bytes).sum()
 }
 
-/// `peers prepare|sync NAME|ask NAME|table`; without words all of them.
+/// `peers prepare|sync NAME|ask NAME|wallet NAME|table`; without words all of them.
 pub fn run(words: &[&str]) {
     let kinds = |names: &[&str]| -> Vec<Kind> {
         let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
@@ -52,14 +53,16 @@ pub fn run(words: &[&str]) {
             kinds(names).into_iter().for_each(|kind| sync(&node::start(), kind))
         }
         ["ask", names @ ..] => kinds(names).into_iter().for_each(|kind| ask(&node::start(), kind)),
+        ["wallet", names @ ..] => wallet::run(&node::start(), &kinds(names)),
         ["table"] => table::print(),
         [] => {
             let node = node::start();
             Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
             table::print();
+            wallet::run(&node, &Kind::ALL);
         }
-        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | table]"),
+        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | table]"),
     }
 }
 
