@@ -7,19 +7,13 @@ use hekte_testkit::hekte::Hekte;
 use hekte_testkit::scratch::Scratch;
 use serde_json::Value;
 
-use crate::{BINARY, made_chain, offline};
+use crate::{BINARY, made_chain, offline, without_settings};
 
 /// One run of a command over the same folders and with the same settings as the server.
 fn json_of(chain: &Scratch, command: &str, settings: &[&str]) -> (Option<i32>, Value) {
-    let mut run = Command::new(BINARY);
+    let mut run = without_settings(Command::new(BINARY));
     run.args([command, "--json", "--network", "regtest"]).args(settings);
     run.arg("--bitcoin-dir").arg(chain.path()).arg("--data-dir").arg(chain.join("data"));
-    // what this test was started with is none of the program's settings
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("HEKTE_") {
-            run.env_remove(name);
-        }
-    }
     let done = run.output().unwrap();
     let text = String::from_utf8(done.stdout).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}{}", String::from_utf8_lossy(&done.stderr));

@@ -43,9 +43,19 @@ fn offline(chain: &Scratch) -> Command {
     command
 }
 
+/// Without what the tests themselves were started with: it is none of the program's settings.
+fn without_settings(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HEKTE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// The command, from a shell that first sets variables: `$$` in them is hekte's own process id.
 fn with_variables(command: &Command, variables: &str) -> Command {
-    let mut shell = Command::new("sh");
+    let mut shell = without_settings(Command::new("sh"));
     shell.args(["-c", &format!("exec 3<&0 </dev/null; export {variables}; exec \"$@\""), "sh"]);
     shell.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
     shell

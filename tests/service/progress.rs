@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::{BINARY, PATIENCE, made_chain, made_chain_in_files_of, offline, with_variables};
+use crate::{BINARY, PATIENCE, made_chain, made_chain_in_files_of, offline, with_variables, without_settings};
 
 /// In the order of a build.
 const PHASES: [&str; 5] = [
@@ -84,14 +84,10 @@ impl Slowed {
     }
 
     fn ask(&self) -> Child {
-        let mut command = Command::new(BINARY);
+        let mut command = without_settings(Command::new(BINARY));
         command.args(["status", "--json", "--network", "regtest", "--offline"]);
         command.args(["--listen", &self.address]).arg("--bitcoin-dir").arg(self.folder.path());
         command.arg("--data-dir").arg(self.folder.join("data")).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HEKTE_") {
-                command.env_remove(name);
-            }
         }
         command.stdout(Stdio::piped()).spawn().unwrap()
     }
