@@ -13,7 +13,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::{BINARY, PATIENCE, made_chain, made_chain_in_files_of, offline, with_variables, without_settings};
+use crate::{
+    BINARY, PATIENCE, made_chain, made_chain_in_files_of, offline, with_variables, without_settings,
+};
 
 /// In the order of a build.
 const PHASES: [&str; 5] = [
@@ -88,7 +90,6 @@ impl Slowed {
         command.args(["status", "--json", "--network", "regtest", "--offline"]);
         command.args(["--listen", &self.address]).arg("--bitcoin-dir").arg(self.folder.path());
         command.arg("--data-dir").arg(self.folder.join("data")).stdin(Stdio::null());
-        }
         command.stdout(Stdio::piped()).spawn().unwrap()
     }
 
