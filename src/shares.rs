@@ -42,7 +42,8 @@ pub struct Shares {
     pub recent_bytes: usize,
     /// Unconfirmed transactions, bytes; of more the lowest fee rates are left out.
     pub mempool_bytes: usize,
-    /// Lists of txids while bitcoind's mempool and ours are compared, bytes.
+    /// Set aside for lists of txids while bitcoind's mempool and ours are compared, bytes; nothing
+    /// holds them to it yet.
     pub txid_list_bytes: usize,
     /// Coins of watched scripts that are remembered.
     pub watched_coins: usize,
