@@ -4,6 +4,7 @@ pub mod access;
 pub mod beat;
 pub mod disk;
 pub mod log;
+pub mod malloc;
 pub mod memory;
 pub mod notify;
 pub mod priority;
