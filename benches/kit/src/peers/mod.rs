@@ -3,7 +3,9 @@
 mod answers;
 mod node;
 mod one;
+mod proven;
 mod server;
+mod synchronise;
 mod table;
 mod wallet;
 
@@ -53,17 +55,25 @@ pub fn run(words: &[&str]) {
             kinds(names).into_iter().for_each(|kind| sync(&node::start(), kind))
         }
         ["ask", names @ ..] => kinds(names).into_iter().for_each(|kind| ask(&node::start(), kind)),
-        ["wallet", names @ ..] => wallet::run(&node::start(), &kinds(names)),
-        ["table"] => table::print(),
+        ["wallet", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| wallet::run(&node::start(), kind))
+        }
+        ["table"] => print(),
         [] => {
             let node = node::start();
             Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
-            table::print();
-            wallet::run(&node, &Kind::ALL);
+            Kind::ALL.into_iter().for_each(|kind| wallet::run(&node, kind));
+            print();
         }
         _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | table]"),
     }
+}
+
+/// Prints what the steps before kept.
+fn print() {
+    table::print();
+    wallet::print();
 }
 
 fn keep(kind: Kind, what: &str, value: &Value) {
