@@ -26,7 +26,7 @@ bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
                                     prepare, sync [NAME ...], ask [NAME ...], wallet [NAME ...],
-                                    table
+                                    busy [NAME ...], table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS

@@ -1,6 +1,7 @@
 //! `make bench-peers`: hekte, electrs and ElectrumX on one bitcoind, one after the other.
 
 mod answers;
+mod busy;
 mod node;
 mod one;
 mod proven;
@@ -43,7 +44,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
     entries.map(bytes).sum()
 }
 
-/// `peers prepare|sync NAME|ask NAME|wallet NAME|table`; without words all of them.
+/// `peers prepare|sync NAME|ask NAME|wallet NAME|busy NAME|table`; without words all of them.
 pub fn run(words: &[&str]) {
     let kinds = |names: &[&str]| -> Vec<Kind> {
         let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
@@ -58,15 +59,21 @@ pub fn run(words: &[&str]) {
         ["wallet", names @ ..] => {
             kinds(names).into_iter().for_each(|kind| wallet::run(&node::start(), kind))
         }
+        ["busy", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| busy::run(&node::start(), kind))
+        }
         ["table"] => print(),
         [] => {
             let node = node::start();
             Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| wallet::run(&node, kind));
+            Kind::ALL.into_iter().for_each(|kind| busy::run(&node, kind));
             print();
         }
-        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | table]"),
+        _ => panic!(
+            "peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | busy NAME ... | table]"
+        ),
     }
 }
 
@@ -74,6 +81,7 @@ pub fn run(words: &[&str]) {
 fn print() {
     table::print();
     wallet::print();
+    busy::print();
 }
 
 fn keep(kind: Kind, what: &str, value: &Value) {
