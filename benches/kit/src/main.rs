@@ -1,5 +1,6 @@
 //! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
 
+mod blocks;
 mod chain;
 mod clients;
 mod cold;
@@ -44,6 +45,7 @@ fn main() {
         ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["blocks"] => blocks::run(),
         ["load"] => load::run(),
         ["mempool"] => mempool::run(),
         ["mempool-one", count] => mempool::run_one(count),
