@@ -20,9 +20,10 @@ deb=$TARGET/deb/hekte_${version}_amd64.deb
 if [ ! -s "$ROOT_TAR" ]; then
     mirror=$(debian_mirror)
     [ -n "$mirror" ] || die "found no Debian archive in this machine's apt sources"
-    mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$ROOT_TAR.new" \
+    new=${ROOT_TAR%.tar}.new.tar # the end of the name decides what it makes
+    mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$new" \
         "deb [signed-by=$keyring] $mirror $SUITE main"
-    mv "$ROOT_TAR.new" "$ROOT_TAR"
+    mv "$new" "$ROOT_TAR"
 fi
 root=$(mktemp -d "${TMPDIR:-/tmp}/hekte-deb.XXXXXX")
 trap 'rm -rf "$root"' EXIT

@@ -42,7 +42,16 @@ runuser -u hekte -- hekte check --config $config > /tmp/check && fail "closed fi
 grep -q 'error *blocks: .*setfacl -R -m u:hekte:rX' /tmp/check || fail "$(cat /tmp/check)"
 ok "check names the closed block files and the command that opens them"
 
+node=/var/lib/bitcoind
+setfacl -m u:hekte:x $node $node/regtest && setfacl -R -m u:hekte:rX $node/regtest/blocks
+runuser -u hekte -- hekte check --config $config > /tmp/check
+grep -q 'warning *new files: .*setfacl -R -m u:hekte:rX,d:u:hekte:rX' /tmp/check ||
+    fail "$(cat /tmp/check)"
+ok "check warns of files that bitcoind will make later, where only today's were opened"
+
 systemctl start bitcoind.service || fail "the drop-in"
+runuser -u hekte -- hekte check --config $config > /tmp/check
+grep -q '^ok *new files' /tmp/check || fail "$(cat /tmp/check)"
 begun=$(date +%s%N)
 systemctl start hekte.service || fail "does not start without a bitcoind that answers"
 echo "figure: start to READY $((($(date +%s%N) - begun) / 1000000)) ms"
@@ -124,5 +133,7 @@ exec 5>&-
 ok "the first client starts it through its socket"
 systemctl stop hekte.socket hekte.service
 
-systemd-analyze security hekte.service --no-pager | tail -1
+systemd-analyze security --threshold=20 hekte.service --no-pager > /tmp/exposure ||
+    fail "the unit is exposed by more than 2.0: $(tail -1 /tmp/exposure)"
+echo "figure: $(tail -1 /tmp/exposure | tr -cd '[:print:]')"
 echo "ALL RIGHT"
