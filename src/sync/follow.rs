@@ -10,8 +10,9 @@ use log::{info, warn};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
-use crate::node::chain::{BlockchainInfo, TipWait};
+use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
+use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
 
 use super::bulk::too_deep;
@@ -133,9 +134,11 @@ impl<'a> Follow<'a> {
         if !complete {
             self.snapshot = None;
             self.driver.pause(Duration::from_millis(500));
+        } else if self.snapshot == Some(true) {
+            // bitcoind says when its tip changes, not when it has checked one more block below it
+            self.driver.pause(Duration::from_secs(1));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
-            let next = live.snapshot().tip().unwrap_or_default().next();
-            heard(self.wait.wait_for_height(next, WAIT))?;
+            heard(self.wait.wait_for_other(info.tip(), WAIT))?;
         }
         Ok(false)
     }
