@@ -50,6 +50,7 @@ inside dpkg -i /tmp/first.deb
 is "the program" "hekte $version" "$(inside hekte --version)"
 is "the user's home" /var/lib/hekte "$(inside getent passwd hekte | cut -d : -f 6)"
 is "the user's shell" /usr/sbin/nologin "$(inside getent passwd hekte | cut -d : -f 7)"
+is "the folder of the index" "hekte:hekte 750" "$(inside stat -c '%U:%G %a' /var/lib/hekte)"
 is "the service" enabled "$(inside systemctl is-enabled hekte)"
 is "the unit's faults" "" "$(inside systemd-analyze verify hekte.service 2>&1 | grep hekte || true)"
 is "files that are not root's" "" "$(inside dpkg -L hekte | while read -r path; do

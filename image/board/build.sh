@@ -90,7 +90,7 @@ tar -C "$root" -xf "$work/root.tar"
 cp -a "$work/kernel/usr/lib/modules" "$root/usr/lib/"
 image/add-package.sh "$root" "$deb" /data/bitcoin
 cp -r --no-preserve=ownership image/board/root/. "$root/"
-install -m 0755 image/board/prepare.sh "$root/usr/lib/node-board/prepare"
+install -D -m 0755 image/board/prepare.sh "$root/usr/lib/node-board/prepare"
 for unit in systemd-networkd node-board; do
     systemctl --root="$root" enable "$unit" 2>/dev/null
 done

@@ -28,6 +28,7 @@ synced() { ask status 2> /dev/null | grep -c -e '^running=true$' -e '^synced=tru
 says() { grep -q "$1" $log; }
 
 systemd-sysusers /usr/lib/sysusers.d/hekte.conf || fail "no user"
+systemd-tmpfiles --create /usr/lib/tmpfiles.d/hekte.conf || fail "no folder"
 useradd --system bitcoin 2> /dev/null
 chown -R bitcoin:bitcoin /var/lib/bitcoind
 chmod -R go= /var/lib/bitcoind
@@ -39,6 +40,7 @@ settings() {
 
 settings
 runuser -u hekte -- hekte check --config $config > /tmp/check && fail "closed files are no error"
+grep -q '^ok *data dir' /tmp/check || fail "$(cat /tmp/check)"
 grep -q 'error *blocks: .*setfacl -R -m u:hekte:rX' /tmp/check || fail "$(cat /tmp/check)"
 ok "check names the closed block files and the command that opens them"
 
