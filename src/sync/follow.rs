@@ -113,7 +113,8 @@ impl<'a> Follow<'a> {
             }
             Relation::Forked(common) => self.leave_fork(live, common)?,
         }
-        self.driver.progress.target.store(tip.0 + 1, Ordering::Relaxed);
+        let known = info.blocks.max(tip.0) + 1;
+        self.driver.progress.target.store(known, Ordering::Relaxed);
         // where the disk is full a build cannot begin
         if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS && !live.is_full() {
             return Ok(true);
@@ -126,7 +127,10 @@ impl<'a> Follow<'a> {
         if (first && self.may_serve(live, &info)) || (moved && !first) {
             self.notify(Some(live.publish()));
             self.serving(live);
+        } else if first && before.blocks() != live.blocks() {
+            self.driver.hold_ready(live);
         }
+        self.driver.progress.target.store(known, Ordering::Relaxed);
         // a new block waits for one such step at most
         if self.upkeep.step(live)? {
             return Ok(false);
@@ -135,8 +139,7 @@ impl<'a> Follow<'a> {
             self.snapshot = None;
             self.driver.pause(Duration::from_millis(500));
         } else if self.snapshot == Some(true) {
-            // bitcoind says when its tip changes, not when it has checked one more block below it
-            self.driver.pause(Duration::from_secs(1));
+            self.driver.wait_for_checked(tip, Height(info.blocks));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
             heard(self.wait.wait_for_other(info.tip(), WAIT))?;
         }
