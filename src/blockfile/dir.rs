@@ -94,6 +94,17 @@ impl BlockDir {
         Ok(numbers)
     }
 
+    /// The blk files that were written to last, the latest first.
+    pub fn written_last(&self, count: usize) -> Result<Vec<FileNum>> {
+        let mut files = Vec::new();
+        for file in self.block_files()? {
+            let written = fs::metadata(self.file_path(Kind::Block, file));
+            files.push((written.and_then(|facts| facts.modified()).ok(), file));
+        }
+        files.sort_unstable();
+        Ok(files.into_iter().rev().take(count).map(|(_, file)| file).collect())
+    }
+
     /// Bytes of all files of a kind together.
     pub fn bytes_of(&self, kind: Kind) -> Result<u64> {
         let files = self.block_files()?;

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+#[path = "../shared/tight.rs"]
+mod tight;
 mod world;
 
+mod assumeutxo;
 mod build;
 mod compare;
 mod copied;
@@ -21,5 +24,6 @@ mod refused;
 mod reindex;
 mod restricted;
 mod rpc_client;
+mod signet;
 mod wallet;
 mod wiped;

@@ -1,5 +1,6 @@
 //! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
 
+mod blocks;
 mod chain;
 mod clients;
 mod cold;
@@ -28,7 +29,7 @@ bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
                                     prepare, sync [NAME ...], ask [NAME ...], wallet [NAME ...],
-                                    table
+                                    busy [NAME ...], table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
@@ -46,6 +47,7 @@ fn main() {
         ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["blocks"] => blocks::run(),
         ["memory"] => memory::run(&[Size::MIDDLE]),
         ["memory", ref sizes @ ..] => memory::run(&chosen(sizes)),
         ["load"] => load::run(),
