@@ -1,7 +1,7 @@
 //! The first question about a script of very many entries, to a server that was just started.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::Duration;
 
 use bitcoin::hashes::{Hash, sha256};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cold::drop_caches;
 use crate::peers::node::{self, Node};
 use crate::peers::server::{Kind, Server, counted};
-use crate::peers::{keep, kept};
+use crate::peers::{answered, keep, kept};
 use crate::probes::Probes;
 use crate::queries::greeted;
 use crate::stats::{head, ms, row};
@@ -54,22 +54,27 @@ fn ask(node: &Node, kind: Kind, script: &str, cold: bool) -> Value {
     }
     let bitcoind = node.bitcoind.id().expect("it runs");
     let before = [server.counted().cpu, counted(bitcoind).cpu];
-    let (mut times, mut text) = (Vec::new(), String::new());
-    for method in ASKED {
-        let start = Instant::now();
-        let answer = client.call(&format!("blockchain.scripthash.{method}"), json!([script]));
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-        text += &answer.unwrap_or_else(|error| panic!("{method}: {error}")).to_string();
-    }
+    let question = |method| {
+        let method = format!("blockchain.scripthash.{method}");
+        answered(&mut client, &method, &json!([script]))
+    };
+    let (times, lines): (Vec<Duration>, Vec<Vec<u8>>) = ASKED.map(question).into_iter().unzip();
     let cpu = [server.counted().cpu - before[0], counted(bitcoind).cpu - before[1]];
     let peak = server.counted().peak_rss;
     server.stop();
+    let text: String = lines.iter().map(|line| result(line)).collect();
     json!({
-        "times": times,
+        "times": times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>(),
         "cpu": cpu,
         "peak_rss": peak,
         "digest": sha256::Hash::hash(text.as_bytes()).to_string(),
     })
+}
+
+fn result(line: &[u8]) -> String {
+    let reply: Value = serde_json::from_slice(line).expect("JSON");
+    assert!(reply["error"].is_null(), "{reply}");
+    reply["result"].to_string()
 }
 
 /// Prints what was kept. Panics if two answers differ.

@@ -75,7 +75,7 @@ fn root(txid: &str, proof: &Value) -> TxMerkleNode {
     for sibling in proof["merkle"].as_array().expect("a branch") {
         let sibling: Txid = text(sibling).parse().expect("a hash");
         let sibling = sibling.to_byte_array();
-        let pair = if place % 2 == 0 { [node, sibling] } else { [sibling, node] };
+        let pair = if place.is_multiple_of(2) { [node, sibling] } else { [sibling, node] };
         node = sha256d::Hash::hash(&pair.concat()).to_byte_array();
         place /= 2;
     }
