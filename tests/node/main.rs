@@ -4,11 +4,14 @@
 mod answers;
 mod world;
 
+mod bdk;
 mod build;
 mod compare;
+mod connects;
 mod copied;
 mod corners;
 mod download;
+mod evicted;
 mod follow;
 mod full_disk;
 mod kill_live;
@@ -21,5 +24,7 @@ mod refused;
 mod reindex;
 mod restricted;
 mod rpc_client;
+mod slider;
 mod wallet;
+mod watch;
 mod wiped;
