@@ -94,7 +94,7 @@ fn what_is_ready_goes_out_together() {
     }
     // however they were put together, the whole is
     let sum: usize = lines.iter().map(|line| line.len() + 1).sum();
-    assert!(sum % 1024 == 0 && sum >= 40 * 100, "{sum}");
+    assert!(sum.is_multiple_of(1024) && sum >= 40 * 100, "{sum}");
 }
 
 #[test]
