@@ -81,7 +81,9 @@ pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: 
         running: Arc::new(Semaphore::new(RUNNING_PER_CLIENT)),
         common,
     });
-    let writing = write_lines(output, outgoing, settings.write_timeout);
+    let session = connection.session.clone();
+    let writing =
+        write_lines(output, outgoing, settings.write_timeout, move || session.is_padded());
     let talking = async move {
         let mut jobs = JoinSet::new();
         let Connection { common, session, lanes, queue, .. } = &*connection;

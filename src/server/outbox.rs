@@ -8,7 +8,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use crate::limits::{MIN_BYTES_PER_SECOND, UNCOUNTED_REPLY_BYTES, WRITE_CHUNK_BYTES};
+use crate::limits::{
+    MIN_BYTES_PER_SECOND, PADDED_BYTES_MIN, PADDED_STEP_BYTES, UNCOUNTED_REPLY_BYTES,
+    WRITE_CHUNK_BYTES,
+};
 use crate::metrics;
 
 /// Memory that requests or waiting replies may take, in permits of one KiB.
@@ -105,7 +108,8 @@ impl ReplyRoom {
     }
 }
 
-/// Writes lines until the queue's last sender is gone, then closes the stream.
+/// Writes lines until the queue's last sender is gone, then closes the stream. Where the client
+/// `pads`, what is ready goes out together, and its length says little of what it is.
 ///
 /// # Errors
 /// When the client is gone, or takes nothing for `patience`, or is slower than the slowest
@@ -114,22 +118,53 @@ pub(crate) async fn write_lines(
     mut stream: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Outgoing>,
     patience: Duration,
+    pads: impl Fn() -> bool,
 ) -> io::Result<()> {
     while let Some(Outgoing { mut line, _held }) = queue.recv().await {
-        line.push('\n');
-        write_line(&mut stream, line.as_bytes(), patience).await?;
+        let mut held = vec![_held];
+        let mut tail = String::from("\n");
+        if pads() {
+            while line.len() < PADDED_BYTES_MIN
+                && let Ok(next) = queue.try_recv()
+            {
+                line.push('\n');
+                line.push_str(&next.line);
+                held.push(next._held);
+            }
+            tail = padding(&mut line);
+        }
+        if line.len() < WRITE_CHUNK_BYTES {
+            line.push_str(&tail);
+            tail.clear();
+        }
+        // a long line is not copied for the sake of its end
+        write_bytes(&mut stream, line.as_bytes(), patience).await?;
+        write_bytes(&mut stream, tail.as_bytes(), patience).await?;
     }
     stream.shutdown().await
 }
 
-async fn write_line(
+/// Takes the last bracket off and gives what is to be written instead: spaces, it, a newline.
+fn padding(line: &mut String) -> String {
+    let length = line.len() + 1;
+    let padded = match length {
+        0..=PADDED_STEP_BYTES => length.next_power_of_two().max(PADDED_BYTES_MIN),
+        _ => length.next_multiple_of(PADDED_STEP_BYTES),
+    };
+    let mut tail = " ".repeat(padded.saturating_sub(length));
+    tail.extend(line.pop());
+    tail.push('\n');
+    tail
+}
+
+async fn write_bytes(
     stream: &mut (impl AsyncWrite + Unpin),
-    line: &[u8],
+    bytes: &[u8],
     patience: Duration,
 ) -> io::Result<()> {
-    let seconds = (line.len() / MIN_BYTES_PER_SECOND) as u64;
+    let seconds = (bytes.len() / MIN_BYTES_PER_SECOND) as u64;
     let end = Instant::now() + patience + Duration::from_secs(seconds);
-    for chunk in line.chunks(WRITE_CHUNK_BYTES) {
+    for chunk in bytes.chunks(WRITE_CHUNK_BYTES) {
         let deadline = end.min(Instant::now() + patience);
         match timeout_at(deadline, stream.write_all(chunk)).await {
             Ok(written) => {
@@ -145,4 +180,30 @@ async fn write_line(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_padded_before_their_last_bracket() {
+        for (length, padded) in [
+            (2, 1024),
+            (1023, 1024),
+            (1024, 2048),
+            (40_000, 65_536),
+            (65_535, 65_536),
+            (65_536, 131_072),
+            (1_000_000, 1_048_576),
+        ] {
+            let whole = format!("[{}]", "7".repeat(length - 2));
+            let mut line = whole.clone();
+            let tail = padding(&mut line);
+            line.push_str(&tail);
+            assert_eq!(line.len(), padded, "{length}");
+            assert!(line.ends_with("]\n"));
+            assert_eq!(line.replace([' ', '\n'], ""), whole);
+        }
+    }
 }

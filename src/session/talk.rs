@@ -185,6 +185,11 @@ impl Session {
         self.state().client.clone()
     }
 
+    /// Whether replies and notifications are padded: protocol 1.7 tells clients to expect it.
+    pub fn is_padded(&self) -> bool {
+        self.state().version >= Version::V1_7
+    }
+
     /// Reads one line. Lines must come in their order: each is read at the version agreed by the
     /// ones before it.
     pub fn accept(&self, line: &[u8]) -> Accepted {
