@@ -27,8 +27,8 @@ const DIVIDED_BYTES_MIN: usize = 40 << 20;
 /// What is left beside the parts that nothing can make smaller, in 64ths.
 const PARTS: [usize; 8] = [RECENT, MEMPOOL, TXIDS, COINS, WATCHED, SUMMARIES, REQUESTS, REPLIES];
 const RECENT: usize = 11;
-const MEMPOOL: usize = 15;
-const TXIDS: usize = 10;
+const MEMPOOL: usize = 19;
+const TXIDS: usize = 6;
 const COINS: usize = 2;
 const WATCHED: usize = 3;
 const SUMMARIES: usize = 7;

@@ -88,7 +88,7 @@ impl MemTx {
 
     /// What it takes in memory, with its places in the sets.
     pub fn bytes(&self) -> usize {
-        140 + self.inputs.len() * 52 + self.outputs.len() * 32
+        130 + self.inputs.len() * 52 + self.outputs.len() * 32
     }
 }
 

@@ -25,7 +25,7 @@ pub fn run() {
         ..ChainSpec::default()
     };
     let mut generator = Generator::new(&spec);
-    let node = Bitcoind::start(&["-logtimemicros=1"]);
+    let node = Bitcoind::start(&[]);
     for made in generator.by_ref().skip(1) {
         node.submit(&made.block);
     }
@@ -38,7 +38,6 @@ pub fn run() {
         format!("--rpc-url={}", node.rpc.url()),
         "--listen=127.0.0.1:0".into(),
         "--memory=256MiB".into(),
-        "--log-level=debug".into(),
     ];
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let binary = crate::hekte();
@@ -57,9 +56,6 @@ pub fn run() {
             let [taken, told] = times;
             row(&[n.to_string(), weight.to_string(), txs.to_string(), taken, told]);
         }
-    }
-    if std::env::var_os("BENCH_LOG").is_some() {
-        println!("{}\n{}", server.log(), node.output());
     }
 }
 

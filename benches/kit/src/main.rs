@@ -25,6 +25,7 @@ use chain::Size;
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
 bench memory [SIZE ...]             the server's memory while up to 1000 clients ask everything
 bench load                          1000 clients watch while payments and blocks come
+bench blocks                        full blocks: how soon after bitcoind a client knows
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
