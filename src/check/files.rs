@@ -7,8 +7,8 @@ use std::path::Path;
 use super::report::Report;
 use crate::config::{Config, layout, units};
 use crate::error::{Error, Result};
-use crate::host::{access, acl};
 use crate::host::disk::{self, Storage};
+use crate::host::{access, acl};
 
 /// Length of the key in xor.dat.
 const KEY_BYTES: usize = 8;

@@ -185,7 +185,8 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     memory(&mut board);
     assert_eq!(unit(&mut board, "NRestarts"), "0");
     assert_eq!(digest(&mut board), node.digest);
-    let exposure = "systemd-analyze security hekte --threshold=20 --no-pager >/tmp/exposure; echo $?";
+    let exposure =
+        "systemd-analyze security hekte --threshold=20 --no-pager >/tmp/exposure; echo $?";
     assert_eq!(number(&mut board, exposure), 0, "exposed by more than 2.0");
     println!("{}", board.shell("tail -n 1 /tmp/exposure"));
     board.power_off();
