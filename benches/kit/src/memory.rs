@@ -69,7 +69,7 @@ fn measure(size: Size, probes: &Probes, budget: u64, clients: usize) {
     if let Some(limit) = &limit {
         limit.step_out();
     }
-    drop(ready(&server));
+    ready(&server);
     let path = format!("/proc/{}/status", server.id());
     let mib = |name: &str| field(&path, name).unwrap_or_default() as f64 / 1024.0;
     let started = mib("VmRSS:");
@@ -188,7 +188,7 @@ fn talk(address: &str, n: usize, clients: usize, asked: &Requests, heard: &Heard
             return;
         }
     }
-    let pause = if n % 2 == 0 { PAUSE } else { Duration::ZERO };
+    let pause = if n.is_multiple_of(2) { PAUSE } else { Duration::ZERO };
     // many clients ask for some at once, a few for all
     let count = if clients > 100 { 2 } else { 8 };
     let long: Vec<String> =
