@@ -68,6 +68,11 @@ pub const UNCOUNTED_LINE_BYTES: usize = 16 << 10;
 pub const READ_BUFFER_BYTES: usize = 16 << 10;
 /// Bytes written to a socket before progress is judged.
 pub const WRITE_CHUNK_BYTES: usize = 64 << 10;
+/// From protocol 1.7 on no write is shorter than this, and its length is a power of two, as
+/// ElectrumX pads them.
+pub const PADDED_BYTES_MIN: usize = 1 << 10;
+/// Longer ones are padded to a multiple of this.
+pub const PADDED_STEP_BYTES: usize = 64 << 10;
 /// A client that sends nothing for so long is let go, as other servers do.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// A client that takes nothing for so long is let go.

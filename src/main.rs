@@ -30,7 +30,12 @@ fn start() -> Result<ExitCode> {
 fn run(command: &Command, config: &Config) -> Result<ExitCode> {
     host::log::start(config.log_level, config.log_timestamps)?;
     match command {
-        Command::Run => daemon::run(config)?,
+        Command::Run => {
+            if !config.sync_only {
+                host::malloc::give_large_blocks_back();
+            }
+            daemon::run(config)?;
+        }
         Command::Check { json } => {
             let report = check::run(config);
             let text = if *json { report.json() } else { report.to_string() };

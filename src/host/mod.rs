@@ -1,9 +1,11 @@
 //! The machine around us: log, terminal, service manager, signals, memory, disks, permissions.
 
 pub mod access;
+pub mod acl;
 pub mod beat;
 pub mod disk;
 pub mod log;
+pub mod malloc;
 pub mod memory;
 pub mod notify;
 pub mod priority;

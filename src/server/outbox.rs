@@ -8,7 +8,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use crate::limits::{MIN_BYTES_PER_SECOND, UNCOUNTED_REPLY_BYTES, WRITE_CHUNK_BYTES};
+use crate::limits::{
+    MIN_BYTES_PER_SECOND, PADDED_BYTES_MIN, PADDED_STEP_BYTES, UNCOUNTED_REPLY_BYTES,
+    WRITE_CHUNK_BYTES,
+};
 use crate::metrics;
 
 /// Memory that requests or waiting replies may take, in permits of one KiB.
@@ -59,31 +62,54 @@ impl Outgoing {
         Outgoing { line, _held: Vec::new() }
     }
 
-    /// A reply, counted against the client's and everyone's budget, or `instead` where there is
-    /// no room. Holds `in_flight` as well.
+    /// A reply with what is held for it, or `instead` where there is no room. Holds `in_flight` as
+    /// well.
     pub(crate) fn reply(
-        line: String,
-        budgets: [&Budget; 2],
+        mut line: String,
+        mut room: ReplyRoom,
         in_flight: OwnedSemaphorePermit,
         instead: impl FnOnce() -> String,
     ) -> Outgoing {
-        let mut held = vec![in_flight];
-        if line.len() > UNCOUNTED_REPLY_BYTES {
-            for budget in budgets {
-                match budget.take(line.len()) {
-                    Some(permit) => held.push(permit),
-                    None => {
-                        held.truncate(1);
-                        return Outgoing { line: instead(), _held: held };
-                    }
-                }
-            }
+        // and a newline; a list of coins may be shorter than was expected
+        if line.capacity() - line.len() > line.len() / 8 + 64 {
+            line.shrink_to(line.len() + 1);
         }
+        if !room.set(line.capacity()) {
+            room.set(0);
+            line = instead();
+        }
+        let held = room.held.into_iter().flatten().chain([in_flight]).collect();
         Outgoing { line, _held: held }
     }
 }
 
-/// Writes lines until the queue's last sender is gone, then closes the stream.
+/// What a reply holds of its client's budget and of everyone's, from before it is made.
+pub(crate) struct ReplyRoom {
+    budgets: [Budget; 2],
+    held: [Held; 2],
+}
+
+impl ReplyRoom {
+    pub(crate) fn new(budgets: [&Budget; 2]) -> ReplyRoom {
+        ReplyRoom { budgets: budgets.map(Budget::clone), held: [None, None] }
+    }
+
+    /// Holds so many bytes, no more and no less; false, and nothing changed for the worse, if there
+    /// is no room.
+    pub(crate) fn set(&mut self, bytes: usize) -> bool {
+        let counted = if bytes > UNCOUNTED_REPLY_BYTES { bytes } else { 0 };
+        for held in &mut self.held {
+            let surplus = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let surplus = surplus.saturating_sub(counted.div_ceil(1024));
+            drop(held.as_mut().and_then(|held| held.split(surplus)));
+        }
+        let mut both = self.budgets.iter().zip(&mut self.held);
+        both.all(|(budget, held)| budget.grow(held, counted))
+    }
+}
+
+/// Writes lines until the queue's last sender is gone, then closes the stream. Where the client
+/// `pads`, what is ready goes out together, and its length says little of what it is.
 ///
 /// # Errors
 /// When the client is gone, or takes nothing for `patience`, or is slower than the slowest
@@ -92,22 +118,53 @@ pub(crate) async fn write_lines(
     mut stream: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Outgoing>,
     patience: Duration,
+    pads: impl Fn() -> bool,
 ) -> io::Result<()> {
     while let Some(Outgoing { mut line, _held }) = queue.recv().await {
-        line.push('\n');
-        write_line(&mut stream, line.as_bytes(), patience).await?;
+        let mut held = vec![_held];
+        let mut tail = String::from("\n");
+        if pads() {
+            while line.len() < PADDED_BYTES_MIN
+                && let Ok(next) = queue.try_recv()
+            {
+                line.push('\n');
+                line.push_str(&next.line);
+                held.push(next._held);
+            }
+            tail = padding(&mut line);
+        }
+        if line.len() < WRITE_CHUNK_BYTES {
+            line.push_str(&tail);
+            tail.clear();
+        }
+        // a long line is not copied for the sake of its end
+        write_bytes(&mut stream, line.as_bytes(), patience).await?;
+        write_bytes(&mut stream, tail.as_bytes(), patience).await?;
     }
     stream.shutdown().await
 }
 
-async fn write_line(
+/// Takes the last bracket off and gives what is to be written instead: spaces, it, a newline.
+fn padding(line: &mut String) -> String {
+    let length = line.len() + 1;
+    let padded = match length {
+        0..=PADDED_STEP_BYTES => length.next_power_of_two().max(PADDED_BYTES_MIN),
+        _ => length.next_multiple_of(PADDED_STEP_BYTES),
+    };
+    let mut tail = " ".repeat(padded.saturating_sub(length));
+    tail.extend(line.pop());
+    tail.push('\n');
+    tail
+}
+
+async fn write_bytes(
     stream: &mut (impl AsyncWrite + Unpin),
-    line: &[u8],
+    bytes: &[u8],
     patience: Duration,
 ) -> io::Result<()> {
-    let seconds = (line.len() / MIN_BYTES_PER_SECOND) as u64;
+    let seconds = (bytes.len() / MIN_BYTES_PER_SECOND) as u64;
     let end = Instant::now() + patience + Duration::from_secs(seconds);
-    for chunk in line.chunks(WRITE_CHUNK_BYTES) {
+    for chunk in bytes.chunks(WRITE_CHUNK_BYTES) {
         let deadline = end.min(Instant::now() + patience);
         match timeout_at(deadline, stream.write_all(chunk)).await {
             Ok(written) => {
@@ -123,4 +180,30 @@ async fn write_line(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_padded_before_their_last_bracket() {
+        for (length, padded) in [
+            (2, 1024),
+            (1023, 1024),
+            (1024, 2048),
+            (40_000, 65_536),
+            (65_535, 65_536),
+            (65_536, 131_072),
+            (1_000_000, 1_048_576),
+        ] {
+            let whole = format!("[{}]", "7".repeat(length - 2));
+            let mut line = whole.clone();
+            let tail = padding(&mut line);
+            line.push_str(&tail);
+            assert_eq!(line.len(), padded, "{length}");
+            assert!(line.ends_with("]\n"));
+            assert_eq!(line.replace([' ', '\n'], ""), whole);
+        }
+    }
 }

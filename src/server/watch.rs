@@ -66,31 +66,40 @@ impl Notifier<'_> {
     async fn tell_touched(&self, mut touched: TouchListener) {
         let pause = self.common.settings.retry_pause;
         let mut stale = Vec::new();
+        let mut tip = self.session.tip();
         loop {
+            let mut new_tip = false;
             let watched = tokio::select! {
                 change = touched.next() => match change {
-                    Some(change) => self.session.concerned(&change),
+                    Some(change) => {
+                        new_tip = std::mem::replace(&mut tip, change.tip) != change.tip;
+                        self.session.concerned(&change)
+                    }
                     None => return,
                 },
                 () = sleep(pause), if !stale.is_empty() => std::mem::take(&mut stale),
             };
-            if !self.recheck(&watched).await {
+            let Some(told) = self.recheck(&watched).await else { return };
+            if let Some(noise) = self.session.noise(new_tip, told)
+                && self.queue.send(Outgoing::plain(noise)).await.is_err()
+            {
                 return;
             }
             stale = self.session.stale();
         }
     }
 
-    /// Looks at everything in pieces, so that others get their turn; false if the client is gone.
-    async fn recheck(&self, watched: &[Watched]) -> bool {
+    /// Looks at everything in pieces, so that others get their turn. How many notifications were
+    /// sent; `None` if the client is gone.
+    async fn recheck(&self, watched: &[Watched]) -> Option<usize> {
+        let mut sent = 0;
         for chunk in watched.chunks(RECHECK_CHUNK) {
             let _order = self.lanes.watched.write().await;
             for line in self.common.workers.recheck(self.session, chunk.to_vec()).await {
-                if self.queue.send(Outgoing::plain(line)).await.is_err() {
-                    return false;
-                }
+                self.queue.send(Outgoing::plain(line)).await.ok()?;
+                sent += 1;
             }
         }
-        true
+        Some(sent)
     }
 }

@@ -96,6 +96,7 @@ impl Subscriber {
             let first = params[0].as_str().unwrap_or_default().to_string();
             match note["method"].as_str().expect("a method") {
                 "blockchain.headers.subscribe" => self.tip = params[0].clone(),
+                "server.ping" => assert_eq!(self.version, "1.7"), // noise
                 "blockchain.outpoint.subscribe" => {
                     let key = (first, params[1].as_u64().expect("an index"));
                     let (_, told) = self.outpoints.get_mut(&key).expect("it is watched");

@@ -16,7 +16,7 @@ const SEED: &str =
     "wild father tree among universe such mobile favorite target dynamic credit identify";
 
 /// The program, as `tests/get-electrum.sh` finds it; `None` only where skipping is allowed.
-fn locate() -> Option<PathBuf> {
+pub fn locate() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/get-electrum.sh");
     let output = Command::new(&script).output().expect("the script runs");
     if output.status.success() {

@@ -4,6 +4,7 @@
 mod activation;
 mod doctor;
 mod http;
+mod memory;
 mod metrics;
 mod notify;
 mod progress;

@@ -1,7 +1,8 @@
 //! Transcripts of whole conversations in tests/golden, compared byte for byte.
 //!
 //! `> ` is what the client sends, `< ` the line it gets, `<|` that the server closes; other
-//! lines are remarks. HEKTE_GOLDEN=write writes the replies anew, to be read before committing.
+//! lines are remarks. Padding is taken off first. HEKTE_GOLDEN=write writes the replies anew, to
+//! be read before committing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ fn play(server: &Serving, name: &str) {
                 client.send_line(request);
                 seen += &format!("{line}\n");
                 if anew {
-                    seen += &client.line().map_or("<|\n".into(), |reply| format!("< {reply}\n"));
+                    seen += &client.unpadded().map_or("<|\n".into(), |line| format!("< {line}\n"));
                 }
                 continue;
             }
@@ -31,7 +32,7 @@ fn play(server: &Serving, name: &str) {
                 continue;
             }
         };
-        let reply = client.line();
+        let reply = client.unpadded();
         assert_eq!(reply.as_deref(), expected, "{name}, after:\n{seen}");
         seen += &format!("{line}\n");
     }

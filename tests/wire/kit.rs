@@ -155,6 +155,15 @@ impl Client {
         }
     }
 
+    /// The same without the spaces before its last bracket.
+    pub fn unpadded(&mut self) -> Option<String> {
+        let mut line = self.line()?;
+        let bracket = line.pop();
+        line.truncate(line.trim_end_matches(' ').len());
+        line.extend(bracket);
+        Some(line)
+    }
+
     pub fn value(&mut self) -> Value {
         serde_json::from_str(&self.line().expect("a reply")).unwrap()
     }

@@ -8,5 +8,6 @@ mod kit;
 mod limits;
 mod malformed;
 mod notices;
+mod padding;
 mod probes;
 mod random;

@@ -7,6 +7,7 @@ mod cold;
 mod limit;
 mod live;
 mod load;
+mod memory;
 mod mempool;
 mod peers;
 mod probes;
@@ -22,13 +23,14 @@ use std::process::exit;
 use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
+bench memory [SIZE ...]             the server's memory while up to 1000 clients ask everything
 bench load                          1000 clients watch while payments and blocks come
 bench blocks                        full blocks: how soon after bitcoind a client knows
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
                                     prepare, sync [NAME ...], ask [NAME ...], wallet [NAME ...],
-                                    table
+                                    busy [NAME ...], table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
@@ -47,6 +49,8 @@ fn main() {
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
         ["blocks"] => blocks::run(),
+        ["memory"] => memory::run(&[Size::MIDDLE]),
+        ["memory", ref sizes @ ..] => memory::run(&chosen(sizes)),
         ["load"] => load::run(),
         ["mempool"] => mempool::run(),
         ["mempool-one", count] => mempool::run_one(count),

@@ -1,9 +1,12 @@
 //! `make bench-peers`: hekte, electrs and ElectrumX on one bitcoind, one after the other.
 
 mod answers;
+mod busy;
 mod node;
 mod one;
+mod proven;
 mod server;
+mod synchronise;
 mod table;
 mod wallet;
 
@@ -11,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hekte_testkit::client::Client;
+use hekte_testkit::client::{Client, Line};
 use serde_json::{Value, json};
 
 use crate::peers::node::Node;
@@ -22,7 +25,7 @@ use crate::queries::{Questions, greeted, questions};
 pub use one::run as ask_one;
 
 /// Each list of questions is asked up to about this time: ElectrumX holds small replies back.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the other servers, the node and all results are.
 pub fn folder() -> PathBuf {
@@ -41,7 +44,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
     entries.map(bytes).sum()
 }
 
-/// `peers prepare|sync NAME|ask NAME|wallet NAME|table`; without words all of them.
+/// `peers prepare|sync NAME|ask NAME|wallet NAME|busy NAME|table`; without words all of them.
 pub fn run(words: &[&str]) {
     let kinds = |names: &[&str]| -> Vec<Kind> {
         let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
@@ -53,17 +56,30 @@ pub fn run(words: &[&str]) {
             kinds(names).into_iter().for_each(|kind| sync(&node::start(), kind))
         }
         ["ask", names @ ..] => kinds(names).into_iter().for_each(|kind| ask(&node::start(), kind)),
-        ["wallet", names @ ..] => wallet::run(&node::start(), &kinds(names)),
-        ["table"] => table::print(),
+        ["wallet", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| wallet::run(&node::start(), kind))
+        }
+        ["busy", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| busy::run(&node::start(), kind))
+        }
+        ["table"] => print(),
         [] => {
             let node = node::start();
             Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
-            table::print();
-            wallet::run(&node, &Kind::ALL);
+            Kind::ALL.into_iter().for_each(|kind| wallet::run(&node, kind));
+            Kind::ALL.into_iter().for_each(|kind| busy::run(&node, kind));
+            print();
         }
-        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | table]"),
+        _ => panic!("peers [prepare | sync | ask | wallet | busy [NAME ...] | table]"),
     }
+}
+
+/// Prints what the steps before kept.
+fn print() {
+    table::print();
+    wallet::print();
+    busy::print();
 }
 
 fn keep(kind: Kind, what: &str, value: &Value) {
@@ -123,12 +139,22 @@ fn timed(address: &str, questions: &Questions) -> Vec<u64> {
     let mut client: Client = greeted(address);
     let (begin, mut times) = (Instant::now(), Vec::new());
     for params in &questions.params {
-        let start = Instant::now();
-        let _ = client.call(questions.method, params.clone());
-        times.push(start.elapsed().as_micros() as u64);
+        let (taken, _) = answered(&mut client, questions.method, params);
+        times.push(taken.as_micros() as u64);
         if begin.elapsed() > PATIENCE {
             break;
         }
     }
     times
+}
+
+/// One question and its reply as it came: understanding a long one takes this program longer than
+/// the server needs to make it.
+fn answered(client: &mut Client, method: &str, params: &Value) -> (Duration, Vec<u8>) {
+    let start = Instant::now();
+    client.ask(method, params.clone());
+    match client.line(Duration::from_secs(120)) {
+        Line::Text(line) => (start.elapsed(), line),
+        other => panic!("{method} {params}: {other:?}"),
+    }
 }
