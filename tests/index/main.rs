@@ -10,6 +10,7 @@ mod blocks;
 mod by_hand;
 mod damage;
 mod damaged_index;
+mod encoders;
 mod full_disk;
 mod growth;
 mod healed;
