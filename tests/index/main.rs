@@ -3,7 +3,7 @@
 
 mod answers;
 mod common;
-#[path = "../shared/tight.rs"]
+#[path = "../settings/tight.rs"]
 mod tight;
 
 mod blocks;
