@@ -25,6 +25,7 @@ build() { # Debian's name of the architecture, ours
     install -D -m 0755 "$bin/hekte" "$root/usr/bin/hekte"
     install -D -m 0644 systemd/hekte.toml "$root/etc/hekte/hekte.toml"
     install -D -m 0644 systemd/hekte.sysusers "$root/usr/lib/sysusers.d/hekte.conf"
+    install -D -m 0644 systemd/hekte.tmpfiles "$root/usr/lib/tmpfiles.d/hekte.conf"
     install -D -m 0644 systemd/hekte.service "$root/usr/lib/systemd/system/hekte.service"
     sed -i 's|/usr/local/bin/hekte|/usr/bin/hekte|' "$root/usr/lib/systemd/system/hekte.service"
 

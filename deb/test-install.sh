@@ -20,9 +20,10 @@ deb=$TARGET/deb/hekte_${version}_amd64.deb
 if [ ! -s "$ROOT_TAR" ]; then
     mirror=$(debian_mirror)
     [ -n "$mirror" ] || die "found no Debian archive in this machine's apt sources"
-    mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$ROOT_TAR.new" \
+    new=${ROOT_TAR%.tar}.new.tar # the end of the name decides what it makes
+    mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$new" \
         "deb [signed-by=$keyring] $mirror $SUITE main"
-    mv "$ROOT_TAR.new" "$ROOT_TAR"
+    mv "$new" "$ROOT_TAR"
 fi
 root=$(mktemp -d "${TMPDIR:-/tmp}/hekte-deb.XXXXXX")
 trap 'rm -rf "$root"' EXIT
@@ -49,6 +50,7 @@ inside dpkg -i /tmp/first.deb
 is "the program" "hekte $version" "$(inside hekte --version)"
 is "the user's home" /var/lib/hekte "$(inside getent passwd hekte | cut -d : -f 6)"
 is "the user's shell" /usr/sbin/nologin "$(inside getent passwd hekte | cut -d : -f 7)"
+is "the folder of the index" "hekte:hekte 750" "$(inside stat -c '%U:%G %a' /var/lib/hekte)"
 is "the service" enabled "$(inside systemctl is-enabled hekte)"
 is "the unit's faults" "" "$(inside systemd-analyze verify hekte.service 2>&1 | grep hekte || true)"
 is "files that are not root's" "" "$(inside dpkg -L hekte | while read -r path; do

@@ -19,13 +19,15 @@ config=$root/etc/hekte/hekte.toml
 examples=$root/usr/share/doc/hekte/examples
 wants=$root/etc/systemd/system/multi-user.target.wants
 
-mkdir -p "$root/usr/bin" "$root/usr/lib/sysusers.d" "${unit%/*}" "${config%/*}" "$wants" "$examples"
+mkdir -p "$root/usr/bin" "$root/usr/lib/sysusers.d" "$root/usr/lib/tmpfiles.d" "${unit%/*}" \
+    "${config%/*}" "$wants" "$examples"
 # beside the old one and then in its place: a program that is running cannot be written to
 install -m 0755 "$binary" "$root/usr/bin/.hekte.new"
 mv -f "$root/usr/bin/.hekte.new" "$root/usr/bin/hekte"
 sed 's|/usr/local/bin/hekte|/usr/bin/hekte|' "$here/systemd/hekte.service" > "$unit"
 chmod 0644 "$unit"
 install -m 0644 "$here/systemd/hekte.sysusers" "$root/usr/lib/sysusers.d/hekte.conf"
+install -m 0644 "$here/systemd/hekte.tmpfiles" "$root/usr/lib/tmpfiles.d/hekte.conf"
 install -m 0644 "$here/systemd/hekte.socket" "$here/systemd/bitcoind.conf" "$examples/"
 [ -e "$config" ] || install -m 0644 "$here/systemd/hekte.toml" "$config"
 ln -sfn /usr/lib/systemd/system/hekte.service "$wants/hekte.service"

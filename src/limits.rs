@@ -187,8 +187,9 @@ pub const REORG_BLOCKS_MAX: u32 = 1000;
 pub const FOLLOW_DOWN_BLOCKS_MAX: u32 = 100;
 /// Further behind than this, blocks are indexed in batches instead of one by one.
 pub const CATCH_UP_BLOCKS: u32 = 500;
-/// Block files in which a new block is looked for: two grow at once while an assumeutxo snapshot
-/// is being validated.
+/// Block files in which a new block is looked for, the last ones by number, and if it is not there,
+/// those written last: with an assumeutxo snapshot two grow at once, and the newest blocks may be
+/// in one that is far from the last.
 pub const NEWEST_FILES: usize = 3;
 
 const _: () = assert!(BEAT_EVERY.as_secs() * 4 < SERVER_SILENCE_MAX.as_secs());

@@ -23,7 +23,10 @@ fn a_root_gets_everything_once_and_again() {
     assert!(String::from_utf8_lossy(&version.stdout).starts_with("hekte "));
     let unit = fs::read_to_string(root.join("usr/lib/systemd/system/hekte.service")).unwrap();
     assert!(unit.contains("ExecStart=/usr/bin/hekte "), "{unit}");
-    assert!(fs::read_to_string(root.join("usr/lib/sysusers.d/hekte.conf")).is_ok());
+    for folder in ["sysusers.d", "tmpfiles.d"] {
+        let file = root.join("usr/lib").join(folder).join("hekte.conf");
+        assert!(fs::read_to_string(&file).is_ok(), "{}", file.display());
+    }
     let config = root.join("etc/hekte/hekte.toml");
     fs::write(&config, "# mine\n").unwrap();
     install(root.path());

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bitcoin::BlockHash;
 use hekte::config::node::{NodeConfig, RpcAuth, RpcUrl};
 use hekte::ids::Height;
-use hekte::node::chain::TipWait;
 use hekte::node::error::RpcError;
 use hekte::node::rpc::Rpc;
+use hekte::node::tip_wait::{NodeTip, TipWait};
 use serde_json::{Value, json};
 
 /// What the server was sent: the Authorization header and the body.
@@ -223,23 +224,33 @@ fn a_batch_with_answers_missing_or_foreign_is_an_error() {
     }
 }
 
+fn hash(n: u32) -> BlockHash {
+    format!("{n:064x}").parse().unwrap()
+}
+
 #[test]
 fn a_refused_long_poll_becomes_asking() {
     let info = json!({
-        "chain": "regtest", "blocks": 5, "headers": 5, "bestblockhash": format!("{:064x}", 5),
+        "chain": "regtest", "blocks": 5, "headers": 5, "bestblockhash": hash(5).to_string(),
         "initialblockdownload": false, "verificationprogress": 0.9999981, "pruned": false,
         "size_on_disk": 1000
     });
+    let refusal = json!({"id": 0, "result": null, "error": {"code": -1, "message": "help"}});
     let (url, asked) = serve(move |_, _, body| match body["method"].as_str() {
+        // as an older bitcoind does with one argument more than it knows
+        Some("waitfornewblock") => http(500, &refusal.to_string()),
         Some("waitforblockheight") => http(403, ""),
         _ => result(info.clone()),
     });
-    let wait = TipWait::new(&by_password(url), Duration::from_secs(1));
-    let tip = wait.wait_for_height(Height(5), Duration::from_secs(1)).unwrap();
-    assert_eq!(tip.height, Height(5));
-    let tip = wait.wait_for_height(Height(6), Duration::from_millis(50)).unwrap();
-    assert_eq!(tip.height, Height(5));
+    let mut wait = TipWait::new(&by_password(url), Duration::from_secs(1));
+    let there = |height| NodeTip { height: Height(height), hash: hash(height) };
+    let tip = wait.wait_for_other(there(4), Duration::from_secs(1)).unwrap();
+    assert_eq!(tip, there(5));
+    let tip = wait.wait_for_other(there(5), Duration::from_millis(50)).unwrap();
+    assert_eq!(tip, there(5));
     let asked = asked.lock().unwrap();
-    let polls = asked.iter().filter(|(_, body)| body["method"] == "waitforblockheight").count();
-    assert_eq!(polls, 1);
+    for method in ["waitfornewblock", "waitforblockheight"] {
+        let times = asked.iter().filter(|(_, body)| body["method"] == method).count();
+        assert_eq!(times, 1, "{method}");
+    }
 }

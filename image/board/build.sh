@@ -43,9 +43,9 @@ if [ ! -s "$work/root.tar" ]; then
     # bitcoind is in sid only; everything else comes from the stable release
     mmdebstrap --quiet --arch=arm64 --variant=minbase --include="$include,bitcoin-knots" \
         "${leave_out[@]}" --aptopt='APT::Default-Release "'$suite'"' \
-        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$work/root.tar.new" \
+        --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$work/root.new.tar" \
         "deb [signed-by=$keyring] $mirror $suite main" "deb [signed-by=$keyring] $mirror sid main"
-    mv "$work/root.tar.new" "$work/root.tar"
+    mv "$work/root.new.tar" "$work/root.tar"
 fi
 
 # the kernel is unpacked, not installed: installing makes an initramfs under emulation, for which
@@ -90,7 +90,7 @@ tar -C "$root" -xf "$work/root.tar"
 cp -a "$work/kernel/usr/lib/modules" "$root/usr/lib/"
 image/add-package.sh "$root" "$deb" /data/bitcoin
 cp -r --no-preserve=ownership image/board/root/. "$root/"
-install -m 0755 image/board/prepare.sh "$root/usr/lib/node-board/prepare"
+install -D -m 0755 image/board/prepare.sh "$root/usr/lib/node-board/prepare"
 for unit in systemd-networkd node-board; do
     systemctl --root="$root" enable "$unit" 2>/dev/null
 done

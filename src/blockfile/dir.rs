@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
@@ -43,8 +43,8 @@ pub struct FilePos {
 #[derive(Debug)]
 pub struct BlockDir {
     path: PathBuf,
-    key: Mutex<XorKey>,
-    open: Mutex<HashMap<(Kind, FileNum), Arc<File>>>,
+    key: RwLock<XorKey>,
+    open: RwLock<HashMap<(Kind, FileNum), Arc<File>>>,
     /// What was read of files below this number need not stay in memory.
     forget_below: AtomicU32,
 }
@@ -53,11 +53,11 @@ impl BlockDir {
     /// Opens the folder and reads its key.
     pub fn open(path: &Path) -> Result<BlockDir> {
         fs::read_dir(path).map_err(|error| access::explain(path, &error))?;
-        let key = Mutex::new(XorKey::load(path)?);
+        let key = RwLock::new(XorKey::load(path)?);
         Ok(BlockDir {
             path: path.into(),
             key,
-            open: Mutex::default(),
+            open: RwLock::default(),
             forget_below: AtomicU32::new(0),
         })
     }
@@ -69,7 +69,7 @@ impl BlockDir {
 
     /// The key in force.
     pub fn key(&self) -> XorKey {
-        *self.key.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.key.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Name of a file.
@@ -92,6 +92,17 @@ impl BlockDir {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The blk files that were written to last, the latest first.
+    pub fn written_last(&self, count: usize) -> Result<Vec<FileNum>> {
+        let mut files = Vec::new();
+        for file in self.block_files()? {
+            let written = fs::metadata(self.file_path(Kind::Block, file));
+            files.push((written.and_then(|facts| facts.modified()).ok(), file));
+        }
+        files.sort_unstable();
+        Ok(files.into_iter().rev().take(count).map(|(_, file)| file).collect())
     }
 
     /// Bytes of all files of a kind together.
@@ -179,17 +190,19 @@ impl BlockDir {
     pub fn reopen(&self) -> Result<()> {
         let key = XorKey::load(&self.path)?;
         // what is read with the wrong one of the two in between fits no hash
-        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = key;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+        self.open.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 
     fn handle(&self, kind: Kind, file: FileNum) -> io::Result<Arc<File>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = open.get(&(kind, file)) {
             return Ok(handle.clone());
         }
+        drop(open);
         let handle = Arc::new(File::open(self.file_path(kind, file))?);
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= OPEN_BLOCK_FILES_MAX
             && let Some(&victim) = open.keys().next()
         {

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::report::Report;
 use crate::config::{Config, layout, units};
 use crate::error::{Error, Result};
-use crate::host::access;
 use crate::host::disk::{self, Storage};
+use crate::host::{access, acl};
 
 /// Length of the key in xor.dat.
 const KEY_BYTES: usize = 8;
@@ -44,6 +44,7 @@ pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64>
         None => {
             let name = files.newest_blk.as_deref().unwrap_or_default();
             report.ok("newest files", format!("{name} and its undo data can be read"));
+            new_files(dir, report);
         }
     }
     match key(&dir.join("xor.dat")) {
@@ -51,6 +52,21 @@ pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64>
         Err(error) => report.error("xor key", &error),
     }
     Some(files.bytes)
+}
+
+/// What can be read today need not be all: the next file is made by bitcoind for itself.
+fn new_files(dir: &Path, report: &mut Report) {
+    match acl::new_files_readable(dir) {
+        Some(true) => report.ok("new files", "can be read when bitcoind makes them"),
+        Some(false) => {
+            let text = format!(
+                "bitcoind will make them for its own user alone -> as root: {}",
+                access::opening(dir)
+            );
+            report.warning("new files", text);
+        }
+        None => {}
+    }
 }
 
 fn bitcoin_dir(config: &Config, report: &mut Report) {

@@ -127,7 +127,7 @@ fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf])
         Some(kind) if kind == "dat" => path.parent().unwrap_or(path),
         _ => path,
     };
-    let mut remedy = format!("setfacl -R -m u:{us}:rX,d:u:{us}:rX {}", quoted(folder));
+    let mut remedy = opening_for(us, folder);
     for parent in closed.iter().filter(|parent| parent.as_path() != folder) {
         remedy.push_str(&format!("; setfacl -m u:{us}:x {}", quoted(parent)));
     }
@@ -138,6 +138,15 @@ fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf])
         if subject == path { "it".into() } else { subject.display().to_string() },
         owner_and_mode(subject),
     )
+}
+
+/// The command that opens a folder to us, with what is and what will be in it.
+pub fn opening(folder: &Path) -> String {
+    opening_for(&our_user(), folder)
+}
+
+fn opening_for(us: &str, folder: &Path) -> String {
+    format!("setfacl -R -m u:{us}:rX,d:u:{us}:rX {}", quoted(folder))
 }
 
 /// The path as a shell takes it.

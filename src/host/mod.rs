@@ -1,6 +1,7 @@
 //! The machine around us: log, terminal, service manager, signals, memory, disks, permissions.
 
 pub mod access;
+pub mod acl;
 pub mod beat;
 pub mod disk;
 pub mod log;

@@ -106,6 +106,11 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at }
     }
 
+    /// All bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The next bit's place.
     pub fn at(&self) -> usize {
         self.at

@@ -127,6 +127,12 @@ impl LensCursor {
             at = block_first.0;
             offset = first_tx_offset(block_txs);
         }
+        while txnum.0 - at >= 16
+            && let Some(sum) = sum_of_sixteen(&self.row, byte)
+        {
+            offset = offset.checked_add(sum)?;
+            (at, byte) = (at + 16, byte + 32);
+        }
         while txnum.0 - at >= 4
             && let Some(four) = sum_of_four(&self.row, byte)
         {
@@ -160,9 +166,14 @@ fn write_leb(bytes: &mut Vec<u8>, mut value: u32) {
     bytes.push(value as u8);
 }
 
-/// Where the number behind `count` others begins. Eight bytes at a time: each number has one byte
-/// without a top bit.
+/// Where the number behind `count` others begins. 32 or eight bytes at a time: each number has one
+/// byte without a top bit.
 fn skip_lebs(bytes: &[u8], mut at: usize, mut count: u32) -> Option<usize> {
+    while count > 32 {
+        let Some(many) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) else { break };
+        count -= u32::from(many.iter().map(|byte| byte >> 7 ^ 1).sum::<u8>());
+        at += 32;
+    }
     while count > 8 {
         let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
         count -= (!u64::from_ne_bytes(*eight) & TOP_BITS).count_ones();
@@ -173,6 +184,19 @@ fn skip_lebs(bytes: &[u8], mut at: usize, mut count: u32) -> Option<usize> {
         at += 1;
     }
     Some(at)
+}
+
+/// The sum of the next sixteen numbers if they take two bytes each.
+fn sum_of_sixteen(bytes: &[u8], at: usize) -> Option<u32> {
+    let many = bytes.get(at..)?.first_chunk::<32>()?;
+    let (mut low, mut high, mut tops) = (0u16, 0u16, 0u16);
+    for pair in many.as_chunks::<2>().0 {
+        let both = u16::from_le_bytes(*pair);
+        low += both & 0x7f;
+        high += both >> 8;
+        tops |= (both & 0x8080) ^ 0x0080;
+    }
+    (tops == 0).then_some(u32::from(low) + (u32::from(high) << 7))
 }
 
 /// The sum of the next four numbers if they take two bytes each, as nearly all lengths do.

@@ -3,4 +3,5 @@
 pub mod compare;
 pub mod histogram;
 pub mod picture;
+mod places;
 pub mod pool;

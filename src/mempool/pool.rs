@@ -1,10 +1,11 @@
 //! The transactions themselves, found by txid, by an outpoint they spend, by a script they pay.
 //!
-//! About 400 bytes for a transaction of 2.3 inputs and 2.5 outputs: 300 000 take some 115 MiB. Raw
+//! About 330 bytes for a transaction of 2.3 inputs and 2.5 outputs: 300 000 take some 95 MiB. Raw
 //! transactions are not kept; bitcoind has them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
+use super::places::{Places, Slot, out_tag, tag, tags_of_outputs};
 use crate::ids::{Prefix, ScriptHash};
 use crate::index::extract::is_unspendable;
 use crate::parse::tx::TxView;
@@ -35,12 +36,8 @@ fn first_eight(hash: &[u8; 32]) -> u64 {
     hash.first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight))
 }
 
-/// More outputs than a transaction can have: nine bytes each, in a block of four million.
-const OUTPUTS_MAX: u64 = 1 << 19;
-
-/// The outputs of one transaction have tags in a row.
-fn out_tag(out: &OutRef) -> u64 {
-    first_eight(&out.0).saturating_add(u64::from(out.1))
+fn spent_tag(out: &OutRef) -> u64 {
+    out_tag(first_eight(&out.0), out.1)
 }
 
 /// An unconfirmed transaction.
@@ -53,7 +50,7 @@ pub struct MemTx {
     /// Virtual bytes.
     pub vsize: u32,
     /// Counts arrivals: a larger one came later.
-    pub arrival: u64,
+    pub arrival: u32,
     /// What it spends.
     pub inputs: Box<[OutRef]>,
     /// What it pays, in order.
@@ -91,7 +88,7 @@ impl MemTx {
 
     /// What it takes in memory, with its places in the sets.
     pub fn bytes(&self) -> usize {
-        160 + self.inputs.len() * 60 + self.outputs.len() * 40
+        140 + self.inputs.len() * 52 + self.outputs.len() * 32
     }
 }
 
@@ -99,14 +96,14 @@ impl MemTx {
 #[derive(Debug, Default)]
 pub struct Mempool {
     slots: Vec<Option<MemTx>>,
-    free: Vec<u32>,
-    by_txid: BTreeSet<(u64, u32)>,
-    by_spent: BTreeSet<(u64, u32)>,
-    by_script: BTreeSet<(ScriptTag, u32)>,
+    free: Vec<Slot>,
+    by_txid: Places,
+    by_spent: Places,
+    by_script: Places,
     /// Those that bitcoind has and there was no memory for.
     left_out: HashSet<[u8; 32]>,
     bytes: usize,
-    arrivals: u64,
+    arrivals: u32,
 }
 
 impl Mempool {
@@ -142,15 +139,14 @@ impl Mempool {
 
     /// The transaction that spends an output.
     pub fn spender(&self, out: &OutRef) -> Option<&MemTx> {
-        let tag = out_tag(out);
-        let candidates = self.by_spent.range((tag, 0)..=(tag, u32::MAX));
-        candidates.filter_map(|(_, slot)| self.at(*slot)).find(|tx| tx.inputs.contains(out))
+        let candidates = self.by_spent.at(spent_tag(out));
+        candidates.filter_map(|slot| self.at(slot)).find(|tx| tx.inputs.contains(out))
     }
 
     /// The transactions that pay a script.
     pub fn payers(&self, script: ScriptTag) -> impl Iterator<Item = &MemTx> {
-        let slots = self.by_script.range((script, 0)..=(script, u32::MAX));
-        slots.filter_map(|(_, slot)| self.at(*slot))
+        let found = self.by_script.at(tag(script.0)).filter_map(|slot| self.at(slot));
+        found.filter(move |tx| tx.outputs.iter().any(|output| output.script == script))
     }
 
     /// Whether it spends an output that is itself unconfirmed (wire height -1).
@@ -160,9 +156,8 @@ impl Mempool {
 
     /// The transactions that spend an output of that one, which need not be here itself.
     pub fn dependents(&self, txid: &[u8; 32]) -> impl Iterator<Item = &MemTx> {
-        let first = first_eight(txid);
-        let tags = (first, 0)..=(first.saturating_add(OUTPUTS_MAX), u32::MAX);
-        let found = self.by_spent.range(tags).filter_map(|(_, slot)| self.at(*slot));
+        let found = self.by_spent.between(tags_of_outputs(first_eight(txid)));
+        let found = found.filter_map(|slot| self.at(slot));
         found.filter(move |tx| tx.inputs.iter().any(|(spent, _)| spent == txid))
     }
 
@@ -193,45 +188,51 @@ impl Mempool {
         if self.contains(&tx.txid) {
             return;
         }
-        self.arrivals += 1;
+        self.arrivals = self.arrivals.wrapping_add(1);
         tx.arrival = self.arrivals;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() as u32 - 1
-        });
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let Some(slot) = Slot::new(self.slots.len()) else {
+                    self.left_out.insert(tx.txid);
+                    return;
+                };
+                self.slots.push(None);
+                slot
+            }
+        };
         self.bytes += tx.bytes();
-        self.by_txid.insert((first_eight(&tx.txid), slot));
-        self.by_spent.extend(tx.inputs.iter().map(|input| (out_tag(input), slot)));
+        self.by_txid.insert(tag(first_eight(&tx.txid)), slot);
+        tx.inputs.iter().for_each(|input| self.by_spent.insert(spent_tag(input), slot));
         let paid = tx.outputs.iter().filter(|output| output.script != ScriptTag::NOBODY);
-        self.by_script.extend(paid.map(|output| (output.script, slot)));
+        paid.for_each(|output| self.by_script.insert(tag(output.script.0), slot));
         self.left_out.remove(&tx.txid);
-        self.slots[slot as usize] = Some(tx);
+        self.slots[slot.index()] = Some(tx);
     }
 
     /// Takes one out.
     pub fn remove(&mut self, txid: &[u8; 32]) -> Option<MemTx> {
         let slot = self.slot_of(txid)?;
-        let tx = self.slots.get_mut(slot as usize)?.take()?;
+        let tx = self.slots.get_mut(slot.index())?.take()?;
         self.free.push(slot);
         self.bytes = self.bytes.saturating_sub(tx.bytes());
-        self.by_txid.remove(&(first_eight(txid), slot));
+        self.by_txid.remove(tag(first_eight(txid)), slot);
         for input in &tx.inputs {
-            self.by_spent.remove(&(out_tag(input), slot));
+            self.by_spent.remove(spent_tag(input), slot);
         }
         for output in &tx.outputs {
-            self.by_script.remove(&(output.script, slot));
+            self.by_script.remove(tag(output.script.0), slot);
         }
         Some(tx)
     }
 
-    fn slot_of(&self, txid: &[u8; 32]) -> Option<u32> {
-        let tag = first_eight(txid);
-        let mut slots = self.by_txid.range((tag, 0)..=(tag, u32::MAX)).map(|(_, slot)| *slot);
+    fn slot_of(&self, txid: &[u8; 32]) -> Option<Slot> {
+        let mut slots = self.by_txid.at(tag(first_eight(txid)));
         slots.find(|slot| self.at(*slot).is_some_and(|tx| tx.txid == *txid))
     }
 
-    fn at(&self, slot: u32) -> Option<&MemTx> {
-        self.slots.get(slot as usize)?.as_ref()
+    fn at(&self, slot: Slot) -> Option<&MemTx> {
+        self.slots.get(slot.index())?.as_ref()
     }
 }
 

@@ -1,9 +1,7 @@
-//! What bitcoind says about its chain: state, hashes by height, single blocks, a new tip.
+//! What bitcoind says about its chain: state, hashes by height, single blocks.
 
 use std::fmt::Display;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use bitcoin::hex::FromHex;
 use bitcoin::{Amount, BlockHash, Denomination};
@@ -12,13 +10,11 @@ use serde_json::{Value, json};
 
 use super::error::RpcError;
 use super::rpc::Rpc;
+use super::tip_wait::NodeTip;
 use crate::ids::{HeaderBytes, Height};
 
 /// Calls per request when asking for hashes; the answer is some 200 KB.
 const HASHES_PER_BATCH: u32 = 2000;
-
-/// How often to ask for the tip where the long poll is refused.
-const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// bitcoind's error for a height it does not have, or a hash it does not know.
 const NOT_FOUND_CODES: [i64; 2] = [-8, -5];
@@ -68,17 +64,15 @@ pub struct NetworkInfo {
     pub subversion: String,
 }
 
-/// A block by height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeTip {
-    /// Its height.
-    pub height: Height,
-    /// Its hash.
-    pub hash: BlockHash,
-}
-
 /// What a block's inputs spend, in order: satoshi and script.
 pub type SpentOutputs = Vec<(u64, Vec<u8>)>;
+
+impl BlockchainInfo {
+    /// The last block.
+    pub fn tip(&self) -> NodeTip {
+        NodeTip { height: Height(self.blocks), hash: self.best_block_hash }
+    }
+}
 
 impl Rpc {
     /// The state of the chain.
@@ -181,57 +175,6 @@ impl Rpc {
     }
 }
 
-/// Waits for new blocks over a connection of its own.
-pub struct TipWait {
-    rpc: Rpc,
-    long_poll_refused: AtomicBool,
-}
-
-impl TipWait {
-    /// `longest` is the longest wait that will be asked for.
-    pub fn new(rpc: &Rpc, longest: Duration) -> TipWait {
-        // a busy node answers later than asked
-        let rpc = rpc.with_timeout(longest + Duration::from_secs(30));
-        TipWait { rpc, long_poll_refused: AtomicBool::new(false) }
-    }
-
-    /// The tip as soon as it is at `height` or above, or as it is after `timeout`.
-    ///
-    /// Asking for a height that may be there already leaves no gap between two waits. Where the
-    /// node refuses the method, the tip is asked for every two seconds instead.
-    pub fn wait_for_height(&self, height: Height, timeout: Duration) -> Result<NodeTip, RpcError> {
-        if !self.long_poll_refused.load(Ordering::Relaxed) {
-            // 0 would be "for ever" to bitcoind
-            let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1);
-            let params = vec![json!(height.0), json!(millis)];
-            match self.rpc.call_as::<Waited>("waitforblockheight", params) {
-                Ok(tip) => return Ok(NodeTip { height: Height(tip.height), hash: tip.hash }),
-                Err(error) if error.is_refused_method() => {
-                    log::info!("bitcoind refuses waitforblockheight; asking for the tip instead");
-                    self.long_poll_refused.store(true, Ordering::Relaxed);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let end = Instant::now() + timeout;
-        loop {
-            let info = self.rpc.blockchain_info()?;
-            let left = end.saturating_duration_since(Instant::now());
-            if info.blocks >= height.0 || left.is_zero() {
-                return Ok(NodeTip { height: Height(info.blocks), hash: info.best_block_hash });
-            }
-            std::thread::sleep(left.min(POLL_EVERY));
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Waited {
-    height: u32,
-    #[serde(deserialize_with = "from_text")]
-    hash: BlockHash,
-}
-
 /// An answer, where "there is none" is an answer too.
 fn found<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
@@ -241,7 +184,8 @@ fn found<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     }
 }
 
-fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// What a text in JSON stands for.
+pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,

@@ -6,7 +6,7 @@ use super::error::RpcError;
 use crate::metrics;
 
 /// The methods that are told apart.
-const METHODS: [&str; 15] = [
+const METHODS: [&str; 16] = [
     "estimatesmartfee",
     "getblock",
     "getblockchaininfo",
@@ -22,6 +22,7 @@ const METHODS: [&str; 15] = [
     "submitpackage",
     "testmempoolaccept",
     "waitforblockheight",
+    "waitfornewblock",
 ];
 
 /// One exchange with bitcoind, whose first call is of `method`.

@@ -38,6 +38,11 @@ impl RpcError {
     pub fn is_refused_method(&self) -> bool {
         matches!(self, RpcError::Forbidden { .. } | RpcError::Method { code: -32601, .. })
     }
+
+    /// True if the method takes other arguments, as in an older bitcoind: it answers with its help.
+    pub fn is_misuse(&self) -> bool {
+        matches!(self, RpcError::Method { code: -1, .. })
+    }
 }
 
 impl From<RpcError> for Error {

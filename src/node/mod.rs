@@ -9,3 +9,4 @@ pub mod fits;
 mod http;
 pub mod mempool;
 pub mod rpc;
+pub mod tip_wait;

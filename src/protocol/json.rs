@@ -56,9 +56,21 @@ impl Json {
     pub fn list<T>(
         items: impl IntoIterator<Item = T>,
         limit_bytes: usize,
+        write: impl FnMut(&mut String, T),
+    ) -> Option<Json> {
+        Json::long_list(items, 2, limit_bytes, write)
+    }
+
+    /// The same where it is known that the text takes `expected_bytes` at most, so that no more
+    /// memory than that is taken.
+    pub fn long_list<T>(
+        items: impl IntoIterator<Item = T>,
+        expected_bytes: usize,
+        limit_bytes: usize,
         mut write: impl FnMut(&mut String, T),
     ) -> Option<Json> {
-        let mut text = String::from("[");
+        let mut text = String::with_capacity(expected_bytes.min(limit_bytes));
+        text.push('[');
         for item in items {
             if text.len() > 1 {
                 text.push(',');
@@ -95,6 +107,15 @@ impl Json {
     /// A list of a few finished values.
     pub fn array<const N: usize>(items: [Json; N]) -> Json {
         Json(format!("[{}]", items.map(|item| item.0).join(",")))
+    }
+
+    /// An object of one field, in the place of its value.
+    pub fn inside(self, name: &str) -> Json {
+        let (mut text, head) = (self.0, format!("{{{}:", Json::text(name).0));
+        text.reserve_exact(head.len() + 1);
+        text.insert_str(0, &head);
+        text.push('}');
+        Json(text)
     }
 
     /// The text.

@@ -152,7 +152,10 @@ pub fn reply(id: &Value, result: Result<Json, ErrorObject>) -> String {
         Ok(json) => {
             // in place: an answer may be large, and must not exist twice
             let mut line = json.into_string();
-            line.insert_str(0, &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#));
+            let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#);
+            // and a newline
+            line.reserve_exact(head.len() + 2);
+            line.insert_str(0, &head);
             line.push('}');
             line
         }

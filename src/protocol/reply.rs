@@ -11,6 +11,13 @@ use crate::protocol::method::Naming;
 use crate::protocol::version::Version;
 use crate::query::answers::RecentTx;
 
+/// `{"height":1234567,"tx_hash":"…"},`
+const ENTRY_BYTES: usize = 10 + 7 + 11 + 66 + 2;
+/// The same with `"tx_pos":12345,"value":2100000000000000`.
+const COIN_BYTES: usize = ENTRY_BYTES + 10 + 5 + 9 + 16;
+/// What surrounds them.
+const REPLY_BYTES: usize = 128;
+
 /// A list that may turn out too long to send.
 pub type Listed = Result<Json, ErrorObject>;
 
@@ -65,12 +72,28 @@ pub fn tip(height: Height, header: &HeaderBytes) -> Json {
     Json::object([("height", Json::int(height.0)), ("hex", Json::hex(header))])
 }
 
+/// Bytes of a history of so many entries, with what belongs to the reply; those of the mempool take
+/// a few more.
+pub fn history_bytes(count: usize) -> usize {
+    ENTRY_BYTES.saturating_mul(count).saturating_add(REPLY_BYTES)
+}
+
+/// The same for a list of coins.
+pub fn unspent_bytes(count: usize) -> usize {
+    COIN_BYTES.saturating_mul(count).saturating_add(REPLY_BYTES)
+}
+
 /// `get_history` and `get_mempool`: transaction, height as on the wire, fee of unconfirmed ones.
 ///
 /// # Errors
 /// 10001 when the list is longer than an answer may be.
-pub fn history(naming: Naming, entries: impl Iterator<Item = (Txid, i64, Option<u64>)>) -> Listed {
-    let list = Json::list(entries, MAX_REPLY_BYTES, |out, (txid, height, fee)| {
+pub fn history(
+    naming: Naming,
+    count: usize,
+    entries: impl Iterator<Item = (Txid, i64, Option<u64>)>,
+) -> Listed {
+    let expected = history_bytes(count);
+    let list = Json::long_list(entries, expected, MAX_REPLY_BYTES, |out, (txid, height, fee)| {
         out.push('{');
         if let Some(fee) = fee {
             push_plain(out, format_args!(r#""fee":{fee},"#));
@@ -86,9 +109,15 @@ pub fn history(naming: Naming, entries: impl Iterator<Item = (Txid, i64, Option<
 ///
 /// # Errors
 /// 10001 when the list is longer than an answer may be.
-pub fn unspent(naming: Naming, coins: impl Iterator<Item = (OutPoint, u32, u64)>) -> Listed {
+pub fn unspent(
+    naming: Naming,
+    count: usize,
+    coins: impl Iterator<Item = (OutPoint, u32, u64)>,
+) -> Listed {
+    let expected = unspent_bytes(count);
     let list =
-        Json::list(coins, MAX_REPLY_BYTES, |out, (OutPoint { txid, vout }, height, value)| {
+        Json::long_list(coins, expected, MAX_REPLY_BYTES, |out, (outpoint, height, value)| {
+            let OutPoint { txid, vout } = outpoint;
             push_plain(out, format_args!(r#"{{"height":{height},"tx_hash":"#));
             push_hash(out, txid.as_byte_array());
             push_plain(out, format_args!(r#","tx_pos":{vout},"value":{value}}}"#));
@@ -105,7 +134,7 @@ fn within(naming: Naming, key: &str, list: Option<Json>) -> Listed {
     })?;
     Ok(match naming {
         Naming::Hash => list,
-        Naming::Pubkey => Json::object([(key, list)]),
+        Naming::Pubkey => list.inside(key),
     })
 }
 

@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 
 use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
 use crate::mempool::histogram::fee_histogram;
-use crate::mempool::picture::PoolEntry;
+use crate::mempool::picture::{Picture, PoolEntry};
 use crate::mempool::pool::{MemTx, OutRef};
 use crate::parse::tx::header;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    ProvenHeaders, QueryError, RecentTx, Status, Tip, TxProof,
+    ProvenHeaders, QueryError, RecentTx, Status, Tell, Tip, TxProof,
 };
 use super::engine::{Engine, MOMENT_TRIES};
 use super::merkle::prove;
 use super::outpoint;
+use super::summary::Summary;
 use super::tx::{TxPlace, TxReader};
 use super::unconfirmed::unknown;
 use super::verbose::{Mined, decode};
@@ -137,14 +138,17 @@ impl Answers for Engine {
         self.proofs.prove(&view, height, cp_height)
     }
 
-    fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.with_script(script, |summary, picture| {
+    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()> {
+        let pick = |_: &Summary, picture: Picture| picture.entries;
+        self.with_script_after(script, pick, |summary, pool| {
             let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
                 txid: Txid::from_byte_array(entry.txid),
                 confirmation: Confirmation::Block(entry.height),
                 fee: None,
             });
-            Ok(confirmed.chain(picture.entries.iter().map(unconfirmed)).collect())
+            let count = summary.entries.len() + pool.len();
+            tell(count, &mut confirmed.chain(pool.iter().map(unconfirmed)));
+            Ok(())
         })
     }
 
@@ -168,8 +172,9 @@ impl Answers for Engine {
         })
     }
 
-    fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
-        self.with_script(script, |summary, picture| {
+    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
+        let pick = |_: &Summary, picture: Picture| picture;
+        self.with_script_after(script, pick, |summary, picture| {
             let spent: HashSet<&OutRef> = picture.spent.iter().collect();
             let confirmed = summary.unspent().into_iter().filter(|(out, _)| !spent.contains(out));
             let coin = |(txid, vout), height, value| Coin {
@@ -179,7 +184,10 @@ impl Answers for Engine {
             };
             let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
             let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
-            Ok(confirmed.chain(pool).collect())
+            // of the confirmed ones, those that are being spent are left out
+            let count = summary.coins.len() + picture.coins.len();
+            tell(count, &mut confirmed.chain(pool));
+            Ok(())
         })
     }
 

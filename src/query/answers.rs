@@ -175,6 +175,9 @@ pub struct TipChange {
     pub touched: Option<Arc<Vec<Prefix>>>,
 }
 
+/// Takes a list: how many items there are, and the items. Nothing of it need be kept twice.
+pub type Tell<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
+
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
 /// `phase`, `tip` and `report`, which answer from memory.
 pub trait Answers: Send + Sync {
@@ -196,7 +199,7 @@ pub trait Answers: Send + Sync {
     /// height <= cp_height <= tip.
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof>;
     /// Confirmed entries in chain order, then the mempool's in canonical order.
-    fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>>;
+    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()>;
     /// The mempool's entries alone, in canonical order (0 before -1, then txid as displayed).
     fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>>;
     /// The status hash of the history.
@@ -204,7 +207,7 @@ pub trait Answers: Send + Sync {
     /// Sums.
     fn balance(&self, script: &ScriptHash) -> Answer<Balance>;
     /// Unspent outputs in chain order, the mempool's last.
-    fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>>;
+    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()>;
     /// The serialised transaction.
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>>;
     /// The transaction decoded, in bitcoind's shape (`getrawtransaction` verbose).
@@ -224,4 +227,18 @@ pub trait Answers: Send + Sync {
     fn recent(&self, count: usize) -> Vec<RecentTx>;
     /// Something was just sent to bitcoind: its mempool is worth a look.
     fn mempool_changed(&self);
+
+    /// [`Answers::tell_history`] as a list.
+    fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
+        let mut list = Vec::new();
+        self.tell_history(script, &mut |_, entries| list.extend(entries))?;
+        Ok(list)
+    }
+
+    /// [`Answers::tell_unspent`] as a list.
+    fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
+        let mut list = Vec::new();
+        self.tell_unspent(script, &mut |_, coins| list.extend(coins))?;
+        Ok(list)
+    }
 }

@@ -75,6 +75,18 @@ impl Engine {
         script: &ScriptHash,
         tell: impl FnOnce(&Summary, &Picture) -> Answer<T>,
     ) -> Answer<T> {
+        let told = |summary: &Summary, picture: Picture| tell(summary, &picture);
+        self.with_script_after(script, told, |_, told| told)
+    }
+
+    /// The same in two steps, for long answers: `pick` is called while the moment is held, `tell`
+    /// when it may pass again, with the summary of that moment still.
+    pub(super) fn with_script_after<P, T>(
+        &self,
+        script: &ScriptHash,
+        pick: impl FnOnce(&Summary, Picture) -> P,
+        tell: impl FnOnce(&Summary, P) -> Answer<T>,
+    ) -> Answer<T> {
         // before the view is opened: who waits here must not hold a read transaction meanwhile
         let slot = self.summaries.get(script);
         let mut summary = slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,8 +103,10 @@ impl Engine {
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
             let picture = draw(&pool, tag, count, value_of, summary.coins.keys());
-            // still held: what `tell` notes must be there before the mempool changes
-            return tell(&summary, &picture);
+            // still held: what `pick` notes must be there before the mempool changes
+            let picked = pick(&summary, picture);
+            drop(pool);
+            return tell(&summary, picked);
         }
         Err(QueryError::Busy)
     }
@@ -110,7 +124,7 @@ impl Engine {
             return Ok(snap);
         }
         let view = self.views.open()?;
-        let updated = update(&view, script, summary, budget);
+        let updated = update(&view, script, summary, budget, &self.summaries);
         self.summaries.weigh(script, summary);
         updated?;
         Ok(view.snap.clone())

@@ -1,22 +1,23 @@
 //! The confirmed history of a script: every transaction filed under its prefix, read and judged.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-use crate::ids::{Prefix, ScriptHash};
+use crate::ids::{Prefix, ScriptHash, TxNum};
 use crate::index::chunk::Posting;
-use crate::index::extract::is_unspendable;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, QueryError};
-use super::summary::{Entry, Summary, Unspent};
-use super::tx::{TxPlace, TxReader, misread};
+use super::crew::Crew;
+use super::stretch::{Search, Seen, Stretch};
+use super::summary::{Entry, Summaries, Summary, Unspent};
+use super::tx::{TxPlace, misread};
 use super::view::View;
 
-/// Transactions that are read in one go.
-const PART: usize = 64;
-/// Reading one takes longer than this where it is not cached; then the kernel is told of a whole
-/// part before it is read, so that a disk has several reads to order.
-const SLOW_READ: Duration = Duration::from_micros(50);
+/// Most transactions that one thread reads before the next ones are handed out.
+const STRETCH_MAX: usize = 1024;
+/// Fewer are not worth another thread.
+const STRETCH_MIN: usize = 32;
 
 /// What one question may cost.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,7 @@ pub fn update(
     script: &ScriptHash,
     summary: &mut Summary,
     budget: &Budget,
+    summaries: &Summaries,
 ) -> Answer<()> {
     if !summary.holds(&view.snap) {
         *summary = Summary::default();
@@ -71,94 +73,107 @@ pub fn update(
     let room = (budget.postings as usize).saturating_sub(summary.entries.len());
     let txnums = view.find(RunKind::Script, script.prefix(), summary.through, room)?;
     budget.check_count(summary.entries.len() + txnums.len())?;
-    let mut reader = TxReader::new(view);
-    let mut unchecked = Vec::new();
-    let mut outcome = Ok(());
-    let mut slow = true;
-    for part in txnums.chunks(PART) {
-        let begun = Instant::now();
-        let places = part.iter().map(|txnum| reader.place(*txnum));
-        outcome = places.collect::<Answer<Vec<TxPlace>>>().and_then(|places| {
-            if slow {
-                places.iter().for_each(|place| reader.prefetch(place));
-            }
-            let mut places = places.iter();
-            places.try_for_each(|place| judge(&mut reader, place, script, summary, &mut unchecked))
-        });
-        slow = begun.elapsed() > SLOW_READ * part.len() as u32;
-        let last = part.last() == txnums.last();
-        outcome = outcome.and_then(|()| if last { Ok(()) } else { budget.check_time() });
-        if outcome.is_err() {
-            break;
-        }
-    }
-    if let Err(error) = check(view, unchecked) {
+    let room = summaries.make_room(txnums.len(), budget.deadline);
+    let _making = room.ok_or(QueryError::Busy)?;
+    let mut crew = Crew::new(view, txnums.len() / STRETCH_MIN);
+    summary.entries.reserve_exact(txnums.len());
+    let mut unchecked = Vec::with_capacity(txnums.len());
+    let outcome = read(&mut crew, script, &txnums, summary, &mut unchecked, budget);
+    if let Err(error) = check(view, &mut crew, unchecked) {
         *summary = Summary::default();
         return Err(error);
     }
+    summary.shrink();
     outcome?;
     summary.reached(&view.snap);
+    Ok(())
+}
+
+/// Reads all these transactions and enters what they do. Several threads read, each a stretch of
+/// its own; what they found is entered in chain order before more is read.
+fn read(
+    crew: &mut Crew<'_>,
+    script: &ScriptHash,
+    txnums: &[TxNum],
+    summary: &mut Summary,
+    unchecked: &mut Vec<Posting>,
+    budget: &Budget,
+) -> Answer<()> {
+    let mut left = txnums;
+    let mut slow = true;
+    while !left.is_empty() {
+        let per = left.len().div_ceil(crew.hands()).clamp(STRETCH_MIN, STRETCH_MAX);
+        let known = summary.script.clone();
+        let known = known.as_deref();
+        let search = Search { script, known, budget, slow: AtomicBool::new(slow) };
+        for stretch in crew.each(left, per, |view, part| search.read(view, part)) {
+            let (read, whole) = (stretch.txs.len(), stretch.txs.len() == per);
+            let error = enter(summary, unchecked, stretch);
+            left = left.get(read..).unwrap_or_default();
+            if let Some(error) = error {
+                return Err(error);
+            }
+            if !whole {
+                // there is a gap before what the others have read
+                break;
+            }
+        }
+        slow = search.slow.into_inner();
+        if !left.is_empty() {
+            budget.check_time()?;
+        }
+    }
     Ok(())
 }
 
 /// Compares what was read with the txids that are indexed: what does not hash to them was damaged
 /// in bitcoind's files, or stands elsewhere by now. All at once, since neighbours in the index are
 /// then read together.
-fn check(view: &View<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
-    if view.are_filed(&mut unchecked)? {
+fn check(view: &View<'_>, crew: &mut Crew<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
+    unchecked.sort_unstable();
+    let per = unchecked.len().div_ceil(crew.hands()).max(STRETCH_MIN);
+    let parts = crew.each(&unchecked, per, |view, part| view.are_filed(part));
+    if parts.into_iter().collect::<Answer<Vec<bool>>>()?.iter().all(|filed| *filed) {
         return Ok(());
     }
     for posting in unchecked {
         let height = view.snap.table.height_of(posting.txnum).unwrap_or_default();
-        if !view.are_filed(&mut [posting])? {
+        if !view.are_filed(&[posting])? {
             return Err(misread(view, height, "a transaction's bytes have changed"));
         }
     }
     Ok(())
 }
 
-/// Reads one transaction and enters it if it funds or spends the script. In txnum order every
-/// output is seen before what spends it, so a spend is known by the output in the same history.
-fn judge(
-    reader: &mut TxReader<'_>,
-    place: &TxPlace,
-    script: &ScriptHash,
+/// Enters the transactions that fund or spend the script; the error that ended the stretch. In
+/// txnum order every output is seen before what spends it, so a spend is known by the output in
+/// the same history.
+fn enter(
     summary: &mut Summary,
     unchecked: &mut Vec<Posting>,
-) -> Answer<()> {
-    let txnum = place.txnum;
-    let (tx, txid) = if reader.is_recent(place) {
-        reader.tx(place)?
-    } else {
-        let (tx, txid) = reader.unchecked(place)?;
-        unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
-        (tx, txid)
-    };
-    let mut touched = false;
-    for input in tx.inputs() {
-        touched |= summary.coins.remove(&(*input.txid, input.vout)).is_some();
-    }
-    for (vout, output) in (0u32..).zip(tx.outputs()) {
-        if is_unspendable(output.script) {
-            continue;
+    stretch: Stretch,
+) -> Option<QueryError> {
+    let Stretch { txs, spends, pays, script, error } = stretch;
+    summary.script = summary.script.take().or(script);
+    let (mut spends, mut pays) = (spends.iter(), pays.iter());
+    for Seen { place, txid, checked, spends: spent, pays: paid } in txs {
+        let TxPlace { txnum, height, block, .. } = place;
+        if !checked {
+            unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
         }
-        let pays = match &summary.script {
-            Some(known) => output.script == &known[..],
-            None => ScriptHash::of(output.script) == *script,
-        };
-        if pays {
-            if summary.script.is_none() {
-                summary.script = Some(output.script.to_vec());
-            }
-            let coin = Unspent { txnum, height: place.height, value: output.value };
+        let mut touched = false;
+        for out in spends.by_ref().take(spent) {
+            touched |= summary.coins.remove(out).is_some();
+        }
+        for (vout, value) in pays.by_ref().take(paid) {
             // BIP 30: a second transaction of the same txid replaces the outputs of the first
-            summary.coins.insert((txid, vout), coin);
+            summary.coins.insert((txid, *vout), Unspent { txnum, height, value: *value });
             touched = true;
         }
+        if touched {
+            summary.push(Entry { txid, height });
+        }
+        summary.looked_at(txnum, height, block.tag);
     }
-    if touched {
-        summary.push(Entry { txid, height: place.height });
-    }
-    summary.looked_at(txnum, place.height, place.block.tag);
-    Ok(())
+    error
 }

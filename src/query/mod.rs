@@ -3,11 +3,13 @@
 mod answering;
 pub mod answers;
 mod asm;
+mod crew;
 pub mod engine;
 pub mod headers;
 pub mod history;
 pub mod merkle;
 pub mod outpoint;
+mod stretch;
 pub mod summary;
 pub mod tx;
 pub mod unconfirmed;

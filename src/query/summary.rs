@@ -1,7 +1,8 @@
 //! What is remembered of a script between questions: entries, unspent outputs, the status so far.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use lru::LruCache;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,11 @@ const BASE_BYTES: usize = 512;
 /// Bytes of an entry, and of a coin with its share of the table.
 const ENTRY_BYTES: usize = 36;
 const COIN_BYTES: usize = 72;
+/// What is held of a transaction until the summary is made: its number, the entry, a coin, and its
+/// txid to be checked.
+const MAKING_BYTES: usize = 4 + ENTRY_BYTES + COIN_BYTES + 32;
+/// Shorter histories are not counted while they are read; their number is bounded already.
+const UNCOUNTED_ENTRIES: usize = 2000;
 
 /// A transaction in a confirmed history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,14 @@ impl Summary {
         coins
     }
 
+    /// Gives back what was taken in vain while it grew.
+    pub fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        if self.coins.capacity() / 2 > self.coins.len() {
+            self.coins.shrink_to_fit();
+        }
+    }
+
     fn bytes(&self) -> usize {
         BASE_BYTES
             + self.entries.capacity() * ENTRY_BYTES
@@ -134,10 +148,13 @@ fn status_text(txid: &[u8; 32], height: i64) -> String {
 pub struct Summaries {
     budget: usize,
     held: Mutex<Held>,
+    made: Condvar,
 }
 
 struct Held {
     bytes: usize,
+    /// What is set aside for those being made.
+    making: usize,
     by_script: LruCache<ScriptHash, Slot>,
 }
 
@@ -149,8 +166,8 @@ struct Slot {
 impl Summaries {
     /// Holds up to about `budget` bytes.
     pub fn new(budget: usize) -> Summaries {
-        let held = Held { bytes: 0, by_script: LruCache::unbounded() };
-        Summaries { budget, held: Mutex::new(held) }
+        let held = Held { bytes: 0, making: 0, by_script: LruCache::unbounded() };
+        Summaries { budget, held: Mutex::new(held), made: Condvar::new() }
     }
 
     /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: others
@@ -167,6 +184,28 @@ impl Summaries {
         summary
     }
 
+    /// Sets memory aside for so many more entries of a summary, out of that for all summaries: the
+    /// least recently used ones go, and of long histories one waits for another. `None` if that
+    /// takes until `deadline`.
+    pub fn make_room(&self, entries: usize, deadline: Instant) -> Option<Making<'_>> {
+        if entries < UNCOUNTED_ENTRIES {
+            return Some(Making { summaries: self, bytes: 0 });
+        }
+        let bytes = entries.saturating_mul(MAKING_BYTES).min(self.budget);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while held.making > 0 && held.making + bytes > self.budget {
+            let left = deadline.checked_duration_since(Instant::now())?;
+            held = self.made.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        held.making += bytes;
+        // the last one is that for which room is made
+        while held.bytes + held.making > self.budget && held.by_script.len() > 1 {
+            let Some((_, slot)) = held.by_script.pop_lru() else { break };
+            held.bytes -= slot.bytes;
+        }
+        Some(Making { summaries: self, bytes })
+    }
+
     /// Counts a summary anew after it changed, and drops the least recently used beyond the
     /// budget.
     pub fn weigh(&self, script: &ScriptHash, summary: &Summary) {
@@ -177,7 +216,7 @@ impl Summaries {
             held.bytes = held.bytes + bytes - slot.bytes;
             slot.bytes = bytes;
         }
-        while held.bytes > self.budget {
+        while held.bytes + held.making > self.budget {
             let Some((_, slot)) = held.by_script.pop_lru() else { break };
             held.bytes -= slot.bytes;
         }
@@ -186,5 +225,20 @@ impl Summaries {
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+}
+
+/// Memory for a summary that grows.
+pub struct Making<'a> {
+    summaries: &'a Summaries,
+    bytes: usize,
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        let mut held = self.summaries.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.making -= self.bytes;
+        drop(held);
+        self.summaries.made.notify_all();
     }
 }

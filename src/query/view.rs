@@ -1,8 +1,10 @@
 //! One consistent moment: a read transaction in the database and the snapshot that belongs to it.
 
 use std::fmt::Display;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -11,10 +13,11 @@ use log::error;
 use crate::blockfile::dir::{BlockDir, Kind};
 use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
 use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
+use crate::limits::INDEX_WORKERS;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
@@ -33,6 +36,10 @@ pub struct Views {
     params: ChainParams,
     dir: Arc<BlockDir>,
     shared: Arc<Shared>,
+    /// Views that are open.
+    open: AtomicUsize,
+    /// So many threads may work on one question if there is no other.
+    threads: usize,
 }
 
 /// One moment. All questions to it are answered from the same blocks.
@@ -52,7 +59,8 @@ impl Views {
         dir: Arc<BlockDir>,
         shared: Arc<Shared>,
     ) -> Self {
-        Views { path, params, dir, shared }
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
+        Views { path, params, dir, shared, open: AtomicUsize::new(0), threads }
     }
 
     /// The network.
@@ -70,23 +78,31 @@ impl Views {
         if !self.shared.serving() {
             return Err(QueryError::Building);
         }
-        let db = match self.shared.take_reader() {
-            Some(db) => db,
-            None => Db::open(&self.path, &self.params, Mode::Read)
-                .map_err(|error| self.failed(error))?,
-        };
+        let db = self.reader().map_err(|error| self.failed(error))?;
         for _ in 0..VIEW_TRIES {
             let snap = self.shared.snapshot();
             db.begin_read().map_err(|error| self.failed(error))?;
             let state = db.state().map_err(|error| self.failed(error))?;
             if state.generation == snap.generation {
-                return Ok(View { snap, views: self, db: Some(db) });
+                return Ok(self.view(snap, db));
             }
             // committed, not yet published: a matter of microseconds
             db.end_read().map_err(|error| self.failed(error))?;
             thread::sleep(Duration::from_millis(1));
         }
         Err(QueryError::Internal("the index is changing too fast; try again".into()))
+    }
+
+    fn reader(&self) -> Result<Db> {
+        match self.shared.take_reader() {
+            Some(db) => Ok(db),
+            None => Db::open(&self.path, &self.params, Mode::Read),
+        }
+    }
+
+    fn view(&self, snap: Arc<Snapshot>, db: Db) -> View<'_> {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        View { snap, views: self, db: Some(db) }
     }
 
     /// Logs what went wrong inside; the client learns only that something did. Damage of the index
@@ -102,6 +118,7 @@ impl Views {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
+        self.views.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(db) = self.db.take()
             && db.end_read().is_ok()
         {
@@ -110,7 +127,26 @@ impl Drop for View<'_> {
     }
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// Another view of the same moment, for a thread that helps; `None` while all threads have
+    /// questions of their own, or if the database has moved on.
+    pub fn sibling(&self) -> Option<View<'a>> {
+        if self.views.open.load(Ordering::Relaxed) >= self.views.threads {
+            return None;
+        }
+        let db = self.views.reader().ok()?;
+        db.begin_read().ok()?;
+        if db.state().is_ok_and(|state| state.generation == self.snap.generation) {
+            return Some(self.views.view(self.snap.clone(), db));
+        }
+        None
+    }
+
+    /// Whether there are more views than threads to use them.
+    pub fn is_crowded(&self) -> bool {
+        self.views.open.load(Ordering::Relaxed) > self.views.threads
+    }
+
     /// The database, within the read transaction.
     pub fn db(&self) -> Answer<&Db> {
         self.db.as_ref().ok_or_else(|| QueryError::Internal("view is closed".into()))
@@ -164,12 +200,11 @@ impl View<'_> {
             let pos = txnum.0.checked_sub(recent.first.0);
             return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
         }
-        self.are_filed(&mut [Posting { prefix: Prefix::of(txid), txnum }])
+        self.are_filed(&[Posting { prefix: Prefix::of(txid), txnum }])
     }
 
-    /// Whether all of these are in the runs of txids; they are put in order.
-    pub fn are_filed(&self, postings: &mut [Posting]) -> Answer<bool> {
-        postings.sort_unstable();
+    /// Whether all of these, in ascending order, are in the runs of txids.
+    pub fn are_filed(&self, postings: &[Posting]) -> Answer<bool> {
         let mut found = 0;
         for run in self.snap.runs.iter().filter(|run| run.kind == RunKind::Txid) {
             let of_run = postings.iter().filter(|posting| run.range.contains(posting.txnum));

@@ -18,7 +18,7 @@ use crate::metrics;
 use crate::protocol::line::{Line, LineCutter};
 use crate::protocol::message::line_too_long;
 use crate::server::Common;
-use crate::server::outbox::{Budget, Held, Outgoing, write_lines};
+use crate::server::outbox::{Budget, Held, Outgoing, ReplyRoom, write_lines};
 use crate::server::shutdown::Shutdown;
 use crate::server::watch::{Lanes, Notifier};
 use crate::session::talk::{Accepted, Session};
@@ -203,9 +203,10 @@ impl Connection {
             false => None,
         };
         let workers = &self.common.workers;
-        let Some(line) = workers.answer(&self.session, &accepted).await else { return };
-        let budgets = [&self.budget, &self.common.budget];
-        let reply = Outgoing::reply(line, budgets, in_flight, || accepted.busy_line());
+        let mut room = ReplyRoom::new([&self.budget, &self.common.budget]);
+        let line = workers.answer(&self.session, &accepted, &mut room).await;
+        let Some(line) = line else { return };
+        let reply = Outgoing::reply(line, room, in_flight, || accepted.busy_line());
         drop((accepted, held));
         // an error means that the connection is at its end
         let _ = self.queue.send(reply).await;

@@ -11,8 +11,10 @@ use tokio::time::sleep;
 use crate::host::beat::Beat;
 use crate::limits::BEAT_EVERY;
 use crate::protocol::message::{ErrorObject, INTERNAL, reply};
+use crate::server::outbox::ReplyRoom;
 use crate::server::settings::Settings;
 use crate::session::batch::BatchReply;
+use crate::session::dispatch::Room;
 use crate::session::subscription::Watched;
 use crate::session::talk::{Accepted, Job, Session, Step, Weight};
 
@@ -46,10 +48,10 @@ impl Workers {
 
     /// The reply line of one question. The permits are handed out in the order of asking, so a
     /// long batch takes turns with other clients.
-    async fn ask(&self, session: &Arc<Session>, job: &Job) -> String {
+    async fn ask(&self, session: &Arc<Session>, job: &Job, room: Room<'_>) -> String {
         let line = match job.weight() {
             Weight::Light => Some(session.run(job)),
-            Weight::Index => self.in_place(|| session.run(job)).await,
+            Weight::Index => self.in_place(|| session.run_within(job, room)).await,
             Weight::Node => {
                 let (session, own) = (session.clone(), job.clone());
                 self.blocking(&self.node, move || session.run(&own)).await
@@ -63,11 +65,12 @@ impl Workers {
         &self,
         session: &Arc<Session>,
         accepted: &Accepted,
+        room: &mut ReplyRoom,
     ) -> Option<String> {
         if !accepted.batch {
             return match accepted.steps.first()? {
                 Step::Ready(_, line) => Some(line.clone()),
-                Step::Ask(job) => Some(self.ask(session, job).await),
+                Step::Ask(job) => Some(self.ask(session, job, &mut |bytes| room.set(bytes)).await),
             };
         }
         let mut replies = BatchReply::default();
@@ -76,8 +79,15 @@ impl Workers {
                 Step::Ready(_, line) => replies.add(line),
                 Step::Ask(job) if !replies.has_room() => replies.add_too_large(&job.id),
                 Step::Ask(job) => {
-                    let line = self.ask(session, job).await;
+                    // the reply, and what it becomes a part of
+                    let so_far = replies.bytes();
+                    let mut two = |bytes: usize| room.set(so_far.saturating_add(bytes * 2));
+                    let line = self.ask(session, job, &mut two).await;
                     replies.add_if_it_fits(&job.id, &line);
+                    drop(line);
+                    if !room.set(replies.bytes()) {
+                        return Some(accepted.busy_line());
+                    }
                 }
             }
         }

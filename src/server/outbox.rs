@@ -62,27 +62,49 @@ impl Outgoing {
         Outgoing { line, _held: Vec::new() }
     }
 
-    /// A reply, counted against the client's and everyone's budget, or `instead` where there is
-    /// no room. Holds `in_flight` as well.
+    /// A reply with what is held for it, or `instead` where there is no room. Holds `in_flight` as
+    /// well.
     pub(crate) fn reply(
-        line: String,
-        budgets: [&Budget; 2],
+        mut line: String,
+        mut room: ReplyRoom,
         in_flight: OwnedSemaphorePermit,
         instead: impl FnOnce() -> String,
     ) -> Outgoing {
-        let mut held = vec![in_flight];
-        if line.len() > UNCOUNTED_REPLY_BYTES {
-            for budget in budgets {
-                match budget.take(line.len()) {
-                    Some(permit) => held.push(permit),
-                    None => {
-                        held.truncate(1);
-                        return Outgoing { line: instead(), _held: held };
-                    }
-                }
-            }
+        // and a newline; a list of coins may be shorter than was expected
+        if line.capacity() - line.len() > line.len() / 8 + 64 {
+            line.shrink_to(line.len() + 1);
         }
+        if !room.set(line.capacity()) {
+            room.set(0);
+            line = instead();
+        }
+        let held = room.held.into_iter().flatten().chain([in_flight]).collect();
         Outgoing { line, _held: held }
+    }
+}
+
+/// What a reply holds of its client's budget and of everyone's, from before it is made.
+pub(crate) struct ReplyRoom {
+    budgets: [Budget; 2],
+    held: [Held; 2],
+}
+
+impl ReplyRoom {
+    pub(crate) fn new(budgets: [&Budget; 2]) -> ReplyRoom {
+        ReplyRoom { budgets: budgets.map(Budget::clone), held: [None, None] }
+    }
+
+    /// Holds so many bytes, no more and no less; false, and nothing changed for the worse, if there
+    /// is no room.
+    pub(crate) fn set(&mut self, bytes: usize) -> bool {
+        let counted = if bytes > UNCOUNTED_REPLY_BYTES { bytes } else { 0 };
+        for held in &mut self.held {
+            let surplus = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let surplus = surplus.saturating_sub(counted.div_ceil(1024));
+            drop(held.as_mut().and_then(|held| held.split(surplus)));
+        }
+        let mut both = self.budgets.iter().zip(&mut self.held);
+        both.all(|(budget, held)| budget.grow(held, counted))
     }
 }
 
@@ -98,16 +120,26 @@ pub(crate) async fn write_lines(
     patience: Duration,
     pads: impl Fn() -> bool,
 ) -> io::Result<()> {
-    while let Some(Outgoing { mut line, _held }) = queue.recv().await {
+    let mut next = None;
+    loop {
+        let taken = match next.take() {
+            Some(taken) => Some(taken),
+            None => queue.recv().await,
+        };
+        let Some(Outgoing { mut line, _held }) = taken else { break };
         let mut held = vec![_held];
         let mut tail = String::from("\n");
         if pads() {
             while line.len() < PADDED_BYTES_MIN
-                && let Ok(next) = queue.try_recv()
+                && let Ok(more) = queue.try_recv()
             {
+                if more.line.len() > UNCOUNTED_REPLY_BYTES {
+                    next = Some(more);
+                    break;
+                }
                 line.push('\n');
-                line.push_str(&next.line);
-                held.push(next._held);
+                line.push_str(&more.line);
+                held.push(more._held);
             }
             tail = padding(&mut line);
         }

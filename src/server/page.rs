@@ -186,7 +186,7 @@ fn fee_bands(pool: &Mempool) -> [(u64, u64); FEE_BANDS] {
 }
 
 fn bitcoind(page: &mut Page) {
-    let help = "Time until bitcoind answered, by method; waitforblockheight waits for blocks.";
+    let help = "Time until bitcoind answered, by method; waitfor* waits for blocks.";
     page.timings("hekte_rpc_duration_seconds", help, "method", &metrics::RPC);
     let failures = metrics::RPC_FAILURES.get();
     page.counter("hekte_rpc_failures_total", "Calls that bitcoind did not answer.", failures);

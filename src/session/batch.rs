@@ -26,8 +26,18 @@ impl BatchReply {
         !self.full
     }
 
+    /// Bytes of memory taken so far.
+    pub fn bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Adds a reply that is ready.
     pub fn add(&mut self, line: &str) {
+        // a comma and the bracket at the end; a little more, so that many replies cost few moves
+        let needed = line.len() + 2;
+        if self.text.capacity() - self.text.len() < needed {
+            self.text.reserve_exact(needed.max(self.text.len() / 8));
+        }
         if self.text.len() > 1 {
             self.text.push(',');
         }

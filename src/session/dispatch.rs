@@ -16,12 +16,15 @@ use crate::protocol::message::{
 use crate::protocol::method::{Method, Naming, ScriptQuestion};
 use crate::protocol::reply;
 use crate::protocol::version::Version;
-use crate::query::answers::{HeaderProof, HistoryEntry, OutpointStatus, QueryError};
+use crate::query::answers::{Coin, HeaderProof, HistoryEntry, OutpointStatus, QueryError};
 use crate::session::subscription::{OutpointWatch, ScriptWatch};
 use crate::session::talk::{Job, Session};
 
 /// A result or the error object of the reply.
 pub type Outcome = Result<Json, ErrorObject>;
+
+/// Whether there is memory for an answer of so many bytes, which is then held for it.
+pub type Room<'a> = &'a mut (dyn FnMut(usize) -> bool + Send);
 
 /// The wire's error for a question without answer.
 pub fn wire_error(error: QueryError) -> ErrorObject {
@@ -39,8 +42,14 @@ impl Session {
     /// Asks a question and gives its reply line. May block for as long as the disk or bitcoind
     /// does, unless the job is light.
     pub fn run(&self, job: &Job) -> String {
+        self.run_within(job, &mut |_| true)
+    }
+
+    /// The same; `room` is asked before a long answer is made whether there is memory for so many
+    /// bytes.
+    pub fn run_within(&self, job: &Job, room: Room<'_>) -> String {
         let begun = Instant::now();
-        let outcome = match self.outcome(&job.method, job.version) {
+        let outcome = match self.outcome(&job.method, job.version, room) {
             Ok(json) if json.as_str().len() > MAX_REPLY_BYTES => {
                 let text = format!("response too large: more than {} MiB", MAX_REPLY_BYTES >> 20);
                 Err(ErrorObject::new(INVALID_REQUEST, text))
@@ -53,7 +62,7 @@ impl Session {
         reply
     }
 
-    fn outcome(&self, method: &Method, version: Version) -> Outcome {
+    fn outcome(&self, method: &Method, version: Version, room: Room<'_>) -> Outcome {
         let config = &self.shared.config;
         match method {
             Method::BlockHeader { height, checkpoint } => self.block_header(*height, *checkpoint),
@@ -61,7 +70,9 @@ impl Session {
                 self.block_headers(version, *start, *count, *checkpoint)
             }
             Method::HeadersSubscribe => Ok(self.subscribe_tip()),
-            Method::Script { question, script, naming } => self.script(*question, script, *naming),
+            Method::Script { question, script, naming } => {
+                self.script(*question, script, *naming, room)
+            }
             Method::OutpointStatus(outpoint) => Ok(outpoint_json(&self.outpoint(outpoint)?)),
             Method::OutpointSubscribe(outpoint) => self.subscribe_outpoint(outpoint),
             Method::OutpointUnsubscribe(outpoint) => Ok(self.unsubscribe_outpoint(outpoint)),
@@ -143,25 +154,42 @@ impl Session {
         reply::tip(tip.height, &tip.header)
     }
 
-    fn script(&self, question: ScriptQuestion, script: &ScriptHash, naming: Naming) -> Outcome {
+    fn script(
+        &self,
+        question: ScriptQuestion,
+        script: &ScriptHash,
+        naming: Naming,
+        room: Room<'_>,
+    ) -> Outcome {
         let answers = &self.shared.answers;
+        let mut told = Err(crowded());
         match question {
             ScriptQuestion::Balance => {
                 let balance = answers.balance(script).map_err(wire_error)?;
                 Ok(reply::balance(balance.confirmed, balance.unconfirmed))
             }
             ScriptQuestion::History => {
-                history(naming, answers.history(script).map_err(wire_error)?)
+                let mut tell = |count, entries: &mut dyn Iterator<Item = HistoryEntry>| {
+                    if room(reply::history_bytes(count)) {
+                        told = history(naming, count, entries);
+                    }
+                };
+                answers.tell_history(script, &mut tell).map_err(wire_error)?;
+                told
             }
             ScriptQuestion::Mempool => {
-                history(naming, answers.mempool_history(script).map_err(wire_error)?)
+                let entries = answers.mempool_history(script).map_err(wire_error)?;
+                history(naming, entries.len(), &mut entries.into_iter())
             }
             ScriptQuestion::Unspent => {
-                let coins = answers.unspent(script).map_err(wire_error)?;
-                let coins = coins
-                    .into_iter()
-                    .map(|coin| (coin.outpoint, coin.height.map_or(0, |h| h.0), coin.value));
-                reply::unspent(naming, coins)
+                let mut tell = |count, coins: &mut dyn Iterator<Item = Coin>| {
+                    if room(reply::unspent_bytes(count)) {
+                        let wired = |c: Coin| (c.outpoint, c.height.map_or(0, |h| h.0), c.value);
+                        told = reply::unspent(naming, count, coins.map(wired));
+                    }
+                };
+                answers.tell_unspent(script, &mut tell).map_err(wire_error)?;
+                told
             }
             ScriptQuestion::Subscribe => self.subscribe_script(script, naming),
             ScriptQuestion::Unsubscribe => {
@@ -263,9 +291,17 @@ fn proof_parts(proof: &HeaderProof) -> reply::Proof<'_> {
     (&proof.branch, &proof.root)
 }
 
-fn history(naming: Naming, entries: Vec<HistoryEntry>) -> Outcome {
-    let entries = entries.into_iter();
-    reply::history(naming, entries.map(|e| (e.txid, e.confirmation.wire_height(), e.fee)))
+fn history(
+    naming: Naming,
+    count: usize,
+    entries: &mut dyn Iterator<Item = HistoryEntry>,
+) -> Outcome {
+    reply::history(naming, count, entries.map(|e| (e.txid, e.confirmation.wire_height(), e.fee)))
+}
+
+/// The error where replies that wait have taken the memory for another one.
+pub(super) fn crowded() -> ErrorObject {
+    ErrorObject::new(BUSY, "server busy: too many large replies are waiting")
 }
 
 /// The status of an outpoint as replies and notifications carry it.

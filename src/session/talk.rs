@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::protocol::json::Json;
 use crate::protocol::message::{
-    self, BAD_REQUEST, BUSY, ErrorObject, INTERNAL, Incoming, Malformed, Request,
+    self, BAD_REQUEST, ErrorObject, INTERNAL, Incoming, Malformed, Request,
 };
 use crate::protocol::method::{Method, ScriptQuestion};
 use crate::protocol::read;
 use crate::protocol::version::Version;
 use crate::query::answers::{Phase, QueryError};
 use crate::session::config::Shared;
+use crate::session::dispatch::crowded;
 use crate::session::subscription::Subscriptions;
 
 /// What a question needs, so that one kind cannot hold up another.
@@ -135,7 +136,7 @@ impl Accepted {
 
     /// The line that says to all of its requests that their replies cannot be kept in memory.
     pub fn busy_line(&self) -> String {
-        let error = ErrorObject::new(BUSY, "server busy: too many large replies are waiting");
+        let error = crowded();
         let refuse = |step: &Step| message::reply(step.id(), Err(error.clone()));
         let lines: Vec<String> = self.steps.iter().map(refuse).collect();
         match self.batch {

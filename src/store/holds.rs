@@ -68,18 +68,19 @@ impl Db {
         'chunks: while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
-            let decoder = ChunkDecoder::new(key, data, run.range.first)
+            let mut decoder = ChunkDecoder::new(key, data, run.range.first)
                 .map_err(|e| self.damaged_chunk(run, key, e))?;
-            let mut found = 0;
-            for (i, posting) in decoder.enumerate() {
+            let (mut found, mut first) = (0, true);
+            while let Some(posting) = decoder.next() {
                 let posting = posting.map_err(|e| self.damaged_chunk(run, key, e))?;
                 match wanted.get(found) {
-                    Some(next) if posting < *next => {}
+                    Some(next) if posting < *next => decoder.skip_below(next.prefix),
                     Some(next) if posting == *next => found += 1,
                     // it has the prefix that is looked for: go on with the one before
-                    Some(_) if i == 0 => continue 'chunks,
+                    Some(_) if first => continue 'chunks,
                     _ => return Ok(found),
                 }
+                first = false;
             }
             return Ok(found);
         }

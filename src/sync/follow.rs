@@ -10,8 +10,9 @@ use log::{info, warn};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
-use crate::node::chain::{BlockchainInfo, TipWait};
+use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
+use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
 
 use super::bulk::too_deep;
@@ -112,7 +113,8 @@ impl<'a> Follow<'a> {
             }
             Relation::Forked(common) => self.leave_fork(live, common)?,
         }
-        self.driver.progress.target.store(tip.0 + 1, Ordering::Relaxed);
+        let known = info.blocks.max(tip.0) + 1;
+        self.driver.progress.target.store(known, Ordering::Relaxed);
         // where the disk is full a build cannot begin
         if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS && !live.is_full() {
             return Ok(true);
@@ -125,7 +127,10 @@ impl<'a> Follow<'a> {
         if (first && self.may_serve(live, &info)) || (moved && !first) {
             self.notify(Some(live.publish()));
             self.serving(live);
+        } else if first && before.blocks() != live.blocks() {
+            self.driver.hold_ready(live);
         }
+        self.driver.progress.target.store(known, Ordering::Relaxed);
         // a new block waits for one such step at most
         if self.upkeep.step(live)? {
             return Ok(false);
@@ -133,9 +138,10 @@ impl<'a> Follow<'a> {
         if !complete {
             self.snapshot = None;
             self.driver.pause(Duration::from_millis(500));
+        } else if self.snapshot == Some(true) {
+            self.driver.wait_for_checked(tip, Height(info.blocks));
         } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
-            let next = live.snapshot().tip().unwrap_or_default().next();
-            heard(self.wait.wait_for_height(next, WAIT))?;
+            heard(self.wait.wait_for_other(info.tip(), WAIT))?;
         }
         Ok(false)
     }

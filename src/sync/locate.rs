@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use crate::blockfile::dir::{BlockDir, FilePos, Kind};
+use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::chain::key::BlockKey;
 use crate::chain::list::BlockList;
@@ -37,11 +37,23 @@ pub fn header_at(dir: &BlockDir, magic: Magic, pos: FilePos) -> Result<Option<He
     Ok(header.first_chunk().copied().filter(|_| whole && frame.starts_with(&magic)))
 }
 
+/// Which few files new blocks appear in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newest {
+    /// The last ones.
+    ByNumber,
+    /// Those that were written to last.
+    ByTime,
+}
+
 /// The blocks of the newest files only: where new ones appear.
-pub fn scan_newest(loader: &BlockLoader, params: &ChainParams) -> Result<BlockTree> {
+pub fn scan_newest(loader: &BlockLoader, params: &ChainParams, by: Newest) -> Result<BlockTree> {
     let mut tree = BlockTree::default();
-    let files = loader.dir().block_files()?;
-    for &file in files.iter().rev().take(NEWEST_FILES) {
+    let files: Vec<FileNum> = match by {
+        Newest::ByNumber => loader.dir().block_files()?.into_iter().rev().collect(),
+        Newest::ByTime => loader.dir().written_last(NEWEST_FILES)?,
+    };
+    for file in files.into_iter().take(NEWEST_FILES) {
         scan_file(loader.dir(), file, params.magic, |header, pos| {
             tree.add(header, pos);
         })?;

@@ -15,7 +15,7 @@ use crate::index::extract::LoadedBlock;
 use super::driver::Driver;
 use super::live::Live;
 use super::load::{Load, LoadBuffers};
-use super::locate::{list_all, look_again, newest_are_in_place, scan_newest};
+use super::locate::{Newest, list_all, look_again, newest_are_in_place, scan_newest};
 
 /// Not more often are all files looked through for one missing block.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
@@ -45,13 +45,14 @@ impl NewBlocks {
         hash: &[u8; 32],
     ) -> Result<Option<LoadedBlock>> {
         let (loader, params) = (&driver.loader, &driver.params);
-        for fresh in [false, true] {
-            if fresh {
+        // what was found the last time, then the files as they are now
+        for fresh in [None, Some(Newest::ByNumber), Some(Newest::ByTime)] {
+            if let Some(by) = fresh {
                 if let Err(error) = loader.dir().reopen() {
                     warn!("{error}");
                     return Ok(None);
                 }
-                self.newest = scan_newest(loader, params)?;
+                self.newest = scan_newest(loader, params, by)?;
                 if !newest_are_in_place(live, loader, params)? {
                     look_again(live, loader, params)?;
                 }
@@ -60,7 +61,9 @@ impl NewBlocks {
             let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
             match loader.load(&places, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
-                Load::Unusable(why) if fresh => warn!("block {height} cannot be used yet: {why}"),
+                Load::Unusable(why) if fresh == Some(Newest::ByTime) => {
+                    warn!("block {height} cannot be used yet: {why}");
+                }
                 Load::Unusable(_) => {}
             }
         }

@@ -7,9 +7,9 @@ use bitcoin::hashes::Hash;
 use crate::chain::fork::shared_blocks;
 use crate::error::{Error, Result};
 use crate::ids::Height;
-use crate::node::chain::TipWait;
 use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
+use crate::node::tip_wait::TipWait;
 
 use super::live::Live;
 use super::plan::ChainSource;
@@ -63,7 +63,7 @@ pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
     })
 }
 
-/// A long poll for the next block, on a connection of its own.
+/// A long poll for the next tip, on a connection of its own.
 pub fn tip_wait(node: &Rpc) -> TipWait {
     TipWait::new(node, Duration::from_secs(30))
 }

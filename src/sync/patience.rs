@@ -80,6 +80,19 @@ impl Driver {
         Ok(())
     }
 
+    /// One look at a bitcoind that works from a UTXO snapshot is over: `checked` of its blocks are
+    /// in the index. It says when its tip changes, not when it has checked one more block below.
+    pub(super) fn wait_for_checked(&self, checked: Height, tip: Height) {
+        if !self.shared.serving() && self.progress.stage().0 != Stage::Waiting {
+            info!(
+                "bitcoind works from a UTXO snapshot and has checked {checked} of {tip} blocks; \
+                 answers begin when it has checked them all"
+            );
+            self.progress.enter(Stage::Waiting);
+        }
+        self.pause(Duration::from_secs(1));
+    }
+
     /// Calls bitcoind until it answers; `None` if told to stop meanwhile. What will not pass by
     /// itself is an error.
     pub fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<Option<T>> {

@@ -36,14 +36,16 @@ pub fn copy(image_folder: &Path, name: &str) -> Card {
     Card { _scratch: scratch, path }
 }
 
-/// Of the chain that image/board/test.sh makes, once: 525 130 transactions, several small batches.
+/// Of the chain that image/board/test.sh makes, once: several batches, if they are small.
 const CHAIN_TIP: u64 = 1000;
+const CHAIN_TXS: u64 = 525_130;
 
 /// A disk labelled node-disk, with a chain that a bitcoind of this machine has checked.
 pub struct NodeDisk {
     _scratch: Scratch,
     pub image: PathBuf,
     pub tip: u64,
+    pub txs: u64,
     /// Of the index that hekte makes of this chain on this machine.
     pub digest: String,
 }
@@ -83,5 +85,5 @@ pub fn node_disk(image_folder: &Path) -> NodeDisk {
         .args(["-q", "-t", "ext4", "-F", "-L", "node-disk", "-d"])
         .args([&root, &image]));
     fs::remove_dir_all(&root).unwrap();
-    NodeDisk { _scratch: disk, image, tip, digest }
+    NodeDisk { _scratch: disk, image, tip, txs: CHAIN_TXS, digest }
 }

@@ -1,13 +1,14 @@
 //! What miners do: blocks of all or some of the mempool, of what nobody has seen; other branches.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use bitcoin::Txid;
 use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::client::Client;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{SETTLED, World};
 
 impl World {
     fn reward(&mut self) -> String {
@@ -118,6 +119,27 @@ impl World {
             self.node.rpc.call("reconsiderblock", json!([fresh]));
         }
         self.look();
+    }
+
+    /// Replaces the newest blocks once more, after hekte has gone back to the old ones: the new
+    /// branch wins in one step of `depth` blocks.
+    pub fn reorganise_at_once(&mut self, depth: u32, door: &mut Client) {
+        let old = self.first_of(depth);
+        self.reorganise(depth, door);
+        let fresh = self.first_of(depth + 1);
+        self.node.rpc.call("invalidateblock", json!([fresh]));
+        self.node.rpc.call("reconsiderblock", json!([old]));
+        self.look();
+        let before = self.truth.height();
+        let end = Instant::now() + SETTLED;
+        while door.call("blockchain.headers.subscribe", json!([])) != Ok(self.truth.tip()) {
+            assert!(Instant::now() < end, "hekte does not go back to the old branch");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.log.push(format!("{depth} blocks replaced at once"));
+        self.node.rpc.call("reconsiderblock", json!([fresh]));
+        self.look();
+        assert_eq!((self.first_of(depth + 1), self.truth.height()), (fresh, before + 1));
     }
 
     /// Takes blocks away, and gives them back.

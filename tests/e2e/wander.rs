@@ -60,20 +60,20 @@ fn all_who_watch_know_what_the_node_knows() {
         .collect();
     let begun = Instant::now();
     // reorganisations of all depths are spread over the run
-    let depths = [12, 30, 99, 150];
+    let (depths, mut deepest) = ([12, 30, 99, 150], 0);
     for n in 1..=steps {
         for _ in 0..world.rng.range(1, 5) {
             world.step(&mut door);
         }
         if n % (steps / depths.len() as u64).max(1) == 0 {
             let depth = depths[(n * depths.len() as u64 / steps) as usize % depths.len()];
-            world.reorganise(depth, &mut door);
+            world.reorganise_at_once(depth, &mut door);
+            deepest = deepest.max(depth);
         }
         world.settle(&mut watching, &hekte);
         let at = world.rng.below(watching.len() as u64) as usize;
         watching[at].ask(&world.truth);
         if n % 8 == 0 {
-            world.node_agrees();
             loose_ends(&mut world, &mut door);
         }
         if n % 10 == 5 {
@@ -91,6 +91,11 @@ fn all_who_watch_know_what_the_node_knows() {
         "seed {seed}: {steps} steps in {:?}, {sent} transactions, height {height}, {heard} \
          notifications, {asked} answers under load",
         begun.elapsed()
+    );
+    let log = hekte.log();
+    assert!(
+        log.contains("reorganisation: 150 blocks are disconnected"),
+        "{deepest} at most\n{log}"
     );
     assert!(heard > steps as u32 && u64::from(sent) > steps, "too little happened");
     let done = hekte.terminate();

@@ -20,7 +20,7 @@ use crate::truth::Truth;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 /// How long notifications may take to settle.
-const SETTLED: Duration = Duration::from_secs(60);
+pub const SETTLED: Duration = Duration::from_secs(60);
 /// Height of the chain that a run begins with.
 pub const START: u32 = 220;
 
@@ -92,16 +92,7 @@ impl World {
     }
 
     fn args(&self, data: &str, extra: &[&str]) -> Vec<String> {
-        let bitcoin = self.node.datadir().display().to_string();
-        let data = self.scratch.join(data).display().to_string();
-        let url = self.node.rpc.url();
-        let mut args = vec!["--network", "regtest", "--bitcoin-dir", &bitcoin, "--data-dir", &data];
-        args.extend(["--listen", "127.0.0.1:0"]);
-        if !extra.contains(&"--offline") {
-            args.extend(["--rpc-url", &url]);
-        }
-        args.extend(extra);
-        args.into_iter().map(str::to_string).collect()
+        self.node.hekte_args(&self.scratch.join(data), extra)
     }
 
     /// Starts hekte and waits until it is at the node's tip.
@@ -176,7 +167,8 @@ impl World {
         Subscriber::new(client, version, &scripts, &outpoints)
     }
 
-    /// Waits until everybody's picture is that of the node.
+    /// Waits until everybody's picture is that of the node: of its blocks and of what it says of
+    /// its mempool, of scripts (`scantxoutset`) and of outputs (`gettxout`).
     pub fn settle(&mut self, watching: &mut [Subscriber], hekte: &Hekte) {
         self.truth.look(&self.node.rpc);
         let end = Instant::now() + SETTLED;
@@ -191,10 +183,11 @@ impl World {
                 panic!("{mistake}\nafter {}\n{}\n{now:?}", did.join("\n"), hekte.log());
             }
         }
+        self.node_agrees();
     }
 
     /// Compares a sample of the truth with what else the node says of it.
-    pub fn node_agrees(&mut self) {
+    fn node_agrees(&mut self) {
         let scripts = self.scripts();
         let some: Vec<ScriptBuf> = scripts.into_iter().step_by(5).collect();
         let descriptors: Vec<String> =

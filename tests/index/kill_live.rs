@@ -13,7 +13,7 @@ use hekte::live::progress::Progress;
 use hekte::store::open::{Db, Mode};
 use hekte::store::tables::{Phase, RunInfo};
 use hekte::sync::bulk::{INDEX_FILE, Outcome};
-use hekte::sync::upkeep::{LiveSettings, Upkeep};
+use hekte::sync::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};
 use hekte_testkit::rng::Rng;
 use hekte_testkit::scratch::Scratch;
@@ -21,6 +21,7 @@ use hekte_testkit::scratch::Scratch;
 use crate::common::{Index, ONE_BATCH, copy_folder};
 use crate::kill::kills_wanted;
 use crate::random_chains::orderly;
+use crate::tight::TIGHT;
 
 /// Tells the child process where to go on; see [`child`].
 const CHILD: &str = "INDEX_TEST_LIVE_CHILD";
@@ -28,17 +29,6 @@ const CHILD: &str = "INDEX_TEST_LIVE_CHILD";
 const BUILT: u32 = 20;
 /// The deepest reorganisation: further than what is in memory.
 const DEEPEST: u64 = 14;
-
-/// Few blocks in memory and small slices, so that there is always something to be torn.
-const TIGHT: LiveSettings = LiveSettings {
-    kept: 3,
-    flush_at: 5,
-    most: 100,
-    recent_bytes: usize::MAX,
-    slice_bytes: 1500,
-    spare_bytes: None,
-    retry_pause: Duration::ZERO,
-};
 
 /// Not a test by itself: what [`killed_while_serving_it_goes_on`] starts and kills.
 #[test]

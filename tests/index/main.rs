@@ -3,6 +3,8 @@
 
 mod answers;
 mod common;
+#[path = "../shared/tight.rs"]
+mod tight;
 
 mod blocks;
 mod by_hand;

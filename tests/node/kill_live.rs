@@ -15,9 +15,9 @@ use hekte::live::shared::Shared;
 use hekte::node::rpc::Rpc;
 use hekte::sync::driver::Driver;
 use hekte::sync::load::BlockLoader;
-use hekte::sync::upkeep::LiveSettings;
 use hekte_testkit::rng::Rng;
 
+use crate::tight::TIGHT;
 use crate::world::{World, until};
 
 /// Tells the child process what to follow; see [`child`].
@@ -46,15 +46,7 @@ fn child() {
         memory: 64 << 20,
         wait_for_node: false,
         threads: 2,
-        live: LiveSettings {
-            kept: 3,
-            flush_at: 5,
-            most: 100,
-            recent_bytes: usize::MAX,
-            slice_bytes: 1500,
-            spare_bytes: None,
-            retry_pause: Duration::ZERO,
-        },
+        live: TIGHT,
         sync_only: false,
         check_node: Box::new(|_| Ok(())),
         on_tip: Box::new(move |new| {

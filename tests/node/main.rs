@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+#[path = "../shared/tight.rs"]
+mod tight;
 mod world;
 
+mod assumeutxo;
 mod bdk;
 mod build;
 mod compare;
@@ -24,6 +27,7 @@ mod refused;
 mod reindex;
 mod restricted;
 mod rpc_client;
+mod signet;
 mod slider;
 mod wallet;
 mod watch;

@@ -9,12 +9,12 @@ use hekte::config::Config;
 use hekte::config::network::Network;
 use hekte::config::node::{NodeConfig, RpcAuth};
 use hekte::ids::Height;
-use hekte::node::chain::TipWait;
 use hekte::node::error::RpcError;
 use hekte::node::fits;
 use hekte::node::rpc::Rpc;
+use hekte::node::tip_wait::{NodeTip, TipWait};
 use hekte_testkit::bitcoind::{self, Bitcoind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::restricted::PASSWORD_SECRET;
 
@@ -47,8 +47,8 @@ fn with_password(node: &Bitcoind, user: &str, password: &str) -> Rpc {
     Rpc::new(&NodeConfig { url, auth })
 }
 
-fn mine(rpc: &Rpc, blocks: u32) {
-    rpc.call("generatetodescriptor", vec![json!(blocks), json!("raw(51)#8lvh9jxk")]).unwrap();
+fn mine(rpc: &Rpc, blocks: u32) -> Value {
+    rpc.call("generatetodescriptor", vec![json!(blocks), json!("raw(51)#8lvh9jxk")]).unwrap()
 }
 
 #[test]
@@ -76,23 +76,25 @@ fn chain_questions_restart_and_closed_connections() {
     std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(rpc.blockchain_info().unwrap().blocks, 12);
 
-    let wait = TipWait::new(&rpc, Duration::from_secs(20));
-    let tip = wait.wait_for_height(Height(12), Duration::from_secs(20)).unwrap();
-    assert_eq!(tip.hash, hashes[12]);
+    let mut wait = TipWait::new(&rpc, Duration::from_secs(20));
+    let before = NodeTip { height: Height(11), hash: hashes[11] };
+    let tip = wait.wait_for_other(before, Duration::from_secs(20)).unwrap();
+    assert_eq!(tip, NodeTip { height: Height(12), hash: hashes[12] });
     let began = Instant::now();
-    let tip = wait.wait_for_height(Height(13), Duration::from_millis(300)).unwrap();
-    assert_eq!(tip.height, Height(12));
+    assert_eq!(wait.wait_for_other(tip, Duration::from_millis(300)).unwrap(), tip);
     assert!(began.elapsed() >= Duration::from_millis(290));
     let waiting = std::thread::spawn(move || {
-        let tip = wait.wait_for_height(Height(13), Duration::from_secs(20)).unwrap();
-        (tip, Instant::now())
+        let higher = wait.wait_for_other(tip, Duration::from_secs(20)).unwrap();
+        (higher, wait.wait_for_other(higher, Duration::from_secs(20)).unwrap())
     });
     std::thread::sleep(Duration::from_millis(200));
-    mine(&rpc, 1);
-    let mined = Instant::now();
-    let (tip, noticed) = waiting.join().unwrap();
-    assert_eq!(tip.height, Height(13));
-    assert!(noticed.saturating_duration_since(mined) < Duration::from_secs(1));
+    let mined = mine(&rpc, 1);
+    std::thread::sleep(Duration::from_millis(200));
+    // a lower one is another one, too
+    node.rpc.call("invalidateblock", json!([mined[0]]));
+    let (higher, lower) = waiting.join().unwrap();
+    assert_eq!((higher.height, lower), (Height(13), tip));
+    node.rpc.call("reconsiderblock", json!([mined[0]]));
 
     // while it is down we are told so, and afterwards the same Rpc goes on with the new cookie
     node.stop();
@@ -129,8 +131,8 @@ fn a_whitelist_leaves_us_enough() {
     assert_eq!(facts.network, None);
     assert_eq!(rpc.background_height(&facts.info).unwrap(), None);
     assert_eq!(rpc.block_hashes(Height(0), Height(9)).unwrap().len(), 1);
-    let wait = TipWait::new(&rpc, Duration::from_secs(5));
-    let tip = wait.wait_for_height(Height(1), Duration::from_millis(50)).unwrap();
+    let mut wait = TipWait::new(&rpc, Duration::from_secs(5));
+    let tip = wait.wait_for_other(facts.info.tip(), Duration::from_millis(50)).unwrap();
     assert_eq!(tip.height, Height(0));
 }
 

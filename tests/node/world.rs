@@ -69,16 +69,7 @@ impl World {
 
     /// Arguments that make hekte use this node, with its index in `data`.
     pub fn args(&self, data: &str, extra: &[&str]) -> Vec<String> {
-        let bitcoin = self.node.datadir().display().to_string();
-        let data = self.data(data).display().to_string();
-        let url = self.node.rpc.url();
-        let mut args = vec!["--network", "regtest", "--bitcoin-dir", &bitcoin, "--data-dir", &data];
-        args.extend(["--listen", "127.0.0.1:0"]);
-        if !extra.contains(&"--offline") {
-            args.extend(["--rpc-url", &url]);
-        }
-        args.extend(extra);
-        args.into_iter().map(str::to_string).collect()
+        self.node.hekte_args(&self.data(data), extra)
     }
 
     pub fn data(&self, name: &str) -> PathBuf {

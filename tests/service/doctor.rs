@@ -36,7 +36,7 @@ fn a_report_for_dashboards_says_what_is_wrong_and_what_mends_it() {
     assert_eq!((&report["ok"], &report["code"]), (&Value::Bool(true), &Value::from(0)));
     assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
     let names = ["unit", "user", "blocks", "xor key", "data dir", "disk space", "memory", "clock"];
-    for what in names.into_iter().chain(["port", "metrics", "rpc"]) {
+    for what in names.into_iter().chain(["new files", "port", "metrics", "rpc"]) {
         let finding = finding(&report, what);
         assert!(finding["finding"].is_string(), "{finding}");
         assert!(finding["to_do"].is_string() || finding["to_do"].is_null(), "{finding}");

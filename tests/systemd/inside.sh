@@ -28,6 +28,7 @@ synced() { ask status 2> /dev/null | grep -c -e '^running=true$' -e '^synced=tru
 says() { grep -q "$1" $log; }
 
 systemd-sysusers /usr/lib/sysusers.d/hekte.conf || fail "no user"
+systemd-tmpfiles --create /usr/lib/tmpfiles.d/hekte.conf || fail "no folder"
 useradd --system bitcoin 2> /dev/null
 chown -R bitcoin:bitcoin /var/lib/bitcoind
 chmod -R go= /var/lib/bitcoind
@@ -39,10 +40,20 @@ settings() {
 
 settings
 runuser -u hekte -- hekte check --config $config > /tmp/check && fail "closed files are no error"
+grep -q '^ok *data dir' /tmp/check || fail "$(cat /tmp/check)"
 grep -q 'error *blocks: .*setfacl -R -m u:hekte:rX' /tmp/check || fail "$(cat /tmp/check)"
 ok "check names the closed block files and the command that opens them"
 
+node=/var/lib/bitcoind
+setfacl -m u:hekte:x $node $node/regtest && setfacl -R -m u:hekte:rX $node/regtest/blocks
+runuser -u hekte -- hekte check --config $config > /tmp/check
+grep -q 'warning *new files: .*setfacl -R -m u:hekte:rX,d:u:hekte:rX' /tmp/check ||
+    fail "$(cat /tmp/check)"
+ok "check warns of files that bitcoind will make later, where only today's were opened"
+
 systemctl start bitcoind.service || fail "the drop-in"
+runuser -u hekte -- hekte check --config $config > /tmp/check
+grep -q '^ok *new files' /tmp/check || fail "$(cat /tmp/check)"
 begun=$(date +%s%N)
 systemctl start hekte.service || fail "does not start without a bitcoind that answers"
 echo "figure: start to READY $((($(date +%s%N) - begun) / 1000000)) ms"
@@ -124,5 +135,7 @@ exec 5>&-
 ok "the first client starts it through its socket"
 systemctl stop hekte.socket hekte.service
 
-systemd-analyze security hekte.service --no-pager | tail -1
+systemd-analyze security --threshold=20 hekte.service --no-pager > /tmp/exposure ||
+    fail "the unit is exposed by more than 2.0: $(tail -1 /tmp/exposure)"
+echo "figure: $(tail -1 /tmp/exposure | tr -cd '[:print:]')"
 echo "ALL RIGHT"

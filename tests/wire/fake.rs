@@ -184,8 +184,10 @@ impl Answers for FakeIndex {
         Ok(HeaderProof { branch, root: level[0] })
     }
 
-    fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.entries(script)
+    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()> {
+        let entries = self.entries(script)?;
+        tell(entries.len(), &mut entries.into_iter());
+        Ok(())
     }
 
     fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
@@ -211,15 +213,18 @@ impl Answers for FakeIndex {
         })
     }
 
-    fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
+    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
         if self.entries(script)?.is_empty() {
-            return Ok(vec![]);
+            tell(0, &mut std::iter::empty());
+            return Ok(());
         }
         let coin = |txid, vout, height, value| {
             let outpoint = OutPoint { txid: id(txid), vout };
             Coin { outpoint, height, value }
         };
-        Ok(vec![coin(X770F, 1, Some(Height(2473)), 40_000_000), coin(X80B1, 0, None, 30_000_000)])
+        let confirmed = coin(X770F, 1, Some(Height(2473)), 40_000_000);
+        tell(2, &mut [confirmed, coin(X80B1, 0, None, 30_000_000)].into_iter());
+        Ok(())
     }
 
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {

@@ -29,6 +29,11 @@ impl Limit {
         None
     }
 
+    /// Takes this process out again; children that it has started stay.
+    pub fn step_out(&self) {
+        join(&self.parent);
+    }
+
     /// The most bytes that the kernel counted, page cache included.
     pub fn peak(&self) -> u64 {
         let files = ["memory.max_usage_in_bytes", "memory.peak"];

@@ -1,11 +1,13 @@
 //! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
 
+mod blocks;
 mod chain;
 mod clients;
 mod cold;
 mod limit;
 mod live;
 mod load;
+mod memory;
 mod mempool;
 mod peers;
 mod probes;
@@ -21,12 +23,13 @@ use std::process::exit;
 use chain::Size;
 
 const USAGE: &str = "bench sync|queries|all [SIZE ...]   measures the program beside this one
+bench memory [SIZE ...]             the server's memory while up to 1000 clients ask everything
 bench load                          1000 clients watch while payments and blocks come
 bench peer NAME ADDR:PORT SIZE      asks another server the same questions
 bench mempool                       300 000 unconfirmed transactions: memory, comparison
 bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind; the steps are
                                     prepare, sync [NAME ...], ask [NAME ...], wallet [NAME ...],
-                                    table
+                                    busy [NAME ...], table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
 SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
@@ -44,6 +47,9 @@ fn main() {
         ["live", ref sizes @ ..] => live::run(&chosen(sizes)),
         ["sync", ref sizes @ ..] => sync::run(&chosen(sizes)),
         ["queries", ref sizes @ ..] => queries::run(&chosen(sizes)),
+        ["blocks"] => blocks::run(),
+        ["memory"] => memory::run(&[Size::MIDDLE]),
+        ["memory", ref sizes @ ..] => memory::run(&chosen(sizes)),
         ["load"] => load::run(),
         ["mempool"] => mempool::run(),
         ["mempool-one", count] => mempool::run_one(count),

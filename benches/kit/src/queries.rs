@@ -35,9 +35,7 @@ pub struct Questions {
 pub fn run(sizes: &[Size]) {
     for size in sizes {
         size.make();
-        if !size.folder().join("hekte/regtest/index.sqlite").exists() {
-            sync(*size, 256);
-        }
+        sync(*size, 256);
         let probes = Probes::of(*size);
         println!("\nquestions to the {} chain: {}", size.name, probes.counts());
         measure(*size, &questions(&probes));

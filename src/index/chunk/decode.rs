@@ -98,6 +98,38 @@ impl<'a> ChunkDecoder<'a> {
         Some(Posting { prefix: Prefix(prefix), txnum: TxNum(txnum) })
     }
 
+    /// Goes over postings below `prefix`, as long as they are groups of their own; what follows is
+    /// for the iterator. Only gaps are looked at, which is where most of the time goes when one
+    /// posting of a chunk is wanted.
+    pub fn skip_below(&mut self, prefix: Prefix) {
+        let (reader, state) = (&mut self.reader, &mut self.state);
+        if state.group_left > 0 || state.k == 0 {
+            return;
+        }
+        let (mut at, mut left, mut here) = (reader.at(), state.left, state.prefix);
+        let bytes = reader.bytes();
+        while left > 0
+            && let Some(eight) = bytes.get(at / 8..).and_then(|rest| rest.first_chunk::<8>())
+        {
+            let bits = u64::from_be_bytes(*eight) << (at % 8);
+            let ones = bits.leading_ones();
+            let gap_bits = ones + 1 + state.k;
+            if ones >= ESCAPE_ONES || gap_bits >= PEEK_BITS || (bits << gap_bits) >> 63 == 0 {
+                break;
+            }
+            let next =
+                here + (u64::from(ones) << state.k | (bits << (ones + 1)) >> (u64::BITS - state.k));
+            if next >= prefix.0 {
+                break;
+            }
+            here = next;
+            at += (gap_bits + 1 + state.width) as usize;
+            left -= 1;
+        }
+        *reader = BitReader::resume(bytes, at);
+        (state.left, state.prefix) = (left, here);
+    }
+
     #[inline]
     fn step(&mut self) -> Option<Posting> {
         if self.state.group_left == 0

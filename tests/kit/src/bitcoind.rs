@@ -1,4 +1,4 @@
-//! Runs a real bitcoind on regtest, on loopback only, in a folder of its own.
+//! Runs a real bitcoind on regtest or a custom signet, on loopback only, in a folder of its own.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use bitcoin::consensus::encode::deserialize_hex;
 use bitcoin::{Block, BlockHash};
 use serde_json::{Value, json};
 
@@ -49,10 +50,12 @@ pub fn available(test: &str) -> bool {
     }
 }
 
-/// A regtest node; killed on drop.
+/// A regtest or signet node; killed on drop.
 pub struct Bitcoind {
     child: Option<Child>,
     scratch: Scratch,
+    /// Its network, as bitcoind and hekte name it.
+    network: &'static str,
     rpc_port: u16,
     pub rpc: Rpc,
 }
@@ -66,12 +69,21 @@ impl Bitcoind {
         Self::start_in(scratch, args)
     }
 
+    /// The same on signet: with `-signetchallenge=51` on one where everybody may mine.
+    pub fn start_signet(args: &[&str]) -> Self {
+        Self::start_on("signet", Scratch::new("signet"), args)
+    }
+
     /// The same on a folder that was prepared, say with block files in `regtest/blocks`.
     pub fn start_in(scratch: Scratch, args: &[&str]) -> Self {
+        Self::start_on("regtest", scratch, args)
+    }
+
+    fn start_on(network: &'static str, scratch: Scratch, args: &[&str]) -> Self {
         let rpc_port = free_port();
-        let cookie = scratch.join("regtest/.cookie");
+        let cookie = scratch.join(format!("{network}/.cookie"));
         let rpc = Rpc::new(&format!("http://127.0.0.1:{rpc_port}"), cookie);
-        let mut node = Self { child: None, scratch, rpc_port, rpc };
+        let mut node = Self { child: None, scratch, network, rpc_port, rpc };
         node.run(args);
         node
     }
@@ -88,7 +100,8 @@ impl Bitcoind {
         let _ = fs::remove_file(self.rpc.cookie()); // a killed node leaves its old one
         let log = File::create(self.scratch.join("bitcoind.out")).expect("scratch is writable");
         let mut command = Command::new(locate().expect("a bitcoind"));
-        command.arg("-regtest").arg(format!("-datadir={}", self.scratch.path().display()));
+        command.arg(format!("-{}", self.network));
+        command.arg(format!("-datadir={}", self.scratch.path().display()));
         command.arg(format!("-rpcport={}", self.rpc_port));
         for arg in ["-server=1", "-listen=0", "-connect=0", "-dnsseed=0", "-disablewallet=1"] {
             command.arg(arg);
@@ -112,7 +125,7 @@ impl Bitcoind {
             let ready = self.rpc.cookie().exists();
             let answer = ready.then(|| self.rpc.try_call("getblockchaininfo", json!([])));
             if let Some(Ok(answer)) = answer {
-                assert_eq!(answer["chain"], "regtest", "some other node has this port");
+                assert_eq!(answer["chain"], self.network, "some other node has this port");
                 return;
             }
             let child = self.child.as_mut().expect("just started");
@@ -158,16 +171,30 @@ impl Bitcoind {
 
     /// Where blk, rev and xor.dat are.
     pub fn blocks_dir(&self) -> PathBuf {
-        self.scratch.join("regtest/blocks")
+        self.scratch.join(format!("{}/blocks", self.network))
     }
 
     /// The node's last words: its output and the end of debug.log.
     pub fn output(&self) -> String {
-        let read = |name| fs::read(self.scratch.join(name)).unwrap_or_default();
-        let log = read("regtest/debug.log");
+        let read = |name: &str| fs::read(self.scratch.join(name)).unwrap_or_default();
+        let log = read(&format!("{}/debug.log", self.network));
         let tail = &log[log.len().saturating_sub(2000)..];
         let out = String::from_utf8_lossy(&read("bitcoind.out")).into_owned();
         out + &String::from_utf8_lossy(tail)
+    }
+
+    /// Arguments that make hekte use this node, with its index in `data` and any free port; with
+    /// `--offline` among the `extra` ones, the node's files alone.
+    pub fn hekte_args(&self, data: &Path, extra: &[&str]) -> Vec<String> {
+        let bitcoin = self.datadir().display().to_string();
+        let (data, url) = (data.display().to_string(), self.rpc.url());
+        let mut args = vec!["--network", self.network, "--bitcoin-dir", &bitcoin];
+        args.extend(["--data-dir", &data, "--listen", "127.0.0.1:0"]);
+        if !extra.contains(&"--offline") {
+            args.extend(["--rpc-url", &url]);
+        }
+        args.extend(extra);
+        args.into_iter().map(str::to_string).collect()
     }
 
     /// Hands over a block; panics if the node calls it invalid. True if it was connected at once.
@@ -180,6 +207,16 @@ impl Bitcoind {
 
     pub fn height(&self) -> u32 {
         self.rpc.height()
+    }
+
+    /// All blocks of its active chain, genesis first.
+    pub fn blocks(&self) -> Vec<Block> {
+        let block = |height| {
+            let hash = self.rpc.call("getblockhash", json!([height]));
+            let hex = self.rpc.call("getblock", json!([hash, 0]));
+            deserialize_hex(hex.as_str().expect("a string")).expect("a block")
+        };
+        (0..=self.height()).map(block).collect()
     }
 
     pub fn tip(&self) -> BlockHash {

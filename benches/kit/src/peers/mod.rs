@@ -1,9 +1,12 @@
 //! `make bench-peers`: hekte, electrs and ElectrumX on one bitcoind, one after the other.
 
 mod answers;
+mod busy;
 mod node;
 mod one;
+mod proven;
 mod server;
+mod synchronise;
 mod table;
 mod wallet;
 
@@ -41,7 +44,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
     entries.map(bytes).sum()
 }
 
-/// `peers prepare|sync NAME|ask NAME|wallet NAME|table`; without words all of them.
+/// `peers prepare|sync NAME|ask NAME|wallet NAME|busy NAME|table`; without words all of them.
 pub fn run(words: &[&str]) {
     let kinds = |names: &[&str]| -> Vec<Kind> {
         let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
@@ -53,17 +56,32 @@ pub fn run(words: &[&str]) {
             kinds(names).into_iter().for_each(|kind| sync(&node::start(), kind))
         }
         ["ask", names @ ..] => kinds(names).into_iter().for_each(|kind| ask(&node::start(), kind)),
-        ["wallet", names @ ..] => wallet::run(&node::start(), &kinds(names)),
-        ["table"] => table::print(),
+        ["wallet", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| wallet::run(&node::start(), kind))
+        }
+        ["busy", names @ ..] => {
+            kinds(names).into_iter().for_each(|kind| busy::run(&node::start(), kind))
+        }
+        ["table"] => print(),
         [] => {
             let node = node::start();
             Kind::ALL.into_iter().for_each(|kind| sync(&node, kind));
             Kind::ALL.into_iter().for_each(|kind| ask(&node, kind));
-            table::print();
-            wallet::run(&node, &Kind::ALL);
+            Kind::ALL.into_iter().for_each(|kind| wallet::run(&node, kind));
+            Kind::ALL.into_iter().for_each(|kind| busy::run(&node, kind));
+            print();
         }
-        _ => panic!("peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | table]"),
+        _ => panic!(
+            "peers [prepare | sync NAME ... | ask NAME ... | wallet NAME ... | busy NAME ... | table]"
+        ),
     }
+}
+
+/// Prints what the steps before kept.
+fn print() {
+    table::print();
+    wallet::print();
+    busy::print();
 }
 
 fn keep(kind: Kind, what: &str, value: &Value) {

@@ -1,6 +1,7 @@
 //! The bitcoind that all servers share: the middle chain, read in once, kept with its `txindex`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
@@ -86,6 +87,16 @@ impl Node {
     pub fn cookie(&self) -> String {
         let text = fs::read_to_string(self.bitcoind.rpc.cookie());
         text.expect("a running node has a cookie").trim().to_string()
+    }
+
+    /// Brings its block files into the page cache.
+    pub fn warm(&self) {
+        for entry in fs::read_dir(self.bitcoind.blocks_dir()).into_iter().flatten().flatten() {
+            if entry.path().is_file() {
+                let mut file = File::open(entry.path()).expect("the node's own");
+                io::copy(&mut file, &mut io::sink()).expect("the node's files can be read");
+            }
+        }
     }
 
     /// Bytes of its index of transactions, which some servers need.

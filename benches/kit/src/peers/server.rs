@@ -140,8 +140,10 @@ pub struct Server {
 
 impl Server {
     /// Starts it on its index, or on nothing if that was removed, and waits until it answers.
+    /// The node's block files are in the page cache then.
     pub fn start(kind: Kind, node: &Node) -> Server {
         fs::create_dir_all(kind.data()).expect("the target folder can be written");
+        node.warm();
         let address = format!("127.0.0.1:{}", free_port());
         let log = File::create(folder().join(format!("{}.log", kind.name())));
         let log = log.expect("the target folder can be written");
