@@ -10,7 +10,7 @@ use crate::ids::{Height, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::metrics;
 use crate::protocol::json::Json;
-use crate::protocol::message::{self, ErrorObject, INVALID_REQUEST};
+use crate::protocol::message::{self, ErrorObject, INTERNAL, INVALID_REQUEST};
 use crate::protocol::method::{Method, Naming, ScriptQuestion};
 use crate::protocol::reply;
 use crate::protocol::version::Version;
