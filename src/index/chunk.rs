@@ -62,7 +62,8 @@ impl ChunkKey {
         Prefix(self.0 as u64 >> SEQUENCE_BITS)
     }
 
-    fn after(self, prefix: Prefix) -> ChunkKey {
+    /// The key of the next chunk, which begins with `prefix`.
+    pub fn after(self, prefix: Prefix) -> ChunkKey {
         if self.prefix() == prefix { ChunkKey(self.0 + 1) } else { ChunkKey::first_of(prefix) }
     }
 }
@@ -74,6 +75,15 @@ pub struct Chunk {
     pub key: ChunkKey,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Chunk {
+    /// Gives it another place.
+    pub fn refile(&mut self, key: ChunkKey) {
+        self.key = key;
+        self.bytes.truncate(self.bytes.len().saturating_sub(CRC_BYTES));
+        seal_row(key.0, &mut self.bytes);
+    }
 }
 
 /// Which txnums a run covers: `first..end`.

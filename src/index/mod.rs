@@ -3,7 +3,9 @@
 pub mod belongs;
 pub mod bits;
 pub mod chunk;
+pub mod encoders;
 pub mod extract;
 pub mod lens;
 pub mod merge;
 pub mod pages;
+pub mod rounds;

@@ -120,16 +120,26 @@ pub(crate) async fn write_lines(
     patience: Duration,
     pads: impl Fn() -> bool,
 ) -> io::Result<()> {
-    while let Some(Outgoing { mut line, _held }) = queue.recv().await {
+    let mut next = None;
+    loop {
+        let taken = match next.take() {
+            Some(taken) => Some(taken),
+            None => queue.recv().await,
+        };
+        let Some(Outgoing { mut line, _held }) = taken else { break };
         let mut held = vec![_held];
         let mut tail = String::from("\n");
         if pads() {
             while line.len() < PADDED_BYTES_MIN
-                && let Ok(next) = queue.try_recv()
+                && let Ok(more) = queue.try_recv()
             {
+                if more.line.len() > UNCOUNTED_REPLY_BYTES {
+                    next = Some(more);
+                    break;
+                }
                 line.push('\n');
-                line.push_str(&next.line);
-                held.push(next._held);
+                line.push_str(&more.line);
+                held.push(more._held);
             }
             tail = padding(&mut line);
         }

@@ -10,13 +10,12 @@ use crate::ids::{Height, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::metrics;
 use crate::protocol::json::Json;
-use crate::protocol::message::{
-    self, BUSY, ErrorObject, HISTORY_TOO_LONG, INTERNAL, INVALID_REQUEST, LIMIT, NODE_ERROR,
-};
+use crate::protocol::message::{self, ErrorObject, INTERNAL, INVALID_REQUEST};
 use crate::protocol::method::{Method, Naming, ScriptQuestion};
 use crate::protocol::reply;
 use crate::protocol::version::Version;
-use crate::query::answers::{Coin, HeaderProof, HistoryEntry, OutpointStatus, QueryError};
+use crate::query::answers::{Coin, HeaderProof, HistoryEntry, OutpointStatus};
+use crate::session::faults::{client_full, crowded, server_full, wire_error};
 use crate::session::subscription::{OutpointWatch, ScriptWatch};
 use crate::session::talk::{Job, Session};
 
@@ -25,18 +24,6 @@ pub type Outcome = Result<Json, ErrorObject>;
 
 /// Whether there is memory for an answer of so many bytes, which is then held for it.
 pub type Room<'a> = &'a mut (dyn FnMut(usize) -> bool + Send);
-
-/// The wire's error for a question without answer.
-pub fn wire_error(error: QueryError) -> ErrorObject {
-    let code = match &error {
-        QueryError::Building | QueryError::Internal(_) => INTERNAL,
-        QueryError::BadRequest(_) => message::BAD_REQUEST,
-        QueryError::NotFound(_) | QueryError::Node(_) => NODE_ERROR,
-        QueryError::TooLong(_) | QueryError::TooSlow(_) => HISTORY_TOO_LONG,
-        QueryError::Busy => BUSY,
-    };
-    ErrorObject::new(code, error.to_string())
-}
 
 impl Session {
     /// Asks a question and gives its reply line. May block for as long as the disk or bitcoind
@@ -299,21 +286,8 @@ fn history(
     reply::history(naming, count, entries.map(|e| (e.txid, e.confirmation.wire_height(), e.fee)))
 }
 
-/// The error where replies that wait have taken the memory for another one.
-pub(super) fn crowded() -> ErrorObject {
-    ErrorObject::new(BUSY, "server busy: too many large replies are waiting")
-}
-
 /// The status of an outpoint as replies and notifications carry it.
 pub(super) fn outpoint_json(status: &OutpointStatus) -> Json {
     let spender = status.spender.map(|(txid, place)| (txid, place.wire_height()));
     reply::outpoint(status.funder.map(|place| place.wire_height()), spender)
-}
-
-fn client_full(max: usize, what: &str) -> ErrorObject {
-    ErrorObject::new(LIMIT, format!("a client may watch {max} {what} here, and no more"))
-}
-
-fn server_full() -> ErrorObject {
-    ErrorObject::new(LIMIT, "this server watches as much as it can; try again later")
 }

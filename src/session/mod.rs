@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod config;
 pub mod dispatch;
+pub mod faults;
 pub mod fees;
 pub mod node_questions;
 pub mod notify;

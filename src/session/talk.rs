@@ -14,7 +14,7 @@ use crate::protocol::read;
 use crate::protocol::version::Version;
 use crate::query::answers::{Phase, QueryError};
 use crate::session::config::Shared;
-use crate::session::dispatch::crowded;
+use crate::session::faults::crowded;
 use crate::session::subscription::Subscriptions;
 
 /// What a question needs, so that one kind cannot hold up another.

@@ -4,74 +4,105 @@ use std::iter::Peekable;
 
 use crate::error::Result;
 use crate::ids::Prefix;
-use crate::index::chunk::{Chunk, ChunkEncoder, Posting};
+use crate::index::chunk::{Chunk, ChunkEncoder, ChunkKey, Posting};
+use crate::index::encoders::Encoded;
 
 use super::open::Db;
 use super::tables::RunInfo;
 use super::write::Change;
 
-/// Fills a run within one transaction.
-pub struct RunWriter<'a, 'b> {
+/// Fills a run with chunks within one transaction.
+struct ChunkWriter<'a, 'b> {
     change: &'b Change<'a>,
     run: RunInfo,
+    last: Option<ChunkKey>,
+}
+
+impl<'a, 'b> ChunkWriter<'a, 'b> {
+    fn new(change: &'b Change<'a>, run: RunInfo) -> Self {
+        ChunkWriter { change, run, last: None }
+    }
+
+    /// Stores the next chunk; one that goes on with the prefix of the last one gets the next
+    /// number, whatever number it came with.
+    fn put(&mut self, mut chunk: Chunk) -> Result<()> {
+        if let Some(last) = self.last.filter(|last| chunk.key <= *last) {
+            assert!(chunk.key.prefix() == last.prefix(), "chunks out of order");
+            chunk.refile(last.after(last.prefix()));
+        }
+        self.last = Some(chunk.key);
+        self.run.bytes += chunk.bytes.len() as u64;
+        self.change.put_chunk(self.run.id, &chunk)
+    }
+
+    fn finish(mut self, resume: Option<Prefix>) -> Result<RunInfo> {
+        self.run.complete = resume.is_none();
+        self.run.resume = resume.map_or(0, |prefix| prefix.0);
+        self.change.update_run(&self.run)?;
+        Ok(self.run)
+    }
+}
+
+/// Fills a run within one transaction.
+pub struct RunWriter<'a, 'b> {
+    chunks: ChunkWriter<'a, 'b>,
     encoder: ChunkEncoder,
 }
 
 impl<'a, 'b> RunWriter<'a, 'b> {
     /// Begins, or goes on behind, `run`; `expected` is about how many postings will come.
     pub fn new(change: &'b Change<'a>, run: RunInfo, expected: u64) -> Self {
-        RunWriter { change, run, encoder: ChunkEncoder::new(run.range, expected) }
+        let encoder = ChunkEncoder::new(run.range, expected);
+        RunWriter { chunks: ChunkWriter::new(change, run), encoder }
     }
 
     /// Takes the next posting.
     #[inline]
     pub fn push(&mut self, posting: Posting) -> Result<()> {
-        self.run.postings += 1;
+        self.chunks.run.postings += 1;
         match self.encoder.push(posting) {
-            Some(chunk) => self.put(&chunk),
+            Some(chunk) => self.chunks.put(chunk),
             None => Ok(()),
         }
     }
 
     /// Bytes of the chunks so far.
     pub fn bytes(&self) -> u64 {
-        self.run.bytes
+        self.chunks.run.bytes
     }
 
     /// Writes what is held back; the run as it now stands comes back.
     pub fn finish(mut self, resume: Option<Prefix>) -> Result<RunInfo> {
-        let encoder = std::mem::replace(&mut self.encoder, ChunkEncoder::new(self.run.range, 1));
-        for chunk in encoder.finish() {
-            self.put(&chunk)?;
+        for chunk in self.encoder.finish() {
+            self.chunks.put(chunk)?;
         }
-        self.run.complete = resume.is_none();
-        self.run.resume = resume.map_or(0, |prefix| prefix.0);
-        self.change.update_run(&self.run)?;
-        Ok(self.run)
-    }
-
-    fn put(&mut self, chunk: &Chunk) -> Result<()> {
-        self.run.bytes += chunk.bytes.len() as u64;
-        self.change.put_chunk(self.run.id, chunk)
+        self.chunks.finish(resume)
     }
 }
 
-/// Fills the unfinished run `target` of `into` from `postings` in slices of about `slice_bytes`,
-/// each in a transaction of its own; a slice ends between two prefixes, and then `may_go_on` is
-/// asked. The finished run is complete, but what it replaces is still there. `postings` must start
-/// at `target.resume`.
+/// Fills the empty run `target` with all that comes.
+pub fn fill(
+    change: &Change<'_>,
+    target: RunInfo,
+    mut encoded: impl Iterator<Item = Result<Encoded>>,
+) -> Result<RunInfo> {
+    put_slice(change, target, &mut encoded, u64::MAX)
+}
+
+/// Fills the unfinished run `target` of `into` in slices of about `slice_bytes`, each in a
+/// transaction of its own; a slice ends between two prefixes, and then `may_go_on` is asked. The
+/// finished run is complete, but what it replaces is still there. What comes must start at
+/// `target.resume`.
 pub fn fill_in_slices(
     into: &Db,
     mut target: RunInfo,
-    postings: impl Iterator<Item = Result<Posting>>,
-    expected: u64,
+    mut encoded: impl Iterator<Item = Result<Encoded>>,
     slice_bytes: u64,
     mut may_go_on: impl FnMut() -> Result<()>,
 ) -> Result<RunInfo> {
-    let mut postings = postings.peekable();
     loop {
         let change = into.change()?;
-        target = fill_slice(&change, target, &mut postings, expected, slice_bytes)?;
+        target = put_slice(&change, target, &mut encoded, slice_bytes)?;
         change.commit()?;
         if target.complete {
             return Ok(target);
@@ -80,8 +111,30 @@ pub fn fill_in_slices(
     }
 }
 
-/// One such slice, in a transaction that the caller commits; the run is complete when `postings`
-/// have come to their end.
+fn put_slice(
+    change: &Change<'_>,
+    target: RunInfo,
+    encoded: &mut impl Iterator<Item = Result<Encoded>>,
+    slice_bytes: u64,
+) -> Result<RunInfo> {
+    let mut writer = ChunkWriter::new(change, target);
+    let slice_end = target.bytes.saturating_add(slice_bytes);
+    for piece in encoded {
+        match piece? {
+            Encoded::Chunk(chunk) => writer.put(chunk)?,
+            Encoded::End(postings, next) => {
+                writer.run.postings += postings;
+                if next.is_some() && writer.run.bytes >= slice_end {
+                    return writer.finish(next);
+                }
+            }
+        }
+    }
+    writer.finish(None)
+}
+
+/// One slice of postings that come one by one, in a transaction that the caller commits; the run
+/// is complete when `postings` have come to their end.
 pub fn fill_slice(
     change: &Change<'_>,
     target: RunInfo,

@@ -6,9 +6,10 @@ use crate::blockfile::dir::FilePos;
 use crate::error::{Error, Result};
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
+use crate::index::encoders::{BLOCK_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::{LoadedBlock, POS_BITS};
 use crate::parse::tx::header;
-use crate::store::run::RunWriter;
+use crate::store::run::fill;
 use crate::store::tables::{RunInfo, RunKind, State};
 use crate::store::write::{BLOCK_ITEM, Change, POSITION_ITEM, RowWriters};
 
@@ -17,6 +18,8 @@ pub const BATCH_TXS_MAX: u32 = 1 << POS_BITS;
 
 /// So many postings are sorted by one thread.
 const SORTED_ALONE_MAX: usize = 1 << 16;
+/// Threads that encode a batch at most: more would wait for the one that writes.
+pub const ENCODERS_MAX: usize = 4;
 /// Bytes of a posting.
 const POSTING_BYTES: usize = 8;
 /// Bytes of the rows of a transaction: its length, its share of Merkle nodes.
@@ -91,37 +94,53 @@ impl Batch {
         self.txids.clear();
     }
 
-    /// Writes one run of each kind.
-    pub fn write_runs(&mut self, change: &Change<'_>) -> Result<()> {
+    /// Writes one run of each kind; sorts and encodes with so many threads.
+    pub fn write_runs(&mut self, change: &Change<'_>, threads: usize) -> Result<()> {
         let range = self.range();
-        sort(&mut self.scripts);
-        sort(&mut self.txids);
+        sort(&mut self.scripts, threads);
+        sort(&mut self.txids, threads);
         for (kind, postings) in [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)] {
-            let id = change.create_run(kind, range)?;
-            let run = empty_run(id, kind, range);
-            let mut writer = RunWriter::new(change, run, postings.len() as u64);
-            for packed in postings {
-                let rel = (packed & u64::from(BATCH_TXS_MAX - 1)) as u32;
-                writer.push(Posting {
-                    prefix: Prefix(packed >> POS_BITS),
-                    txnum: TxNum(range.first.0 + rel),
-                })?;
-            }
-            writer.finish(None)?;
+            let run = empty_run(change.create_run(kind, range)?, kind, range);
+            let blocks = postings.chunks(BLOCK_POSTINGS);
+            let encoders = threads.min(ENCODERS_MAX).min(blocks.len()).max(1);
+            let every = |turn| blocks.clone().skip(turn).step_by(encoders);
+            let block = |packed| Ok(Part { first: range.first, packed });
+            let inputs = (0..encoders).map(|turn| every(turn).map(block)).collect();
+            let expected = postings.len() as u64;
+            encode_in_turn(range, expected, inputs, |encoded| fill(change, run, encoded))?;
         }
         Ok(())
     }
 }
 
-/// Sorts on two cores where it is worth it: often reading is over by then, or waits.
-fn sort(postings: &mut [u64]) {
-    if postings.len() < SORTED_ALONE_MAX {
+/// Sorted postings of a batch, packed, counted from its first transaction.
+struct Part<'a> {
+    first: TxNum,
+    packed: &'a [u64],
+}
+
+impl Sorted for Part<'_> {
+    fn postings(&self) -> impl Iterator<Item = Posting> {
+        self.packed.iter().map(|packed| {
+            let rel = (packed & u64::from(BATCH_TXS_MAX - 1)) as u32;
+            Posting { prefix: Prefix(packed >> POS_BITS), txnum: TxNum(self.first.0 + rel) }
+        })
+    }
+
+    fn next(&self) -> Option<Prefix> {
+        None
+    }
+}
+
+/// Sorts with several threads where it is worth it: often reading is over by then, or waits.
+fn sort(postings: &mut [u64], threads: usize) {
+    if postings.len() < SORTED_ALONE_MAX || threads < 2 {
         return postings.sort_unstable();
     }
     let (low, _, high) = postings.select_nth_unstable(postings.len() / 2);
     thread::scope(|scope| {
-        scope.spawn(|| low.sort_unstable());
-        high.sort_unstable();
+        scope.spawn(|| sort(low, threads / 2));
+        sort(high, threads - threads / 2);
     });
 }
 
@@ -176,13 +195,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_threads_sort_as_one_does() {
-        for count in [0, 1, SORTED_ALONE_MAX - 1, SORTED_ALONE_MAX, 200_001] {
+    fn several_threads_sort_as_one_does() {
+        let few = SORTED_ALONE_MAX - 1;
+        for (count, threads) in [(0, 2), (1, 2), (few, 2), (few + 1, 2), (300_001, 3)] {
             let mut postings: Vec<u64> =
                 (0..count as u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 13).collect();
             let mut expected = postings.clone();
             expected.sort_unstable();
-            sort(&mut postings);
+            sort(&mut postings, threads);
             assert!(postings == expected, "{count}");
         }
     }

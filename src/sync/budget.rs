@@ -3,10 +3,13 @@
 use log::warn;
 
 use crate::chain::tree::BlockTree;
+use crate::index::encoders::ENCODER_BYTES;
 use crate::limits::{
     AHEAD_BYTES_MAX, MERGE_PAGES_MAX, MERGE_PAGES_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
 };
 
+use super::batch::ENCODERS_MAX;
+use super::merge::MERGE_BYTES;
 use super::plan::Plan;
 
 /// The program itself, its threads, SQLite's caches and its list of tables.
@@ -23,11 +26,14 @@ pub const fn scan_bytes(blocks: u64) -> u64 {
     PROCESS_BYTES + BlockTree::bytes_of(blocks) + blocks * 16
 }
 
-/// What a build takes beside its batches: the plan, lists of undo records, blocks read ahead.
+/// What a build takes beside its batches: the plan, lists of undo records, blocks read ahead,
+/// chunks on their way to the disk.
 pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
     let undo_records = REV_RECORDS_LISTED_MAX as u64 * REV_RECORD_BYTES;
     let reading = AHEAD_BYTES_MAX as u64 + threads * THREAD_BYTES;
-    PROCESS_BYTES + Plan::bytes_of(blocks) + undo_records + reading
+    let encoders = if threads < ENCODERS_MAX as u64 { threads } else { ENCODERS_MAX as u64 };
+    let storing = encoders * ENCODER_BYTES;
+    PROCESS_BYTES + Plan::bytes_of(blocks) + undo_records + reading + storing
 }
 
 /// Bytes that batches may take, both together, so that a build of `blocks` stays within `memory`.
@@ -53,7 +59,7 @@ pub fn warn_if_short(memory: u64, blocks: u32, threads: usize) {
 /// Pages that each of `runs` may read at once in a merge, so that all together stay within
 /// `memory`. A page is 4 KiB.
 pub fn merge_pages(memory: u64, blocks: u32, runs: usize) -> usize {
-    let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks));
+    let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
     let each = memory.saturating_sub(held) / runs.max(1) as u64;
     let pages = each.saturating_sub(STREAM_BYTES) / (4 << 10);
     (pages as usize).clamp(MERGE_PAGES_MIN, MERGE_PAGES_MAX)
@@ -61,7 +67,7 @@ pub fn merge_pages(memory: u64, blocks: u32, runs: usize) -> usize {
 
 // the main chain with the smallest budget that is promised to hold it, on a board of four cores
 const _: () = assert!(scan_bytes(1_000_000) <= 96 << 20);
-const _: () = assert!(build_bytes(1_000_000, 4) <= 72 << 20);
+const _: () = assert!(build_bytes(1_000_000, 4) <= 76 << 20);
 
 #[cfg(test)]
 mod tests {
@@ -81,7 +87,7 @@ mod tests {
                 let runs = (9_000_000_000 * 8 / (batch_bytes(memory, blocks, 4) / 2)).max(2);
                 let pages = merge_pages(memory, blocks, runs) as u64;
                 let streams = runs as u64 * (STREAM_BYTES + pages * 4096);
-                let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks));
+                let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
                 assert!(streams + held <= memory, "{runs} runs of {pages} pages in {memory}");
             }
         }

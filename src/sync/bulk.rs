@@ -183,6 +183,7 @@ impl Build<'_> {
             let pace = Pace {
                 pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
                 slice_bytes: self.slice_bytes,
+                threads: self.threads,
             };
             let count = &progress.merged;
             let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, count, || {

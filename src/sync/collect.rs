@@ -111,7 +111,8 @@ impl Build<'_> {
         let mut batch = Batch::new(TxNum(state.txs), bytes);
         let mut blocked = None;
         let databases = thread::scope(|scope| -> Result<Databases> {
-            let writer = Writer::start(scope, databases, half, first, self.spare_bytes);
+            let (spare, threads) = (self.spare_bytes, self.threads);
+            let writer = Writer::start(scope, databases, half, first, spare, threads);
             let mut stored = begun;
             let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
                 let block = match load {

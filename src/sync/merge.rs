@@ -1,13 +1,14 @@
 //! Several runs to one, in slices that can be taken up again after any interruption.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender, sync_channel};
-use std::{thread, vec};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use crate::error::Result;
 use crate::ids::Prefix;
-use crate::index::chunk::{Posting, TxRange};
-use crate::index::merge::Merge;
+use crate::index::chunk::TxRange;
+use crate::index::encoders::{BLOCK_POSTINGS, ENCODER_BYTES, Encoded, encode_in_turn};
+use crate::index::rounds::{Block, Rounds};
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
@@ -15,10 +16,12 @@ use crate::store::tables::{RunInfo, RunKind};
 
 use super::batch::empty_run;
 
-/// Postings that go from the reading to the writing thread at once, 16 bytes each.
-const BLOCK_POSTINGS: usize = 4096;
-/// Such blocks that may wait: a quarter of a mebibyte.
-const BLOCKS_AHEAD: usize = 4;
+/// Threads that encode: more than two would wait for the one that merges.
+const ENCODERS_MAX: usize = 2;
+/// Memory of a merge beside what its streams hold: postings decoded ahead, sorted, what sorting
+/// takes, and a block in the making; a block and its chunks with each thread that encodes.
+pub const MERGE_BYTES: u64 = 4 * 8 * BLOCK_POSTINGS as u64
+    + ENCODERS_MAX as u64 * (8 * BLOCK_POSTINGS as u64 + ENCODER_BYTES);
 
 /// How much a merge takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Pace {
     pub pages_at_once: usize,
     /// Bytes written in one transaction.
     pub slice_bytes: u64,
+    /// Cores that may be used.
+    pub threads: usize,
 }
 
 /// The runs that a merge to `target` reads, in order of their transactions; `None` if those in
@@ -47,10 +52,10 @@ pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>
 }
 
 /// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, another
-/// database. A thread of its own reads and decodes, this one encodes and writes. Goes on where an
-/// earlier merge of the same range stopped. The sources stay; the new run is complete but the
-/// caller decides when it is in force. `merged` grows by the postings that are done, those of the
-/// earlier merge too; before each slice `may_go_on` is asked.
+/// database. A thread of its own reads, decodes and sorts, others encode, this one writes. Goes on
+/// where an earlier merge of the same range stopped. The sources stay; the new run is complete but
+/// the caller decides when it is in force. `merged` grows by the postings that are done, those of
+/// the earlier merge too; before each slice `may_go_on` is asked.
 pub fn merge_runs(
     from: &mut Db,
     sources: &[RunInfo],
@@ -74,54 +79,43 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
+    let block_postings = block_postings(pace.slice_bytes);
     may_go_on()?;
     thread::scope(|scope| {
-        let (blocks, ahead) = sync_channel(BLOCKS_AHEAD);
+        let (senders, inputs): (Vec<_>, Vec<_>) =
+            (0..pace.threads.clamp(1, ENCODERS_MAX)).map(|_| sync_channel(0)).unzip();
         scope.spawn(move || {
             let runs = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once));
-            let sent = send_merged(runs.collect(), &blocks);
-            // nobody listens any more if the other side has failed or was told to stop
-            let _ = sent.or_else(|error| blocks.send(Err(error)));
+            send_merged(runs.collect(), block_postings, &senders);
         });
-        let ahead = Ahead { blocks: ahead.into_iter(), block: Vec::new().into_iter(), merged };
-        fill_in_slices(into, target, ahead, expected, pace.slice_bytes, may_go_on)
+        encode_in_turn(range, expected, inputs, |encoded| {
+            let counted = encoded.inspect(|piece| {
+                if let Ok(Encoded::End(postings, _)) = piece {
+                    merged.fetch_add(*postings, Ordering::Relaxed);
+                }
+            });
+            fill_in_slices(into, target, counted, pace.slice_bytes, may_go_on)
+        })
     })
 }
 
-/// Sends the postings of all streams in order; ends early when nobody takes them.
-fn send_merged(streams: Vec<RunStream<'_>>, to: &SyncSender<Result<Vec<Posting>>>) -> Result<()> {
-    let mut merged = Merge::new(streams)?;
-    loop {
-        let block = merged.by_ref().take(BLOCK_POSTINGS).collect::<Result<Vec<Posting>>>()?;
-        if block.is_empty() || to.send(Ok(block)).is_err() {
-            return Ok(());
-        }
-    }
+/// Small slices are made of small blocks.
+fn block_postings(slice_bytes: u64) -> usize {
+    usize::try_from(slice_bytes / 8).map_or(BLOCK_POSTINGS, |most| most.clamp(1, BLOCK_POSTINGS))
 }
 
-/// Postings that another thread has merged.
-struct Ahead<'a> {
-    blocks: mpsc::IntoIter<Result<Vec<Posting>>>,
-    block: vec::IntoIter<Posting>,
-    /// Counts them.
-    merged: &'a AtomicU64,
-}
-
-impl Iterator for Ahead<'_> {
-    type Item = Result<Posting>;
-
-    fn next(&mut self) -> Option<Result<Posting>> {
-        loop {
-            if let Some(posting) = self.block.next() {
-                return Some(Ok(posting));
-            }
-            match self.blocks.next()? {
-                Ok(block) => {
-                    self.merged.fetch_add(block.len() as u64, Ordering::Relaxed);
-                    self.block = block.into_iter();
-                }
-                Err(error) => return Some(Err(error)),
-            }
+/// Sends what all streams hold, in turn; ends early when nobody takes it.
+fn send_merged(
+    streams: Vec<RunStream<'_>>,
+    block_postings: usize,
+    to: &[SyncSender<Result<Block>>],
+) {
+    let mut turns = to.iter().cycle();
+    let mut send = |block| turns.next().is_some_and(|turn| turn.send(block).is_ok());
+    match Rounds::new(streams, block_postings) {
+        Ok(mut blocks) => while blocks.next().is_some_and(&mut send) {},
+        Err(error) => {
+            let _ = send(Err(error));
         }
     }
 }

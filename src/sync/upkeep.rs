@@ -119,7 +119,7 @@ impl Live {
         }
         state.generation += 1;
         let change = self.db.change()?;
-        batch.write_runs(&change)?;
+        batch.write_runs(&change, 1)?;
         change.put_new_rows(&writers.take_rows())?;
         change.set_state(&state)?;
         change.commit()?;

@@ -54,14 +54,15 @@ pub struct Writer<'scope> {
 impl<'scope> Writer<'scope> {
     /// Starts the thread. It owns the databases until [`Writer::finish`]. There are two batches of
     /// `half_bytes`, one being stored while the other is filled. But where the `first` one takes
-    /// all the memory there is for batches, it is stored before reading goes on. So many bytes
-    /// stay free on the disk.
+    /// all the memory there is for batches, it is stored before reading goes on. `spare_bytes`
+    /// stay free on the disk; so many `threads` help to store.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
         half_bytes: usize,
         first: First,
         spare_bytes: Option<u64>,
+        threads: usize,
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<Job>(0);
         let (give_back, empty) = sync_channel(2);
@@ -76,7 +77,7 @@ impl<'scope> Writer<'scope> {
                 let postings = job.batch.postings() as u64;
                 // a stored posting takes about half of what it takes in memory
                 check_room(&databases.main, spare_bytes, postings * 8)?;
-                let mut batch = store(&databases, job)?;
+                let mut batch = store(&databases, job, threads)?;
                 if std::mem::take(&mut whole) {
                     drop(batch);
                     batch = Batch::new(TxNum(0), half_bytes);
@@ -109,16 +110,16 @@ impl<'scope> Writer<'scope> {
     }
 }
 
-fn store(databases: &Databases, job: Job) -> Result<Batch> {
+fn store(databases: &Databases, job: Job, threads: usize) -> Result<Batch> {
     let Job { mut batch, rows, state, into_main } = job;
     let change = databases.main.change()?;
     match &databases.bulk {
         Some(bulk) if !into_main => {
             let runs = bulk.change()?;
-            batch.write_runs(&runs)?;
+            batch.write_runs(&runs, threads)?;
             runs.commit()?;
         }
-        _ => batch.write_runs(&change)?,
+        _ => batch.write_runs(&change, threads)?,
     }
     change.put_new_rows(&rows)?;
     change.set_state(&state)?;

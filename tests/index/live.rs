@@ -25,7 +25,7 @@ use crate::common::{Index, ONE_BATCH};
 
 /// So small that a merge takes several steps.
 const SLICE: u64 = 2000;
-const PACE: Pace = Pace { pages_at_once: 4, slice_bytes: 1 << 20 };
+const PACE: Pace = Pace { pages_at_once: 4, slice_bytes: 1 << 20, threads: 2 };
 
 /// Two chains that part at `fork`, each with all that its blocks spend.
 struct Forked {

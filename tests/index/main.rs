@@ -3,13 +3,14 @@
 
 mod answers;
 mod common;
-#[path = "../shared/tight.rs"]
+#[path = "../settings/tight.rs"]
 mod tight;
 
 mod blocks;
 mod by_hand;
 mod damage;
 mod damaged_index;
+mod encoders;
 mod full_disk;
 mod growth;
 mod healed;

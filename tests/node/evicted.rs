@@ -107,7 +107,7 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
         json!({"funder_height": 0, "spender_txhash": child_id.to_string(), "spender_height": -1});
     stage.told(&[(cheap, 0), (child_id, -1)], spent.clone());
 
-    let flood = stage.flood(28);
+    let flood = stage.flood(34);
     stage.gone();
     assert!(hekte.log().contains("are left out"), "{}", hekte.log());
     assert!(stage.node_has_it());
@@ -120,9 +120,11 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
     let raw = stage.client.call("blockchain.transaction.get", json!([cheap.to_string()]));
     assert_eq!(raw, Ok(json!(serialize_hex(&stage.cheap))));
 
-    // a block makes room, and it is there again
-    let mined: Vec<String> = flood[..9].iter().map(serialize_hex).collect();
-    stage.world.node.generate_block("raw(51)", &mined);
+    // blocks make room, and it is there again
+    for some in flood[..12].chunks(6) {
+        let mined: Vec<String> = some.iter().map(serialize_hex).collect();
+        stage.world.node.generate_block("raw(51)", &mined);
+    }
     stage.told(&[(cheap, 0), (child_id, -1)], spent);
 }
 

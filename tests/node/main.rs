@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
-#[path = "../shared/tight.rs"]
+#[path = "../settings/tight.rs"]
 mod tight;
 mod world;
 

@@ -1,8 +1,9 @@
 //! Syncs from nothing at several memory budgets, beside reading and hashing the same files.
 
-use std::fs;
+use std::{fs, io};
 
 use crate::chain::Size;
+use crate::cold;
 use crate::limit;
 use crate::process::{self, Cost};
 use crate::stats::{head, median, row};
@@ -10,13 +11,17 @@ use crate::stats::{head, median, row};
 /// Memory budgets, MiB.
 const BUDGETS: [u64; 3] = [128, 256, 512];
 
-/// Measures each chain and prints a table.
+/// Measures each chain and prints a table. Before each run the block files are read once, so that
+/// all find them in the page cache, or with `BENCH_COLD` taken out of it: a sync drops what it has
+/// read, and what runs after it would have to read from the disk.
 pub fn run(sizes: &[Size]) {
     for size in sizes {
         size.make();
     }
     let limited = if limit::possible() { "enforced by a control group" } else { "not enforced" };
-    println!("\nsync from block files; the budget is {limited}");
+    let cold = std::env::var_os("BENCH_COLD").is_some();
+    let cached = if cold { "not cached" } else { "cached" };
+    println!("\nsync from block files, which are {cached}; the budget is {limited}");
     head(&[
         "chain",
         "budget MiB",
@@ -35,17 +40,19 @@ pub fn run(sizes: &[Size]) {
     ]);
     let runs = std::env::var("BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(3);
     for size in sizes {
-        measure(*size, runs);
+        measure(*size, runs, cold);
     }
 }
 
-fn measure(size: Size, runs: usize) {
+fn measure(size: Size, runs: usize, cold: bool) {
     let mut plain = Vec::new();
     let mut synced: Vec<Vec<Cost>> = vec![Vec::new(); BUDGETS.len()];
     // in turn, so that a slow minute of the machine hits all alike
     for _ in 0..runs {
+        prepare(size, cold);
         plain.push(read_and_hash(size));
         for (budget, costs) in BUDGETS.iter().zip(&mut synced) {
+            prepare(size, cold);
             costs.push(sync(size, *budget));
         }
     }
@@ -88,6 +95,20 @@ fn measure(size: Size, runs: usize) {
             format!("{:.2}", wall / plain_wall),
             format!("{:.2}", cpu / plain_cpu),
         ]);
+    }
+}
+
+/// Brings the block files into the page cache, or out of it.
+fn prepare(size: Size, cold: bool) {
+    if cold {
+        cold::drop_caches(&[&size.blocks_dir()]);
+        return;
+    }
+    let files = fs::read_dir(size.blocks_dir()).expect("the chain was made");
+    for file in files {
+        let path = file.expect("a folder that can be read").path();
+        let mut file = fs::File::open(&path).expect("a file of the chain");
+        io::copy(&mut file, &mut io::sink()).expect("a file that can be read");
     }
 }
 

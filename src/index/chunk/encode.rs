@@ -40,11 +40,6 @@ impl ChunkEncoder {
         }
     }
 
-    /// Goes on behind a chunk that was stored earlier.
-    pub fn resume_after(&mut self, last: ChunkKey) {
-        self.key = Some(last);
-    }
-
     /// Takes the next posting: larger than the one before, txnum within the run. A chunk comes
     /// out when one is full.
     pub fn push(&mut self, posting: Posting) -> Option<Chunk> {
