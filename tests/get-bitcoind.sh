@@ -6,38 +6,11 @@
 # Only the path goes to stdout; everything else goes to stderr.
 set -eu
 
-say() { echo "get-bitcoind: $*" >&2; }
-die() { say "$*"; say "set BITCOIND=/path/to/bitcoind to use one of your own"; exit 1; }
-
-if [ -n "${BITCOIND:-}" ]; then
-    [ -x "$BITCOIND" ] || { say "BITCOIND=$BITCOIND is not an executable file"; exit 1; }
-    echo "$BITCOIND"
-    exit 0
-fi
-if command -v bitcoind >/dev/null 2>&1; then
-    command -v bitcoind
-    exit 0
-fi
-
+name=bitcoind
+own=${BITCOIND:-}
 home=$(cd "$(dirname "$0")/.." && pwd)
-dir="$home/target/bitcoind"
-wrapper="$dir/bitcoind"
-# the wrapper is written last, so its presence means that everything before it succeeded
-if [ -x "$wrapper" ]; then
-    echo "$wrapper"
-    exit 0
-fi
-
-for tool in apt-get apt-cache dpkg dpkg-deb flock; do
-    command -v "$tool" >/dev/null 2>&1 || die "needs $tool (this recipe is for Debian machines)"
-done
-mkdir -p "$dir"
-exec 9>"$dir/lock"
-flock 9 # two test binaries may ask at once
-if [ -x "$wrapper" ]; then
-    echo "$wrapper"
-    exit 0
-fi
+# shellcheck source=tests/found-or-locked.sh
+. "$home/tests/found-or-locked.sh"
 
 # The mirror is whichever Debian archive this machine's own apt already uses.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null |

@@ -6,38 +6,11 @@
 # Only the path goes to stdout; everything else goes to stderr.
 set -eu
 
-say() { echo "get-electrum: $*" >&2; }
-die() { say "$*"; say "set ELECTRUM=/path/to/electrum to use one of your own"; exit 1; }
-
-if [ -n "${ELECTRUM:-}" ]; then
-    [ -x "$ELECTRUM" ] || { say "ELECTRUM=$ELECTRUM is not an executable file"; exit 1; }
-    echo "$ELECTRUM"
-    exit 0
-fi
-if command -v electrum >/dev/null 2>&1; then
-    command -v electrum
-    exit 0
-fi
-
+name=electrum
+own=${ELECTRUM:-}
 home=$(cd "$(dirname "$0")/.." && pwd)
-dir="$home/target/electrum"
-wrapper="$dir/electrum"
-# the wrapper is written last, so its presence means that everything before it succeeded
-if [ -x "$wrapper" ]; then
-    echo "$wrapper"
-    exit 0
-fi
-
-for tool in apt-get apt-cache dpkg-deb flock; do
-    command -v "$tool" >/dev/null 2>&1 || die "needs $tool (this recipe is for Debian machines)"
-done
-mkdir -p "$dir"
-exec 9>"$dir/lock"
-flock 9 # two test binaries may ask at once
-if [ -x "$wrapper" ]; then
-    echo "$wrapper"
-    exit 0
-fi
+# shellcheck source=tests/found-or-locked.sh
+. "$home/tests/found-or-locked.sh"
 
 # A separate apt state, which knows what is installed: nothing on the machine is changed.
 apt="$dir/apt"

@@ -1,0 +1,38 @@
+# What get-bitcoind.sh and get-electrum.sh have in common; they read it in with name, own and home.
+#
+# name: of the program. own: the value of the variable that names one of the user's own. home: of
+# the checkout. Afterwards: say, die, dir (under target/), wrapper (what starts the program).
+# shellcheck shell=sh
+
+variable=$(echo "$name" | tr '[:lower:]' '[:upper:]')
+dir="$home/target/$name"
+wrapper="$dir/$name"
+
+say() { echo "get-$name: $*" >&2; }
+die() { say "$*"; say "set $variable=/path/to/$name to use one of your own"; exit 1; }
+
+if [ -n "$own" ]; then
+    [ -x "$own" ] || { say "$variable=$own is not an executable file"; exit 1; }
+    echo "$own"
+    exit 0
+fi
+if command -v "$name" >/dev/null 2>&1; then
+    command -v "$name"
+    exit 0
+fi
+# the wrapper is written last, so its presence means that everything before it succeeded
+if [ -x "$wrapper" ]; then
+    echo "$wrapper"
+    exit 0
+fi
+
+for tool in apt-get apt-cache dpkg dpkg-deb flock; do
+    command -v "$tool" >/dev/null 2>&1 || die "needs $tool (this recipe is for Debian machines)"
+done
+mkdir -p "$dir"
+exec 9>"$dir/lock"
+flock 9 # two test binaries may ask at once
+if [ -x "$wrapper" ]; then
+    echo "$wrapper"
+    exit 0
+fi
