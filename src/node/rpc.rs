@@ -1,6 +1,7 @@
 //! JSON-RPC calls to bitcoind over one connection, with the cookie read anew when it changes.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub struct Rpc {
     timeout: Duration,
     max_reply_bytes: u64,
     open: Mutex<Option<Session>>,
+    breaks: AtomicU64,
 }
 
 /// A connection and what we said on it about who we are.
@@ -42,7 +44,8 @@ struct Session {
 
 impl Clone for Rpc {
     fn clone(&self) -> Rpc {
-        Rpc { node: self.node.clone(), open: Mutex::new(None), ..*self }
+        let (open, breaks) = (Mutex::new(None), AtomicU64::new(0));
+        Rpc { node: self.node.clone(), open, breaks, ..*self }
     }
 }
 
@@ -83,7 +86,14 @@ impl Rpc {
             timeout: DEFAULT_TIMEOUT,
             max_reply_bytes: DEFAULT_MAX_REPLY_BYTES,
             open: Mutex::new(None),
+            breaks: AtomicU64::new(0),
         }
+    }
+
+    /// How often bitcoind has closed this connection or stopped accepting the cookie: after each
+    /// time it may be another bitcoind, even if no call has failed.
+    pub fn breaks(&self) -> u64 {
+        self.breaks.load(Ordering::Relaxed)
     }
 
     /// The same node over another connection, where an answer may take this long.
@@ -187,12 +197,15 @@ impl Rpc {
                 self.max_reply_bytes,
             );
             match posted {
-                Err(HttpError::Closed) if session.used => {}
+                Err(HttpError::Closed) if session.used => {
+                    self.breaks.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(error) => return Err(self.explain(method, error)),
                 Ok(reply) if reply.status == 401 => {
                     if refused.is_some() {
                         return Err(auth::not_accepted(&self.node));
                     }
+                    self.breaks.fetch_add(1, Ordering::Relaxed);
                     refused = Some(session.authorization);
                 }
                 Ok(reply) => {

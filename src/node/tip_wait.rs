@@ -56,6 +56,11 @@ impl TipWait {
         TipWait { rpc, way: Way::Other }
     }
 
+    /// See [`Rpc::breaks`].
+    pub fn breaks(&self) -> u64 {
+        self.rpc.breaks()
+    }
+
     /// The tip as soon as it is another than `known`, or as it is after `timeout`.
     ///
     /// It may be another one already: no gap is left between two waits. Where the node cannot wait

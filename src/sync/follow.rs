@@ -45,6 +45,8 @@ pub struct Follow<'a> {
     away: Option<String>,
     /// The node was found to be the right one since it was last away.
     checked: bool,
+    /// How often our connections had been closed by then.
+    breaks: u64,
     rescans: Rescans,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Follow<'a> {
             snapshot: None,
             away: None,
             checked: false,
+            breaks: 0,
             rescans: Rescans::default(),
         }
     }
@@ -91,15 +94,12 @@ impl<'a> Follow<'a> {
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
     fn step(&mut self, live: &mut Live) -> Result<bool> {
         if !self.checked {
-            // a password that is not accepted any more may be mended while we serve
-            (self.driver.check_node)(&self.node).map_err(|error| match error {
-                Error::NoPermission(why) => Error::Away(why),
-                other => other,
-            })?;
-            self.checked = true;
-            self.look_after_restart(live)?;
+            self.check(live)?;
         }
         let info = heard(self.node.blockchain_info())?;
+        if self.breaks() != self.breaks {
+            self.check(live)?;
+        }
         let tip = self.node_tip(live, &info)?;
         match relation(&self.node, live, tip)? {
             Relation::Ahead => self.held = false,
@@ -144,6 +144,27 @@ impl<'a> Follow<'a> {
             heard(self.wait.wait_for_other(info.tip(), WAIT))?;
         }
         Ok(false)
+    }
+
+    /// Is it the right one? Killed, it goes back to its last flush, and writes over blocks.
+    fn check(&mut self, live: &mut Live) -> Result<()> {
+        // a password that is not accepted any more may be mended while we serve
+        (self.driver.check_node)(&self.node).map_err(|error| match error {
+            Error::NoPermission(why) => Error::Away(why),
+            other => other,
+        })?;
+        (self.checked, self.breaks, self.snapshot) = (true, self.breaks(), None);
+        let (loader, params) = (&self.driver.loader, &self.driver.params);
+        // an error is one that looking again says
+        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
+            return Ok(());
+        }
+        look_again(live, loader, params)
+    }
+
+    /// A quick restart of bitcoind shows in nothing else.
+    fn breaks(&self) -> u64 {
+        self.node.breaks() + self.wait.breaks()
     }
 
     /// The height up to which there are blocks. A snapshot is asked about after each start of
@@ -233,16 +254,6 @@ impl<'a> Follow<'a> {
         if let Some(tip) = tip {
             (self.driver.on_tip)(tip);
         }
-    }
-
-    /// bitcoind may have been killed and have gone back to its last flush: it writes over blocks.
-    fn look_after_restart(&self, live: &mut Live) -> Result<()> {
-        let (loader, params) = (&self.driver.loader, &self.driver.params);
-        // an error is one that looking again says
-        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
-            return Ok(());
-        }
-        look_again(live, loader, params)
     }
 
     /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An

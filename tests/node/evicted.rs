@@ -107,7 +107,7 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
         json!({"funder_height": 0, "spender_txhash": child_id.to_string(), "spender_height": -1});
     stage.told(&[(cheap, 0), (child_id, -1)], spent.clone());
 
-    let flood = stage.flood(34);
+    let flood = stage.flood(45);
     stage.gone();
     assert!(hekte.log().contains("are left out"), "{}", hekte.log());
     assert!(stage.node_has_it());

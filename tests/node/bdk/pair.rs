@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use bdk_electrum::BdkElectrumClient;
-use bdk_electrum::electrum_client::{Client, ConfigBuilder};
+use bdk_electrum::electrum_client::{Client, ConfigBuilder, Error};
 use bdk_wallet::{KeychainKind, SignOptions, Wallet};
 use bitcoin::bip32::Xpriv;
 use bitcoin::{Network, OutPoint, Psbt, ScriptBuf, Transaction, Txid};
@@ -83,10 +83,11 @@ impl Pair {
         self.wallet.apply_update(found).expect("it connects to what is known");
     }
 
-    pub fn sync(&mut self) {
+    fn sync(&mut self) -> Result<(), Error> {
         let request = self.wallet.start_sync_with_revealed_spks();
-        let found = self.electrum.sync(request, BATCH, true).expect("a sync");
+        let found = self.electrum.sync(request, BATCH, true)?;
         self.wallet.apply_update(found).expect("it connects to what is known");
+        Ok(())
     }
 
     pub fn coins(&self) -> Seen {
@@ -120,17 +121,19 @@ impl Pair {
             && balance.immature.to_sat() == sums[2]
     }
 
-    /// Syncs until both agree. What bitcoind has just got may be a second away from us.
+    /// Syncs until both agree. What bitcoind has just got may be a second away from us, and a block
+    /// that BDK was told of may be taken back before it asks for it.
     pub fn follow(&mut self, world: &World, what: &str) {
         let end = Instant::now() + PATIENCE / 2;
         loop {
-            self.sync();
-            if self.agrees(world) {
+            let synced = self.sync();
+            if synced.is_ok() && self.agrees(world) {
                 return;
             }
             let ours = (self.coins(), self.transactions(), self.wallet.balance());
             let theirs = (coins_of(&self.watch), transactions_of(&self.watch));
-            assert!(Instant::now() < end, "{what}: BDK {ours:?}\nbitcoind {theirs:?}");
+            let late = Instant::now() >= end;
+            assert!(!late, "{what}: {synced:?}: BDK {ours:?}\nbitcoind {theirs:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
