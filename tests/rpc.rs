@@ -97,7 +97,10 @@ fn an_idle_connection_that_was_closed_is_opened_again() {
     let (url, asked) = serve(|count, _, _| if count == 2 { None } else { result(json!(count)) });
     let rpc = by_password(url);
     assert_eq!(rpc.call("a", vec![]), Ok(json!(1)));
+    assert_eq!(rpc.breaks(), 0);
     assert_eq!(rpc.call("b", vec![json!(5)]), Ok(json!(3)));
+    // it may be another bitcoind by now
+    assert_eq!(rpc.breaks(), 1);
     let asked = asked.lock().unwrap();
     assert_eq!(asked[0].0, "Basic dTpw");
     assert_eq!(asked[2].1["params"], json!([5]));
@@ -126,6 +129,7 @@ fn a_new_cookie_is_read_after_a_401() {
     let rpc = Rpc::new(&NodeConfig { url, auth: RpcAuth::Cookie(file.clone()) });
     assert_eq!(rpc.call("a", vec![]), Ok(json!(1)));
     assert_eq!(rpc.call("a", vec![]), Ok(json!(3)));
+    assert_eq!(rpc.breaks(), 1);
     assert_eq!(asked.lock().unwrap().len(), 3);
     fs::remove_file(file).unwrap();
 }
