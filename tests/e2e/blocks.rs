@@ -131,15 +131,21 @@ impl World {
         self.node.rpc.call("reconsiderblock", json!([old]));
         self.look();
         let before = self.truth.height();
-        let end = Instant::now() + SETTLED;
-        while door.call("blockchain.headers.subscribe", json!([])) != Ok(self.truth.tip()) {
-            assert!(Instant::now() < end, "hekte does not go back to the old branch");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.wait_for_tip(door);
         self.log.push(format!("{depth} blocks replaced at once"));
         self.node.rpc.call("reconsiderblock", json!([fresh]));
         self.look();
         assert_eq!((self.first_of(depth + 1), self.truth.height()), (fresh, before + 1));
+        // this branch was the tip before: who has not heard that it was left would seem to be right
+        self.wait_for_tip(door);
+    }
+
+    fn wait_for_tip(&self, door: &mut Client) {
+        let end = Instant::now() + SETTLED;
+        while door.call("blockchain.headers.subscribe", json!([])) != Ok(self.truth.tip()) {
+            assert!(Instant::now() < end, "hekte is not where bitcoind is");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Takes blocks away, and gives them back.
