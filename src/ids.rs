@@ -3,7 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bitcoin::hashes::Hash;
 use sha2::{Digest, Sha256};
+
+/// The id of a transaction, the hash of a block, and an output by txid and index.
+///
+/// All hashes are held in internal byte order: as the hash function gives them, and as blocks store
+/// them. Only `Display`, `Debug` and `FromStr` use the order that users see: the hexadecimal digits
+/// of the reversed bytes.
+pub use bitcoin::{BlockHash, OutPoint, Txid};
 
 /// Height of a block; genesis is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +48,12 @@ impl Prefix {
     /// One more than the largest prefix.
     pub const END: u64 = 1 << 40;
 
-    /// The prefix of 32 bytes in internal order.
+    /// The prefix of a txid.
+    pub fn of_txid(txid: &Txid) -> Prefix {
+        Prefix::of(txid.as_byte_array())
+    }
+
+    /// The prefix of a hash in internal byte order.
     pub fn of(hash: &[u8; 32]) -> Prefix {
         let [a, b, c, d, e, ..] = *hash;
         Prefix(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))

@@ -1,7 +1,9 @@
 //! What a block is known by while files are scanned: half of its hash, and where it stands.
 
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::FilePos;
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 use crate::parse::tx::header;
 
 /// The first 16 bytes of a block hash (internal order). Finding another block with the same ones
@@ -10,9 +12,9 @@ use crate::parse::tx::header;
 pub struct BlockKey(pub [u8; 16]);
 
 impl BlockKey {
-    /// Of a hash in internal order.
-    pub fn of(hash: &[u8; 32]) -> BlockKey {
-        BlockKey(hash.first_chunk().copied().unwrap_or_default())
+    /// Of a hash.
+    pub fn of(hash: &BlockHash) -> BlockKey {
+        BlockKey(hash.as_byte_array().first_chunk().copied().unwrap_or_default())
     }
 
     /// Of a header.

@@ -1,7 +1,7 @@
 //! Where blocks stand, without how they hang together: to find blocks again beside what is served.
 
 use crate::blockfile::dir::FilePos;
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 
 use super::key::{BlockKey, Places};
 
@@ -28,7 +28,7 @@ impl BlockList {
     }
 
     /// Where a block stands, in the order of the files. Nothing is known of its siblings.
-    pub fn find(&self, hash: &[u8; 32]) -> Option<Places> {
+    pub fn find(&self, hash: &BlockHash) -> Option<Places> {
         let key = BlockKey::of(hash);
         let half = key.table_hash();
         let start = self.found.partition_point(|(other, _)| *other < half);

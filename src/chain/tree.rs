@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::HashTable;
 
 use crate::blockfile::dir::{FileNum, FilePos};
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
 
@@ -81,7 +81,7 @@ impl BlockTree {
     }
 
     /// The block of that hash, if it was found in a file.
-    pub fn find(&self, hash: &[u8; 32]) -> Option<BlockId> {
+    pub fn find(&self, hash: &BlockHash) -> Option<BlockId> {
         let key = BlockKey::of(hash);
         let same = |at: &u32| self.nodes[*at as usize].key == key;
         let found = self.by_key.find(key.table_hash(), same).copied()?;
@@ -140,12 +140,12 @@ impl BlockTree {
 
     /// Every block that hangs together with `genesis`, with the work from there to it, most work
     /// first; of equal ones the first found.
-    pub fn by_work(&self, genesis: &[u8; 32]) -> ByWork {
+    pub fn by_work(&self, genesis: &BlockHash) -> ByWork {
         ByWork::over(self, self.find(genesis))
     }
 
     /// The blocks from `genesis` to `tip`; `None` if they do not hang together.
-    pub fn path(&self, genesis: &[u8; 32], tip: BlockId) -> Option<Vec<BlockId>> {
+    pub fn path(&self, genesis: &BlockHash, tip: BlockId) -> Option<Vec<BlockId>> {
         let (genesis, mut length, mut at) = (BlockKey::of(genesis), 1, tip);
         while self.key(at) != genesis {
             at = self.parent(at)?;
@@ -221,14 +221,16 @@ impl BlockTree {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use bitcoin::hashes::Hash;
+
     use super::*;
     use crate::blockfile::dir::FileNum;
 
-    fn headers(parent: [u8; 32], salts: &[u8]) -> Vec<HeaderBytes> {
+    fn headers(parent: BlockHash, salts: &[u8]) -> Vec<HeaderBytes> {
         let mut parent = parent;
         let make = |salt: &u8| {
             let mut bytes = [0u8; 80];
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
             bytes[72..76].copy_from_slice(&0x207f_ffffu32.to_le_bytes());
             bytes[76] = *salt;
             parent = header::hash(&bytes);
@@ -239,9 +241,9 @@ mod tests {
 
     #[test]
     fn finds_the_most_work_in_any_order_of_discovery() {
-        let main = headers([0; 32], &[0, 1, 2, 3, 4]);
+        let main = headers(BlockHash::all_zeros(), &[0, 1, 2, 3, 4]);
         let side = headers(header::hash(&main[1]), &[12, 13]);
-        let lost = headers([9; 32], &[20, 21, 22, 23, 24, 25, 26]);
+        let lost = headers(BlockHash::from_byte_array([9; 32]), &[20, 21, 22, 23, 24, 25, 26]);
         let mut tree = BlockTree::default();
         let all: Vec<_> = lost.iter().chain(&side).chain(main.iter().rev()).collect();
         for (i, bytes) in all.iter().enumerate() {
@@ -269,7 +271,7 @@ mod tests {
             bytes[76..].copy_from_slice(&n.to_le_bytes());
             tree.add(&bytes, FilePos { file: FileNum(n / 1000), offset: n });
             let parent = header::hash(&bytes);
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
             most = most.max(tree.bytes());
         }
         assert_eq!(tree.len(), 1_000_000);

@@ -107,8 +107,11 @@ fn work_of(bits: u32) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::hashes::Hash;
+
     use super::*;
     use crate::blockfile::dir::{FileNum, FilePos};
+    use crate::ids::BlockHash;
     use crate::parse::tx::header;
 
     #[test]
@@ -128,11 +131,11 @@ mod tests {
         for n in 0..count {
             tree.add(&bytes, FilePos { file: FileNum(0), offset: n });
             let parent = header::hash(&bytes);
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
         }
         let heights: Vec<u128> = tree.by_work(&genesis).map(|(work, _)| work / 2).collect();
         let expected: Vec<u128> = (0..u128::from(count)).rev().collect();
         assert_eq!(heights, expected);
-        assert_eq!(tree.by_work(&[7; 32]).count(), 0);
+        assert_eq!(tree.by_work(&BlockHash::from_byte_array([7; 32])).count(), 0);
     }
 }

@@ -1,9 +1,11 @@
 //! One block with its undo data to rows: what each transaction touches, its length, Merkle nodes.
 
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::FilePos;
 use crate::hash::many::{Many, Rounds};
 use crate::hash::{merkle_level_up, merkle_node};
-use crate::ids::{HeaderBytes, Prefix};
+use crate::ids::{HeaderBytes, Prefix, Txid};
 use crate::parse::bytes::{ParseError, compact_size_len};
 use crate::parse::tx::{BlockView, header};
 use crate::parse::undo::Undo;
@@ -20,8 +22,8 @@ pub const POS_BITS: u32 = 24;
 pub struct BlockRows {
     /// The header.
     pub header: HeaderBytes,
-    /// Txids in order, internal byte order.
-    pub txids: Vec<[u8; 32]>,
+    /// Txids in order.
+    pub txids: Vec<Txid>,
     /// Serialised length of each transaction.
     pub lens: Vec<u32>,
     /// Merkle node over each full group of [`NODE_TXS`] transactions.
@@ -94,7 +96,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     }
     let mut rows = BlockRows {
         header: *view.header,
-        txids: vec![[0; 32]; view.txs],
+        txids: vec![Txid::all_zeros(); view.txs],
         lens: Vec::with_capacity(view.txs),
         nodes: Vec::new(),
         scripts: Vec::with_capacity(view.txs * 5),
@@ -103,7 +105,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     let mut scripts = Many::new(Rounds::Once);
     for pos in 0..view.txs {
         let tx = view.next_tx().map_err(Misfit::Block)?;
-        txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = *txid);
+        txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
         // a block is below 4 MB, so lengths and positions fit
         rows.lens.push(tx.bytes().len() as u32);
         let Some(undo) = &mut undo else { continue };
@@ -126,7 +128,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     if view.left() > 0 || undo.is_some_and(|undo| undo.left() > 0) {
         return Err(Misfit::OtherUndo("bytes are left over"));
     }
-    txids.finish(|pos, txid| rows.txids[pos] = *txid);
+    txids.finish(|pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
     scripts.finish(|i, hash| add_prefix(&mut rows.scripts[i], hash));
     sort_each_tx(&mut rows.scripts);
     rows.nodes = check_merkle(&rows.header, &rows.txids)?;
@@ -134,15 +136,15 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
 }
 
 /// Whether block bytes hold together: they parse, and the Merkle root fits.
-pub fn check_block(block: &[u8]) -> Result<Vec<[u8; 32]>, Misfit> {
+pub fn check_block(block: &[u8]) -> Result<Vec<Txid>, Misfit> {
     let mut view = BlockView::new(block).map_err(Misfit::Block)?;
-    let mut txids = vec![[0; 32]; view.txs];
+    let mut txids = vec![Txid::all_zeros(); view.txs];
     let mut hashes = Many::new(Rounds::Twice);
     for _ in 0..view.txs {
         let tx = view.next_tx().map_err(Misfit::Block)?;
-        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = *txid);
+        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = Txid::from_byte_array(*txid));
     }
-    hashes.finish(|pos, txid| txids[pos] = *txid);
+    hashes.finish(|pos, txid| txids[pos] = Txid::from_byte_array(*txid));
     check_merkle(view.header, &txids)?;
     Ok(txids)
 }
@@ -163,9 +165,9 @@ fn sort_each_tx(scripts: &mut Vec<u64>) {
 }
 
 /// Compares the Merkle root; gives the nodes over full groups of 16 transactions.
-fn check_merkle(header: &HeaderBytes, txids: &[[u8; 32]]) -> Result<Vec<[u8; 32]>, Misfit> {
+fn check_merkle(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, Misfit> {
     let mut nodes = Vec::new();
-    let mut level = txids.to_vec();
+    let mut level: Vec<[u8; 32]> = txids.iter().map(|txid| txid.to_byte_array()).collect();
     for height in 0.. {
         if level.len() <= 1 {
             break;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use bitcoin::hashes::Hash;
 use sha2::{Digest, Sha256};
 
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{BlockHash, Height, Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
 use crate::index::lens::lens_of;
 use crate::parse::tx::header;
@@ -94,7 +95,7 @@ fn broken<T>(db: &Db, what: impl fmt::Display) -> Result<T> {
 }
 
 fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
-    let mut previous = [0u8; 32];
+    let mut previous = BlockHash::all_zeros();
     let mut first = 0;
     for height in (0..state.blocks).map(Height) {
         let (bytes, txnum) = stored_block(db, height)?;

@@ -1,7 +1,7 @@
 //! A block that lives in memory only: the newest ones, before a run is written for many at once.
 
 use crate::blockfile::dir::FilePos;
-use crate::ids::{HeaderBytes, Prefix, TxNum};
+use crate::ids::{BlockHash, HeaderBytes, Prefix, TxNum, Txid};
 use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS, first_tx_offset};
 
 /// All that the index would hold of the block, sorted for look-ups.
@@ -9,8 +9,8 @@ use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS, first_tx_offset};
 pub struct RecentBlock {
     /// The header.
     pub header: HeaderBytes,
-    /// Its hash, internal byte order.
-    pub hash: [u8; 32],
+    /// Its hash.
+    pub hash: BlockHash,
     /// Where it stands.
     pub pos: FilePos,
     /// Number of its coinbase.
@@ -27,11 +27,11 @@ pub struct RecentBlock {
 
 impl RecentBlock {
     /// Takes a block as number `first` on.
-    pub fn new(block: LoadedBlock, hash: [u8; 32], first: TxNum) -> RecentBlock {
+    pub fn new(block: LoadedBlock, hash: BlockHash, first: TxNum) -> RecentBlock {
         let LoadedBlock { pos, mut rows, bytes } = block;
         rows.scripts.sort_unstable();
         rows.scripts.shrink_to_fit();
-        let packed = |(n, txid)| Prefix::of(txid).0 << POS_BITS | n;
+        let packed = |(n, txid)| Prefix::of_txid(txid).0 << POS_BITS | n;
         let mut txids: Vec<u64> = (0..).zip(&rows.txids).map(packed).collect();
         txids.sort_unstable();
         let mut next = first_tx_offset(rows.lens.len() as u32);
@@ -69,7 +69,7 @@ impl RecentBlock {
     }
 
     /// The txids in order.
-    pub fn txids(&self) -> &[[u8; 32]] {
+    pub fn txids(&self) -> &[Txid] {
         &self.rows.txids
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::{HeaderBytes, Height, Txid};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
@@ -106,7 +106,7 @@ impl Shared {
     /// sense of [`Touch`].
     pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) -> Touched {
         let mut mempool = self.mempool.write().unwrap_or_else(PoisonError::into_inner);
-        let left: Vec<&[u8; 32]> = confirmed
+        let left: Vec<&Txid> = confirmed
             .iter()
             .flat_map(|block| block.txids())
             .filter(|txid| mempool.remove(txid).is_some() | mempool.forget_left_out(txid))

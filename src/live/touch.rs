@@ -1,7 +1,8 @@
 //! What an unconfirmed transaction's coming or going changes: scripts and transactions, by prefix.
 
-use crate::ids::Prefix;
-use crate::mempool::pool::{MemTx, Mempool, ScriptTag};
+use crate::ids::{Prefix, Txid};
+use crate::mempool::pool::{MemTx, Mempool};
+use crate::mempool::script_tag::ScriptTag;
 
 use super::touched::{Touched, TouchedList};
 use super::watched::WatchedCoins;
@@ -27,14 +28,14 @@ impl<'a> Touch<'a> {
     }
 
     /// Those that spend an output of this transaction.
-    pub fn dependents_of(&mut self, pool: &Mempool, txid: &[u8; 32]) {
+    pub fn dependents_of(&mut self, pool: &Mempool, txid: &Txid) {
         for child in pool.dependents(txid) {
             self.scripts_of(pool, child);
         }
     }
 
     fn scripts_of(&mut self, pool: &Mempool, tx: &MemTx) {
-        self.list.extend([Prefix::of(&tx.txid)]);
+        self.list.extend([Prefix::of_txid(&tx.txid)]);
         let parents = tx.inputs.iter().filter_map(|input| pool.output(input));
         let scripts = tx.outputs.iter().copied().chain(parents).map(|output| output.script);
         let indexed = scripts.filter(|script| *script != ScriptTag::NOBODY);

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::ids::Prefix;
+use crate::ids::{OutPoint, Prefix};
 use crate::limits::WATCHED_COINS_MAX;
-use crate::mempool::pool::OutRef;
 
 use super::touched::TouchedList;
 
@@ -17,7 +16,7 @@ pub struct WatchedCoins {
 
 #[derive(Debug, Default)]
 struct Held {
-    by_out: BTreeMap<OutRef, Prefix>,
+    by_out: BTreeMap<OutPoint, Prefix>,
     /// Fewer than usual, where memory is short.
     at_most: Option<usize>,
     /// More coins than `at_most` were watched, so they were forgotten. Until every watched script
@@ -32,7 +31,7 @@ impl WatchedCoins {
     }
 
     /// Notes outputs of a script that is watched.
-    pub fn note<'a>(&self, script: Prefix, coins: impl Iterator<Item = &'a OutRef>) {
+    pub fn note<'a>(&self, script: Prefix, coins: impl Iterator<Item = &'a OutPoint>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let most = held.at_most.unwrap_or(WATCHED_COINS_MAX);
         for out in coins {
@@ -46,7 +45,11 @@ impl WatchedCoins {
 
     /// Adds to `touched` the scripts whose outputs are among `spent`: any, if coins were
     /// forgotten since the last call.
-    pub fn touched<'a>(&self, spent: impl Iterator<Item = &'a OutRef>, touched: &mut TouchedList) {
+    pub fn touched<'a>(
+        &self,
+        spent: impl Iterator<Item = &'a OutPoint>,
+        touched: &mut TouchedList,
+    ) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         touched.extend(spent.filter_map(|out| held.by_out.get(out).copied()));
         if std::mem::take(&mut held.forgot) {

@@ -5,3 +5,4 @@ pub mod histogram;
 pub mod picture;
 mod places;
 pub mod pool;
+pub mod script_tag;

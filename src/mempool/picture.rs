@@ -1,12 +1,17 @@
 //! What the mempool adds to a script: entries in canonical order, coins that come and go.
 
-use super::pool::{MemTx, Mempool, OutRef, ScriptTag};
+use bitcoin::hashes::Hash;
+
+use crate::ids::{OutPoint, Txid};
+
+use super::pool::{MemTx, Mempool};
+use super::script_tag::ScriptTag;
 
 /// An unconfirmed line of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolEntry {
-    /// Internal byte order.
-    pub txid: [u8; 32],
+    /// The transaction.
+    pub txid: Txid,
     /// Spends an unconfirmed output: wire height -1 instead of 0.
     pub chained: bool,
     /// Satoshi.
@@ -20,9 +25,9 @@ pub struct Picture {
     /// (protocol basics, "Status").
     pub entries: Vec<PoolEntry>,
     /// Outputs to the script that nothing spends yet, with their values.
-    pub coins: Vec<(OutRef, u64)>,
+    pub coins: Vec<(OutPoint, u64)>,
     /// Confirmed outputs of the script that are being spent.
-    pub spent: Vec<OutRef>,
+    pub spent: Vec<OutPoint>,
     /// What all that does to the balance, satoshi.
     pub delta: i64,
 }
@@ -33,8 +38,8 @@ pub fn draw<'a>(
     pool: &Mempool,
     script: ScriptTag,
     confirmed: usize,
-    value_of: impl Fn(&OutRef) -> Option<u64>,
-    all: impl Iterator<Item = &'a OutRef>,
+    value_of: impl Fn(&OutPoint) -> Option<u64>,
+    all: impl Iterator<Item = &'a OutPoint>,
 ) -> Picture {
     let mut picture = Picture::default();
     if pool.is_empty() {
@@ -44,7 +49,7 @@ pub fn draw<'a>(
     for tx in pool.payers(script) {
         found.push(tx);
         for (vout, output) in (0u32..).zip(&tx.outputs).filter(|(_, out)| out.script == script) {
-            let out = (tx.txid, vout);
+            let out = OutPoint::new(tx.txid, vout);
             match pool.spender(&out) {
                 Some(spender) => found.push(spender),
                 None => {
@@ -54,7 +59,7 @@ pub fn draw<'a>(
             }
         }
     }
-    let mut take = |out: &OutRef, value: u64, spender| {
+    let mut take = |out: &OutPoint, value: u64, spender| {
         picture.spent.push(*out);
         picture.delta = picture.delta.saturating_sub_unsigned(value);
         found.push(spender);
@@ -80,8 +85,8 @@ pub fn draw<'a>(
 }
 
 fn ordered(pool: &Mempool, mut found: Vec<&MemTx>) -> Vec<PoolEntry> {
-    let displayed = |txid: &[u8; 32]| {
-        let mut bytes = *txid;
+    let displayed = |txid: &Txid| {
+        let mut bytes = txid.to_byte_array();
         bytes.reverse();
         bytes
     };
@@ -102,8 +107,8 @@ mod tests {
     fn a_payment_that_is_spent_on_and_a_coin_that_goes() {
         let mine = ScriptTag(7);
         let output = |script, value| MemOutput { script: ScriptTag(script), value };
-        let tx = |n: u8, inputs: Vec<OutRef>, outputs: Vec<MemOutput>| MemTx {
-            txid: [n; 32],
+        let tx = |n: u8, inputs: Vec<OutPoint>, outputs: Vec<MemOutput>| MemTx {
+            txid: Txid::from_byte_array([n; 32]),
             fee: u64::from(n),
             vsize: 100,
             arrival: 0,
@@ -111,18 +116,19 @@ mod tests {
             outputs: outputs.into(),
         };
         let mut pool = Mempool::default();
-        let coin = ([50; 32], 1);
+        let out = |n: u8, vout| OutPoint::new(Txid::from_byte_array([n; 32]), vout);
+        let coin = out(50, 1);
         // pays me twice; the second output is spent by 1, which pays a stranger
-        pool.insert(tx(9, vec![([60; 32], 0)], vec![output(7, 100), output(7, 30)]));
-        pool.insert(tx(1, vec![([9; 32], 1)], vec![output(8, 29)]));
+        pool.insert(tx(9, vec![out(60, 0)], vec![output(7, 100), output(7, 30)]));
+        pool.insert(tx(1, vec![out(9, 1)], vec![output(8, 29)]));
         // spends my confirmed coin
         pool.insert(tx(3, vec![coin], vec![output(8, 400)]));
-        pool.insert(tx(4, vec![([61; 32], 0)], vec![output(8, 1)]));
-        let value_of = |out: &OutRef| (*out == coin).then_some(1000);
+        pool.insert(tx(4, vec![out(61, 0)], vec![output(8, 1)]));
+        let value_of = |out: &OutPoint| (*out == coin).then_some(1000);
         let picture = draw(&pool, mine, 1, value_of, [coin].iter());
         let txids: Vec<u8> = picture.entries.iter().map(|entry| entry.txid[0]).collect();
         assert_eq!(txids, [3, 9, 1], "1 is last: its input is unconfirmed");
-        assert_eq!(picture.coins, [(([9; 32], 0), 100)]);
+        assert_eq!(picture.coins, [(out(9, 0), 100)]);
         assert_eq!((picture.spent.clone(), picture.delta), (vec![coin], 100 - 1000));
         let long_way = draw(&pool, mine, 1000, value_of, [coin].iter());
         assert_eq!(long_way, picture);

@@ -3,14 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bitcoin::hashes::Hash;
-use bitcoin::{BlockHash, OutPoint, Txid};
 use serde_json::{Value, json};
 
-use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
+use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, TxNum, Txid};
 use crate::mempool::histogram::fee_histogram;
 use crate::mempool::picture::{Picture, PoolEntry};
-use crate::mempool::pool::{MemTx, OutRef};
+use crate::mempool::pool::MemTx;
 use crate::parse::tx::header;
 
 use super::answers::{
@@ -28,13 +26,13 @@ use super::view::View;
 
 /// The newest transaction of that txid in the chain.
 fn found(view: &View<'_>, txid: &Txid) -> Answer<Option<(TxNum, TxPlace)>> {
-    Ok(TxReader::new(view).find(&txid.to_byte_array())?.last().copied())
+    Ok(TxReader::new(view).find(txid)?.last().copied())
 }
 
 fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
     let confirmation =
         if entry.chained { Confirmation::MempoolChained } else { Confirmation::Mempool };
-    HistoryEntry { txid: Txid::from_byte_array(entry.txid), confirmation, fee: Some(entry.fee) }
+    HistoryEntry { txid: entry.txid, confirmation, fee: Some(entry.fee) }
 }
 
 impl Engine {
@@ -142,7 +140,7 @@ impl Answers for Engine {
         let pick = |_: &Summary, picture: Picture| picture.entries;
         self.with_script_after(script, pick, |summary, pool| {
             let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
-                txid: Txid::from_byte_array(entry.txid),
+                txid: entry.txid,
                 confirmation: Confirmation::Block(entry.height),
                 fee: None,
             });
@@ -175,13 +173,9 @@ impl Answers for Engine {
     fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
         let pick = |_: &Summary, picture: Picture| picture;
         self.with_script_after(script, pick, |summary, picture| {
-            let spent: HashSet<&OutRef> = picture.spent.iter().collect();
+            let spent: HashSet<&OutPoint> = picture.spent.iter().collect();
             let confirmed = summary.unspent().into_iter().filter(|(out, _)| !spent.contains(out));
-            let coin = |(txid, vout), height, value| Coin {
-                outpoint: OutPoint { txid: Txid::from_byte_array(txid), vout },
-                height,
-                value,
-            };
+            let coin = |outpoint, height, value| Coin { outpoint, height, value };
             let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
             let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
             // of the confirmed ones, those that are being spent are left out
@@ -203,7 +197,7 @@ impl Answers for Engine {
         let decoded = self.confirmed(txid, |view, place| {
             let header = view.header(place.height)?;
             let mined = Mined {
-                block_hash: BlockHash::from_byte_array(header::hash(&header)).to_string(),
+                block_hash: header::hash(&header).to_string(),
                 confirmations: view.tip().0 - place.height.0 + 1,
                 time: header::time(&header),
             };
@@ -225,7 +219,7 @@ impl Answers for Engine {
     fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof> {
         let view = self.views.open()?;
         let height = view.checked_height(height)?;
-        let found = TxReader::new(&view).find(&txid.to_byte_array())?;
+        let found = TxReader::new(&view).find(txid)?;
         let here = found.iter().find(|(_, place)| place.height == height);
         let (txnum, place) = here.ok_or_else(|| {
             QueryError::BadRequest(format!("transaction {txid} is not in block {height}"))
@@ -238,19 +232,18 @@ impl Answers for Engine {
     }
 
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {
-        let out = (outpoint.txid.to_byte_array(), outpoint.vout);
         let budget = self.budget();
         for _ in 0..MOMENT_TRIES {
             let view = self.views.open()?;
-            let confirmed = outpoint::confirmed(&view, &out, &budget)?;
+            let confirmed = outpoint::confirmed(&view, outpoint, &budget)?;
             let shared = self.views.shared();
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
-                let status = outpoint::with_mempool(confirmed, &out, &pool);
+                let status = outpoint::with_mempool(confirmed, outpoint, &pool);
                 // who asks may watch: note what, if spent, would change it
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
-                    shared.watched.note(script, [out].iter());
+                    shared.watched.note(script, std::iter::once(outpoint));
                 }
                 return Ok(status);
             }
@@ -267,11 +260,7 @@ impl Answers for Engine {
         let mut newest: Vec<_> = pool.iter().collect();
         newest.sort_unstable_by_key(|tx| std::cmp::Reverse(tx.arrival));
         newest.truncate(count);
-        let recent = |tx: &MemTx| RecentTx {
-            txid: Txid::from_byte_array(tx.txid),
-            fee: tx.fee,
-            vsize: tx.vsize,
-        };
+        let recent = |tx: &MemTx| RecentTx { txid: tx.txid, fee: tx.fee, vsize: tx.vsize };
         newest.into_iter().map(recent).collect()
     }
 

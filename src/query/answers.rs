@@ -1,9 +1,8 @@
 //! What a session may ask, and the shapes of the answers; one call is one consistent moment.
 
-use bitcoin::{OutPoint, Txid};
 use serde_json::Value;
 
-use crate::ids::{HeaderBytes, Height, Prefix, ScriptHash};
+use crate::ids::{HeaderBytes, Height, OutPoint, Prefix, ScriptHash, Txid};
 use crate::live::touched::Touched;
 
 /// Why a question has no answer. The texts go to the client.

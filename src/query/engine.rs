@@ -3,17 +3,17 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::ids::ScriptHash;
+use crate::ids::{OutPoint, ScriptHash};
 use crate::live::progress::Progress;
 use crate::live::shared::Snapshot;
 use crate::mempool::picture::{Picture, draw};
-use crate::mempool::pool::ScriptTag;
+use crate::mempool::script_tag::ScriptTag;
 use crate::node::calls::NodeCalls;
 
 use super::answers::{Answer, QueryError};
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
-use super::summary::{OutRef, Summaries, Summary};
+use super::summary::{Summaries, Summary};
 use super::unconfirmed::Unconfirmed;
 use super::view::Views;
 
@@ -99,7 +99,7 @@ impl Engine {
             if !Arc::ptr_eq(&snap, &shared.snapshot()) {
                 continue;
             }
-            let value_of = |out: &OutRef| summary.coins.get(out).map(|coin| coin.value);
+            let value_of = |out: &OutPoint| summary.coins.get(out).map(|coin| coin.value);
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
             let picture = draw(&pool, tag, count, value_of, summary.coins.keys());

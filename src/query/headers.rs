@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::ids::Height;
+use bitcoin::hashes::Hash;
+
+use crate::ids::{BlockHash, Height};
 use crate::live::header_tree::{GROUP_HEADERS, HeaderTree};
 use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
@@ -53,7 +55,8 @@ impl Kept {
         while end_of(self.last.len()) <= cp {
             let end = end_of(self.last.len());
             let group = hashes(view, end.0 + 1 - GROUP_HEADERS, end.0 + 1)?;
-            let tag = group.last().map(HeaderTag::of_hash);
+            let tag =
+                group.last().map(|hash| HeaderTag::of_hash(&BlockHash::from_byte_array(*hash)));
             self.last.extend(tag);
             self.tree.push_group(group);
         }
@@ -66,5 +69,5 @@ fn hashes(view: &View<'_>, from: u32, to: u32) -> Answer<Vec<[u8; 32]>> {
     if headers.len() != (to - from) as usize {
         return Err(QueryError::Internal("headers above the tip".into()));
     }
-    Ok(headers.iter().map(header::hash).collect())
+    Ok(headers.iter().map(|bytes| header::hash(bytes).to_byte_array()).collect())
 }

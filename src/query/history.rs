@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::ids::{Prefix, ScriptHash, TxNum};
+use crate::ids::{OutPoint, Prefix, ScriptHash, TxNum};
 use crate::index::chunk::Posting;
 use crate::store::tables::RunKind;
 
@@ -159,7 +159,7 @@ fn enter(
     for Seen { place, txid, checked, spends: spent, pays: paid } in txs {
         let TxPlace { txnum, height, block, .. } = place;
         if !checked {
-            unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
+            unchecked.push(Posting { prefix: Prefix::of_txid(&txid), txnum });
         }
         let mut touched = false;
         for out in spends.by_ref().take(spent) {
@@ -167,7 +167,9 @@ fn enter(
         }
         for (vout, value) in pays.by_ref().take(paid) {
             // BIP 30: a second transaction of the same txid replaces the outputs of the first
-            summary.coins.insert((txid, *vout), Unspent { txnum, height, value: *value });
+            summary
+                .coins
+                .insert(OutPoint::new(txid, *vout), Unspent { txnum, height, value: *value });
             touched = true;
         }
         if touched {

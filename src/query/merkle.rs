@@ -1,7 +1,9 @@
 //! Proofs that a transaction is in its block, from the stored nodes and sixteen transactions read.
 
+use bitcoin::hashes::Hash;
+
 use crate::hash::{fold_branch, merkle_branch, merkle_lift};
-use crate::ids::{Height, TxNum};
+use crate::ids::{Height, TxNum, Txid};
 use crate::index::extract::{NODE_LEVEL, NODE_TXS};
 use crate::index::pages::items_per_row;
 use crate::parse::bytes::Cursor;
@@ -24,46 +26,45 @@ pub fn prove(view: &View<'_>, height: Height, pos: u32) -> Answer<TxProof> {
     }
     let (txid, branch) = match view.snap.recent_at(height) {
         Some(recent) => {
-            let txids = recent.txids().to_vec();
-            (txids[pos as usize], merkle_branch(txids, pos as usize))
+            let txids = recent.txids();
+            (txids[pos as usize], merkle_branch(leaves(txids), pos as usize))
         }
         None => from_disk(view, height, pos, txs)?,
     };
     // whatever the files and the index hold: no proof leaves that does not fit the header
     let root = header::merkle_root(&view.header(height)?);
-    if fold_branch(txid, &branch, pos) != root {
+    if fold_branch(txid.to_byte_array(), &branch, pos) != root {
         return Err(misread(view, height, "its transactions do not fit its Merkle root"));
     }
-    let txid = bitcoin::hashes::Hash::from_byte_array(txid);
     Ok(TxProof { txid, height, pos, branch })
 }
 
-fn from_disk(
-    view: &View<'_>,
-    height: Height,
-    pos: u32,
-    txs: u32,
-) -> Answer<([u8; 32], Vec<[u8; 32]>)> {
+fn from_disk(view: &View<'_>, height: Height, pos: u32, txs: u32) -> Answer<(Txid, Vec<[u8; 32]>)> {
     let group_txs = NODE_TXS as u32;
     let group = pos / group_txs;
     let own = group_txids(view, height, group, txs)?;
     let within = (pos % group_txs) as usize;
     let txid = *own.get(within).ok_or_else(|| QueryError::Internal("short group".into()))?;
     if txs <= group_txs {
-        return Ok((txid, merkle_branch(own, within)));
+        return Ok((txid, merkle_branch(leaves(&own), within)));
     }
-    let (mut branch, _) = merkle_lift(own, within, NODE_LEVEL);
+    let (mut branch, _) = merkle_lift(leaves(&own), within, NODE_LEVEL);
     let mut nodes = stored_nodes(view, height, txs / group_txs)?;
     if !txs.is_multiple_of(group_txs) {
         let tail = group_txids(view, height, txs / group_txs, txs)?;
-        nodes.push(merkle_lift(tail, 0, NODE_LEVEL).1);
+        nodes.push(merkle_lift(leaves(&tail), 0, NODE_LEVEL).1);
     }
     branch.extend(merkle_branch(nodes, group as usize));
     Ok((txid, branch))
 }
 
+/// The leaves of a Merkle tree over txids.
+fn leaves(txids: &[Txid]) -> Vec<[u8; 32]> {
+    txids.iter().map(|txid| txid.to_byte_array()).collect()
+}
+
 /// The txids of one group of up to 16 transactions, read from the block file.
-fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<Vec<[u8; 32]>> {
+fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<Vec<Txid>> {
     let group_txs = NODE_TXS as u32;
     let first = view.snap.table.get(height).map_or(0, |block| block.first.0);
     let start = group * group_txs;

@@ -1,11 +1,9 @@
 //! Who funded an output and who spent it, found in the history of its script.
 
-use bitcoin::Txid;
-use bitcoin::hashes::Hash;
-
-use crate::ids::{ScriptHash, TxNum};
+use crate::ids::{OutPoint, ScriptHash, TxNum};
 use crate::index::extract::is_unspendable;
-use crate::mempool::pool::{MemTx, Mempool, OutRef, ScriptTag};
+use crate::mempool::pool::{MemTx, Mempool};
+use crate::mempool::script_tag::ScriptTag;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};
@@ -14,12 +12,12 @@ use super::tx::TxReader;
 use super::view::View;
 
 /// The confirmed side. Only transactions behind the funding one are read, up to the spender.
-pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<OutpointStatus> {
+pub fn confirmed(view: &View<'_>, out: &OutPoint, budget: &Budget) -> Answer<OutpointStatus> {
     let mut reader = TxReader::new(view);
-    let Some((funder, place)) = reader.find(&out.0)?.last().copied() else {
+    let Some((funder, place)) = reader.find(&out.txid)?.last().copied() else {
         return Ok(OutpointStatus::default());
     };
-    let script = match reader.tx(&place)?.0.outputs().nth(out.1 as usize) {
+    let script = match reader.tx(&place)?.0.outputs().nth(out.vout as usize) {
         Some(output) => output.script.to_vec(),
         None => return Ok(OutpointStatus::default()),
     };
@@ -42,8 +40,7 @@ pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<Outpo
         }
         let place = reader.place(*txnum)?;
         let (tx, spender) = reader.tx(&place)?;
-        if tx.inputs().any(|input| (*input.txid, input.vout) == *out) {
-            let spender = Txid::from_byte_array(spender);
+        if tx.inputs().any(|spent| spent == *out) {
             status.spender = Some((spender, Confirmation::Block(place.height)));
             break;
         }
@@ -52,18 +49,18 @@ pub fn confirmed(view: &View<'_>, out: &OutRef, budget: &Budget) -> Answer<Outpo
 }
 
 /// Adds what the mempool knows.
-pub fn with_mempool(mut status: OutpointStatus, out: &OutRef, pool: &Mempool) -> OutpointStatus {
+pub fn with_mempool(mut status: OutpointStatus, out: &OutPoint, pool: &Mempool) -> OutpointStatus {
     let confirmation = |tx: &MemTx| match pool.is_chained(tx) {
         true => Confirmation::MempoolChained,
         false => Confirmation::Mempool,
     };
     if let (None, Some(output)) = (status.funder, pool.output(out)) {
-        status.funder = pool.get(&out.0).map(confirmation);
+        status.funder = pool.get(&out.txid).map(confirmation);
         status.script = (output.script != ScriptTag::NOBODY).then(|| output.script.prefix());
     }
     if status.spender.is_none() && status.funder.is_some() {
         let spender = pool.spender(out);
-        status.spender = spender.map(|tx| (Txid::from_byte_array(tx.txid), confirmation(tx)));
+        status.spender = spender.map(|tx| (tx.txid, confirmation(tx)));
     }
     status
 }

@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::ids::{ScriptHash, TxNum};
+use crate::ids::{OutPoint, ScriptHash, TxNum, Txid};
 use crate::index::extract::is_unspendable;
 
 use super::answers::{Answer, QueryError};
 use super::history::Budget;
-use super::summary::OutRef;
 use super::tx::{TxPlace, TxReader};
 use super::view::View;
 
@@ -36,8 +35,8 @@ pub struct Search<'a> {
 pub struct Seen {
     /// Where it stands.
     pub place: TxPlace,
-    /// Its txid, internal byte order.
-    pub txid: [u8; 32],
+    /// Its txid.
+    pub txid: Txid,
     /// Whether that is the one that is indexed; else this is still to be checked.
     pub checked: bool,
     /// How many of [`Stretch::spends`] are its own, and of [`Stretch::pays`].
@@ -52,7 +51,7 @@ pub struct Stretch {
     /// The transactions; fewer than asked for if it took too long or too much.
     pub txs: Vec<Seen>,
     /// All that they spend, of whatever script.
-    pub spends: Vec<OutRef>,
+    pub spends: Vec<OutPoint>,
     /// Their outputs to the script: index and satoshi.
     pub pays: Vec<(u32, u64)>,
     /// The scriptPubKey, if it was not known before.
@@ -111,7 +110,7 @@ impl Search<'_> {
         let checked = reader.is_recent(&place);
         let (tx, txid) = if checked { reader.tx(&place)? } else { reader.unchecked(&place)? };
         let spent_before = stretch.spends.len();
-        stretch.spends.extend(tx.inputs().map(|input| (*input.txid, input.vout)));
+        stretch.spends.extend(tx.inputs());
         let paid_before = stretch.pays.len();
         for (vout, output) in (0u32..).zip(tx.outputs()) {
             if is_unspendable(output.script) {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use bitcoin::hashes::Hash;
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
 use crate::hex;
-use crate::ids::{Height, ScriptHash, TxNum};
+use crate::ids::{Height, OutPoint, ScriptHash, TxNum, Txid};
 use crate::live::shared::Snapshot;
 use crate::live::table::HeaderTag;
 
@@ -26,13 +27,11 @@ const UNCOUNTED_ENTRIES: usize = 2000;
 /// A transaction in a confirmed history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Txid, internal byte order.
-    pub txid: [u8; 32],
+    /// The transaction.
+    pub txid: Txid,
     /// Its block.
     pub height: Height,
 }
-
-pub use crate::mempool::pool::OutRef;
 
 /// An unspent output of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ pub struct Summary {
     /// The history in chain order.
     pub entries: Vec<Entry>,
     /// What is unspent.
-    pub coins: HashMap<OutRef, Unspent>,
+    pub coins: HashMap<OutPoint, Unspent>,
     /// SHA-256 over the history's text so far.
     status: Sha256,
     /// The scriptPubKey, once an output with it was seen.
@@ -96,7 +95,7 @@ impl Summary {
     }
 
     /// The status hash over the confirmed entries and then `more`; `None` of nothing.
-    pub fn status(&self, more: impl Iterator<Item = ([u8; 32], i64)>) -> Option<[u8; 32]> {
+    pub fn status(&self, more: impl Iterator<Item = (Txid, i64)>) -> Option<[u8; 32]> {
         let mut hasher = self.status.clone();
         let mut empty = self.entries.is_empty();
         for (txid, height) in more {
@@ -112,9 +111,9 @@ impl Summary {
     }
 
     /// The unspent outputs in chain order.
-    pub fn unspent(&self) -> Vec<(OutRef, Unspent)> {
+    pub fn unspent(&self) -> Vec<(OutPoint, Unspent)> {
         let mut coins: Vec<_> = self.coins.iter().map(|(out, coin)| (*out, *coin)).collect();
-        coins.sort_unstable_by_key(|((_, vout), coin)| (coin.txnum, *vout));
+        coins.sort_unstable_by_key(|(out, coin)| (coin.txnum, out.vout));
         coins
     }
 
@@ -135,9 +134,9 @@ impl Summary {
 }
 
 /// `txid:height:` as the status hashes it (protocol basics, "Status").
-fn status_text(txid: &[u8; 32], height: i64) -> String {
+fn status_text(txid: &Txid, height: i64) -> String {
     let mut text = String::with_capacity(80);
-    hex::push_reversed(&mut text, txid);
+    hex::push_reversed(&mut text, txid.as_byte_array());
     text.push(':');
     text.push_str(&height.to_string());
     text.push(':');

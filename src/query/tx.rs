@@ -2,7 +2,7 @@
 
 use crate::blockfile::dir::{FilePos, Kind};
 use crate::blockfile::frames::FRAME_HEADER_BYTES;
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{Height, Prefix, TxNum, Txid};
 use crate::index::lens::{LENS_PER_ROW, LensCursor};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::live::table::{BlockInfo, HeaderTag};
@@ -149,7 +149,7 @@ impl<'a> TxReader<'a> {
 
     /// Reads a transaction at its place, and its txid, which must be the one that is indexed:
     /// what does not hash to it was damaged in bitcoind's file.
-    pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+    pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, Txid)> {
         let view = self.view;
         let (tx, txid) = self.unchecked(place)?;
         if view.is_filed(&txid, place.txnum, place.height)? {
@@ -159,7 +159,7 @@ impl<'a> TxReader<'a> {
     }
 
     /// The same, but whether the txid is the one that is indexed is for the caller to check.
-    pub fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+    pub fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, Txid)> {
         let view = self.view;
         let bytes = self.range(place.height, place.block, place.offset, place.len)?;
         let mut cursor = Cursor::new(bytes);
@@ -169,10 +169,11 @@ impl<'a> TxReader<'a> {
         }
     }
 
-    /// All transactions with that txid (internal byte order): one, or two of the same txid in
+    /// All transactions with that txid: one, or two of the same txid in
     /// different blocks (BIP 30). Ascending.
-    pub fn find(&mut self, txid: &[u8; 32]) -> Answer<Vec<(TxNum, TxPlace)>> {
-        let candidates = self.view.find(RunKind::Txid, Prefix::of(txid), TxNum(0), usize::MAX)?;
+    pub fn find(&mut self, txid: &Txid) -> Answer<Vec<(TxNum, TxPlace)>> {
+        let candidates =
+            self.view.find(RunKind::Txid, Prefix::of_txid(txid), TxNum(0), usize::MAX)?;
         let mut found = Vec::new();
         for txnum in candidates {
             let place = self.place(txnum)?;

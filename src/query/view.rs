@@ -14,7 +14,7 @@ use crate::blockfile::dir::{BlockDir, Kind};
 use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::ids::{HeaderBytes, Height, Prefix, TxNum, Txid};
 use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
 use crate::limits::INDEX_WORKERS;
@@ -195,12 +195,12 @@ impl<'a> View<'a> {
     }
 
     /// Whether a transaction is indexed under that txid.
-    pub fn is_filed(&self, txid: &[u8; 32], txnum: TxNum, height: Height) -> Answer<bool> {
+    pub fn is_filed(&self, txid: &Txid, txnum: TxNum, height: Height) -> Answer<bool> {
         if let Some(recent) = self.snap.recent_at(height) {
             let pos = txnum.0.checked_sub(recent.first.0);
             return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
         }
-        self.are_filed(&[Posting { prefix: Prefix::of(txid), txnum }])
+        self.are_filed(&[Posting { prefix: Prefix::of_txid(txid), txnum }])
     }
 
     /// Whether all of these, in ascending order, are in the runs of txids.

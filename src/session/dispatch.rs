@@ -5,10 +5,10 @@ use std::time::Instant;
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
 
-use crate::hash::sha256d;
 use crate::ids::{Height, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_RECENT_TRANSACTIONS, MAX_REPLY_BYTES};
 use crate::metrics;
+use crate::parse::tx::header;
 use crate::protocol::json::Json;
 use crate::protocol::message::{self, ErrorObject, INTERNAL, INVALID_REQUEST};
 use crate::protocol::method::{Method, Naming, ScriptQuestion};
@@ -259,7 +259,7 @@ impl Session {
     fn confirmed_block(&self, txid: &Txid, include_header: Option<bool>) -> Outcome {
         let answers = &self.shared.answers;
         let (header, height) = answers.block_of(txid).map_err(wire_error)?;
-        let hash = BlockHash::from_byte_array(sha256d(&[&header]));
+        let hash = header::hash(&header);
         let Some(with_header) = include_header else { return Ok(block_hash(&hash)) };
         let mut fields = vec![("block_hash", block_hash(&hash))];
         if with_header {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use bitcoin::OutPoint;
-use bitcoin::hashes::Hash;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{Prefix, ScriptHash};
@@ -60,7 +59,7 @@ impl Subscriptions {
             .filter(|(script, watch)| watch.stale || touched(script.prefix()))
             .map(|(script, _)| Watched::Script(*script));
         let outpoints = self.outpoints.iter().filter(|(out, watch)| {
-            let funder = Prefix::of(out.txid.as_byte_array());
+            let funder = Prefix::of_txid(&out.txid);
             watch.stale || touched(funder) || watch.told.script.is_some_and(touched)
         });
         scripts.chain(outpoints.map(|(out, _)| Watched::Outpoint(*out))).collect()

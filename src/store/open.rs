@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bitcoin::hashes::Hash;
 use log::warn;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -160,7 +161,8 @@ impl Db {
             })
             .map_err(|error| self.error(error))?;
         // who only reads may not know the magic of a custom signet
-        let other = genesis != params.genesis || (mode != Mode::Read && magic != params.magic);
+        let other = genesis != params.genesis.as_byte_array()
+            || (mode != Mode::Read && magic != params.magic);
         if other {
             return Err(Error::Config(format!(
                 "{path}: an index of another network than {}; set --network or --data-dir",

@@ -1,9 +1,10 @@
 //! Reading the tables: state, runs, rows of items; checksums checked at every row.
 
+use bitcoin::hashes::Hash;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{BlockHash, Height, Prefix, TxNum};
 use crate::index::chunk::{ChunkDecoder, ChunkKey, DamagedChunk, TxRange, open_row};
 
 use super::error::damaged;
@@ -29,8 +30,8 @@ pub struct State {
     pub blocks: u32,
     /// Number of transactions in them.
     pub txs: u32,
-    /// Hash of the last block, internal byte order; zeros if there is none.
-    pub tip: [u8; 32],
+    /// Hash of the last block; zeros if there is none.
+    pub tip: BlockHash,
     /// Grows with every change that a reader must not mix with what came before.
     pub generation: i64,
 }
@@ -125,8 +126,8 @@ impl Db {
             _ => return Err(damaged(&self.path, "table state")),
         };
         let tip = match (blocks, tip.try_into()) {
-            (0, _) => [0; 32],
-            (_, Ok(tip)) => tip,
+            (0, _) => BlockHash::all_zeros(),
+            (_, Ok(tip)) => BlockHash::from_byte_array(tip),
             _ => return Err(damaged(&self.path, "table state")),
         };
         Ok(State { phase, blocks, txs, tip, generation })

@@ -71,7 +71,7 @@ impl Batch {
         let first = u64::from(self.txs);
         self.scripts.extend(rows.scripts.iter().map(|script| script + first));
         let txids = rows.txids.iter().zip(first..);
-        self.txids.extend(txids.map(|(txid, n)| Prefix::of(txid).0 << POS_BITS | n));
+        self.txids.extend(txids.map(|(txid, n)| Prefix::of_txid(txid).0 << POS_BITS | n));
         self.txs += rows.txids.len() as u32;
         self.bytes += bytes_of(block);
         match self.first.0.checked_add(self.txs) {

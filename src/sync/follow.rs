@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bitcoin::Network;
-use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::{Error, Result};
@@ -219,7 +218,6 @@ impl<'a> Follow<'a> {
             let Some(hash) = heard(self.node.block_hash(height))? else {
                 return Ok(false);
             };
-            let hash = hash.to_byte_array();
             let Some(block) = self.new_blocks.find(self.driver, live, height, &hash)? else {
                 return Ok(false);
             };

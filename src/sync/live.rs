@@ -8,7 +8,7 @@ use log::warn;
 use crate::blockfile::dir::FilePos;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{Height, TxNum};
+use crate::ids::{BlockHash, Height, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
 use crate::live::recent::RecentBlock;
@@ -95,8 +95,8 @@ impl Live {
         self.snap.table.blocks()
     }
 
-    /// Hash of a block of ours, internal byte order.
-    pub fn hash(&self, height: Height) -> Result<[u8; 32]> {
+    /// Hash of a block of ours.
+    pub fn hash(&self, height: Height) -> Result<BlockHash> {
         match self.snap.recent_at(height) {
             Some(block) => Ok(block.hash),
             None => Ok(header::hash(&stored_block(&self.db, height)?.0)),
@@ -104,7 +104,7 @@ impl Live {
     }
 
     /// Adds the next block, in memory.
-    pub fn connect(&mut self, block: LoadedBlock, hash: [u8; 32]) {
+    pub fn connect(&mut self, block: LoadedBlock, hash: BlockHash) {
         let first = TxNum(self.snap.table.txs());
         let block = RecentBlock::new(block, hash, first);
         self.snap.table.push(block.pos, HeaderTag::of_hash(&hash), block.txs());
@@ -157,7 +157,7 @@ impl Live {
     pub fn correct_positions(
         &mut self,
         from: Height,
-        mut find: impl FnMut(Height, &[u8; 32]) -> Option<FilePos>,
+        mut find: impl FnMut(Height, &BlockHash) -> Option<FilePos>,
     ) -> Result<u32> {
         let mut corrected = Vec::new();
         for height in (from.0..self.blocks()).map(Height) {

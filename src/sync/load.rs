@@ -3,15 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bitcoin::BlockHash;
-use bitcoin::hashes::Hash;
-
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
+use crate::ids::BlockHash;
 use crate::index::belongs::{belongs, names};
 use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{
@@ -166,7 +164,7 @@ impl BlockLoader {
     fn undo_among_siblings(
         &self,
         file: FileNum,
-        previous: &[u8; 32],
+        previous: &BlockHash,
         txs: u32,
         block: &[u8],
     ) -> Result<Vec<Vec<u8>>> {
@@ -182,7 +180,7 @@ impl BlockLoader {
     fn one_of(
         &self,
         mut bodies: Vec<Vec<u8>>,
-        hash: &[u8; 32],
+        hash: &BlockHash,
     ) -> std::result::Result<Option<Vec<u8>>, String> {
         if bodies.len() < 2 {
             return Ok(bodies.pop());
@@ -191,7 +189,7 @@ impl BlockLoader {
         let Some(node) = &self.node else {
             return Err(open("without bitcoind it stays open which is right".into()));
         };
-        match node.spent_outputs(&BlockHash::from_byte_array(*hash)) {
+        match node.spent_outputs(hash) {
             Ok(Some(spent)) => Ok(bodies.into_iter().find(|body| names(body, &spent))),
             Ok(None) => Err(open("bitcoind does not say which is right".into())),
             Err(error) => Err(open(format!("bitcoind cannot be asked which is right: {error}"))),
@@ -201,7 +199,7 @@ impl BlockLoader {
     fn find_undo(
         &self,
         file: FileNum,
-        previous: &[u8; 32],
+        previous: &BlockHash,
         txs: u32,
         buffers: &mut LoadBuffers,
     ) -> Result<bool> {

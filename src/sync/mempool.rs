@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::Result;
 use crate::host::beat::{self, Beat};
+use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
@@ -119,13 +119,13 @@ impl MempoolSync {
     }
 
     /// The tip, if bitcoind's and ours are the same.
-    fn common_tip(&self) -> Result<Option<[u8; 32]>> {
-        let theirs = self.node.blockchain_info()?.best_block_hash.to_byte_array();
+    fn common_tip(&self) -> Result<Option<BlockHash>> {
+        let theirs = self.node.blockchain_info()?.best_block_hash;
         let ours = header::hash(&self.shared.snapshot().tip_header);
         Ok((theirs == ours).then_some(ours))
     }
 
-    fn fetch(&self, txids: &[[u8; 32]]) -> Result<Vec<MemTx>> {
+    fn fetch(&self, txids: &[Txid]) -> Result<Vec<MemTx>> {
         let mut fetched = Vec::with_capacity(txids.len());
         for (found, txid) in self.node.mempool_transactions(txids)?.into_iter().zip(txids) {
             // one that is gone in the meantime is no matter
@@ -143,7 +143,7 @@ impl MempoolSync {
 
     /// Changes the mempool and returns what that touched; `None` if the tip has moved, and
     /// nothing was changed.
-    fn apply(&self, gone: &[[u8; 32]], fetched: Vec<MemTx>, tip: [u8; 32]) -> Option<Touched> {
+    fn apply(&self, gone: &[Txid], fetched: Vec<MemTx>, tip: BlockHash) -> Option<Touched> {
         let mut pool = self.shared.mempool_mut();
         if header::hash(&self.shared.snapshot().tip_header) != tip {
             return None;
@@ -171,7 +171,7 @@ fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
     if pool.bytes() <= bytes_max {
         return;
     }
-    let mut by_rate: Vec<(u64, [u8; 32])> = pool
+    let mut by_rate: Vec<(u64, Txid)> = pool
         .iter()
         .map(|tx| (tx.fee.saturating_mul(1000) / u64::from(tx.vsize), tx.txid))
         .collect();

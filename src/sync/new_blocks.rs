@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bitcoin::BlockHash;
-use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::chain::list::BlockList;
 use crate::chain::tree::BlockTree;
 use crate::error::Result;
-use crate::ids::Height;
+use crate::ids::{BlockHash, Height};
 use crate::index::extract::LoadedBlock;
 
 use super::driver::Driver;
@@ -42,7 +40,7 @@ impl NewBlocks {
         driver: &Driver,
         live: &mut Live,
         height: Height,
-        hash: &[u8; 32],
+        hash: &BlockHash,
     ) -> Result<Option<LoadedBlock>> {
         let (loader, params) = (&driver.loader, &driver.params);
         // what was found the last time, then the files as they are now
@@ -70,7 +68,6 @@ impl NewBlocks {
         let due = self.last_full_scan.is_none_or(|last| last.elapsed() > FULL_SCAN_EVERY);
         if due {
             self.last_full_scan = Some(Instant::now());
-            let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
             self.all = list_all(loader, params, live.blocks())?;
         }

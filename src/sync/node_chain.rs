@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use bitcoin::hashes::Hash;
-
 use crate::chain::fork::shared_blocks;
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{BlockHash, Height};
 use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::node::tip_wait::TipWait;
@@ -25,10 +23,9 @@ impl ChainSource for Rpc {
         }
     }
 
-    fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>> {
+    fn hashes(&self, from: Height, count: u32) -> Result<Vec<BlockHash>> {
         let to = Height(from.0.saturating_add(count.saturating_sub(1)));
-        let hashes = self.block_hashes(from, to)?;
-        Ok(hashes.iter().map(|hash| hash.to_byte_array()).collect())
+        Ok(self.block_hashes(from, to)?)
     }
 }
 
@@ -50,7 +47,7 @@ pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
         let theirs = heard(node.block_hash(Height(height)))?;
         let ours = live.hash(Height(height))?;
         match theirs {
-            Some(theirs) => Ok(theirs.to_byte_array() == ours),
+            Some(theirs) => Ok(theirs == ours),
             // it went back while we asked: that is for the next look
             None => Err(Error::Away("its chain has just become shorter".into())),
         }

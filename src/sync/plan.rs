@@ -10,7 +10,7 @@ use crate::chain::params::ChainParams;
 use crate::chain::scan::{FileScan, scan_file};
 use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::{BlockHash, HeaderBytes, Height};
 use crate::live::progress::{Progress, Stage};
 
 use super::load::{BlockLoader, Load, LoadBuffers};
@@ -31,9 +31,9 @@ pub struct Plan {
 pub trait ChainSource {
     /// Height of the best block that is fully checked.
     fn tip_height(&self) -> Result<Height>;
-    /// Hashes (internal byte order) of the blocks at `from` and the following heights, `count` at
-    /// most; fewer at the tip.
-    fn hashes(&self, from: Height, count: u32) -> Result<Vec<[u8; 32]>>;
+    /// Hashes of the blocks at `from` and the following heights, `count` at most; fewer at the
+    /// tip.
+    fn hashes(&self, from: Height, count: u32) -> Result<Vec<BlockHash>>;
 }
 
 /// Every block in the files, with what hangs on it.

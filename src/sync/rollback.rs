@@ -1,12 +1,13 @@
 //! Taking blocks out of the database again: after a reorg deeper than what lives in memory.
 
+use bitcoin::hashes::Hash;
 use log::warn;
 
 use crate::chain::fork::shared_blocks;
 use crate::chain::key::BlockKey;
 use crate::error::Result;
 use crate::host::beat;
-use crate::ids::{Height, TxNum};
+use crate::ids::{BlockHash, Height, TxNum};
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
 use crate::store::open::Db;
@@ -32,7 +33,7 @@ pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
     }
     warn!("taking {} blocks out of the index, down to {keep} blocks", before.blocks - keep);
     let (txs, tip) = match keep.checked_sub(1) {
-        None => (0, [0; 32]),
+        None => (0, BlockHash::all_zeros()),
         Some(last) => {
             let (_, first_gone) = stored_block(db, Height(keep))?;
             let (kept, _) = stored_block(db, Height(last))?;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::Block;
 use bitcoin::consensus::deserialize;
-use bitcoin::hashes::Hash;
 use hekte::ids::ScriptHash;
 use hekte::index::extract::{extract, is_unspendable};
 use hekte::parse::compress::amount;
@@ -36,7 +35,7 @@ fn blocks_of_every_age_are_read_as_the_bitcoin_crate_reads_them() {
         // without undo data: as if it were genesis, which checks the Merkle root too
         let rows = extract(&bytes, None).unwrap();
         assert!(rows.scripts.is_empty());
-        let txids = block.txdata.iter().map(|tx| tx.compute_txid().to_byte_array());
+        let txids = block.txdata.iter().map(|tx| tx.compute_txid());
         assert!(rows.txids.iter().copied().eq(txids), "{}", path.display());
         let lens = block.txdata.iter().map(|tx| tx.total_size() as u32);
         assert!(rows.lens.iter().copied().eq(lens));

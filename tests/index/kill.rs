@@ -274,9 +274,8 @@ fn a_build_that_meets_another_chain_leaves_the_old_one() {
     let mut tried = 0;
     for tip in stale {
         let index = Index::over(scratch.path(), Network::Regtest);
-        let hash = bitcoin::hashes::Hash::to_byte_array(tip.hash());
         let tree = scan_all(&index.loader, &index.params, &Progress::default()).unwrap();
-        let id = tree.find(&hash).unwrap();
+        let id = tree.find(&tip.hash()).unwrap();
         let ours = tree.path(&index.params.genesis, id).unwrap();
         let plan = Plan::along(tree, &ours);
         match index.run(&plan, BATCH, false).unwrap() {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
-use bitcoin::hashes::Hash;
 use bitcoin::{Block, Network};
 use hekte::ids::{Prefix, TxNum};
 use hekte::index::chunk::TxRange;
@@ -61,7 +60,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
 /// The plan that follows these blocks, as bitcoind would tell them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
     let tree = scan_all(&index.loader, &index.params, &Progress::default()).unwrap();
-    let id = |block: &Block| tree.find(&block.block_hash().to_byte_array()).unwrap();
+    let id = |block: &Block| tree.find(&block.block_hash()).unwrap();
     let chain: Vec<_> = blocks.iter().map(id).collect();
     Plan::along(tree, &chain)
 }

@@ -100,7 +100,7 @@ fn choose(size: Size) -> Probes {
         let per_block = TXS.div_ceil(plan.blocks() as usize) * 2;
         let step = (block.rows.txids.len() / per_block).max(1);
         for (pos, txid) in block.rows.txids.iter().enumerate().step_by(step) {
-            txs.push((ScriptHash(*txid).to_string(), height, pos as u32));
+            txs.push((txid.to_string(), height, pos as u32));
         }
         Ok(true)
     });
