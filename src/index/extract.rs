@@ -10,12 +10,12 @@ use crate::parse::bytes::{ParseError, compact_size_len};
 use crate::parse::tx::{BlockView, header};
 use crate::parse::undo::Undo;
 
+use super::packed::PackedPosting;
+
 /// Transactions under one stored Merkle node, as a power of two.
 pub const NODE_LEVEL: u32 = 4;
 /// Transactions under one stored Merkle node.
 pub const NODE_TXS: usize = 1 << NODE_LEVEL;
-/// Bits of a transaction's position in a block or batch beside a prefix.
-pub const POS_BITS: u32 = 24;
 
 /// What the index keeps of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub struct BlockRows {
     pub lens: Vec<u32>,
     /// Merkle node over each full group of [`NODE_TXS`] transactions.
     pub nodes: Vec<[u8; 32]>,
-    /// Prefix of each script that a transaction funds or spends, above the transaction's position
-    /// in the block ([`POS_BITS`] bits); ascending by position, each pair once.
-    pub scripts: Vec<u64>,
+    /// Prefix of each script that a transaction funds or spends, with the transaction's position
+    /// in the block; ascending by position, each pair once.
+    pub scripts: Vec<PackedPosting>,
 }
 
 impl BlockRows {
@@ -110,8 +110,8 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
         rows.lens.push(tx.bytes().len() as u32);
         let Some(undo) = &mut undo else { continue };
         let mut touch = |script: &[u8]| {
-            rows.scripts.push(pos as u64);
-            scripts.push(&[script], |i, hash| add_prefix(&mut rows.scripts[i], hash));
+            rows.scripts.push(PackedPosting::new(Prefix(0), pos as u32));
+            scripts.push(&[script], |i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
         };
         for output in tx.outputs().filter(|output| !is_unspendable(output.script)) {
             touch(output.script);
@@ -129,7 +129,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
         return Err(Misfit::OtherUndo("bytes are left over"));
     }
     txids.finish(|pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
-    scripts.finish(|i, hash| add_prefix(&mut rows.scripts[i], hash));
+    scripts.finish(|i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
     sort_each_tx(&mut rows.scripts);
     rows.nodes = check_merkle(&rows.header, &rows.txids)?;
     Ok(rows)
@@ -149,16 +149,9 @@ pub fn check_block(block: &[u8]) -> Result<Vec<Txid>, Misfit> {
     Ok(txids)
 }
 
-/// Puts a script's prefix above the position that is there already.
-fn add_prefix(row: &mut u64, hash: &[u8; 32]) {
-    let Prefix(prefix) = Prefix::of(hash);
-    *row |= prefix << POS_BITS;
-}
-
 /// Sorts the rows of each transaction, which lie together, and drops what is there twice.
-fn sort_each_tx(scripts: &mut Vec<u64>) {
-    let pos = |row: &u64| row & ((1 << POS_BITS) - 1);
-    for rows in scripts.chunk_by_mut(|a, b| pos(a) == pos(b)) {
+fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
+    for rows in scripts.chunk_by_mut(|a, b| a.pos() == b.pos()) {
         rows.sort_unstable();
     }
     scripts.dedup();

@@ -7,5 +7,6 @@ pub mod encoders;
 pub mod extract;
 pub mod lens;
 pub mod merge;
+pub mod packed;
 pub mod pages;
 pub mod rounds;

@@ -2,7 +2,8 @@
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{BlockHash, HeaderBytes, Prefix, TxNum, Txid};
-use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS, first_tx_offset};
+use crate::index::extract::{BlockRows, LoadedBlock, first_tx_offset};
+use crate::index::packed::PackedPosting;
 
 /// All that the index would hold of the block, sorted for look-ups.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub struct RecentBlock {
     pub first: TxNum,
     /// What [`crate::index::extract`] made of it; `scripts` sorted by prefix here.
     rows: BlockRows,
-    /// Prefix above position, sorted.
-    txids: Vec<u64>,
+    /// Sorted by prefix.
+    txids: Vec<PackedPosting>,
     /// Offset of each transaction in the block.
     offsets: Vec<u32>,
     /// Length of the block in bytes.
@@ -31,8 +32,8 @@ impl RecentBlock {
         let LoadedBlock { pos, mut rows, bytes } = block;
         rows.scripts.sort_unstable();
         rows.scripts.shrink_to_fit();
-        let packed = |(n, txid)| Prefix::of_txid(txid).0 << POS_BITS | n;
-        let mut txids: Vec<u64> = (0..).zip(&rows.txids).map(packed).collect();
+        let packed = |(n, txid)| PackedPosting::new(Prefix::of_txid(txid), n);
+        let mut txids: Vec<PackedPosting> = (0..).zip(&rows.txids).map(packed).collect();
         txids.sort_unstable();
         let mut next = first_tx_offset(rows.lens.len() as u32);
         let mut offset = |len: &u32| {
@@ -85,17 +86,17 @@ impl RecentBlock {
 
     /// The prefixes of its txids.
     pub fn txid_prefixes(&self) -> impl Iterator<Item = Prefix> {
-        self.txids.iter().map(|packed| Prefix(packed >> POS_BITS))
+        self.txids.iter().map(|packed| packed.prefix())
     }
 
     /// The prefixes of all scripts touched, ascending, with repetitions.
     pub fn touched(&self) -> impl Iterator<Item = Prefix> {
-        self.rows.scripts.iter().map(|packed| Prefix(packed >> POS_BITS))
+        self.rows.scripts.iter().map(|packed| packed.prefix())
     }
 }
 
-fn find(packed: &[u64], prefix: Prefix, first: TxNum, txnums: &mut Vec<TxNum>) {
-    let start = packed.partition_point(|p| p >> POS_BITS < prefix.0);
-    let found = packed[start..].iter().take_while(|p| *p >> POS_BITS == prefix.0);
-    txnums.extend(found.map(|p| TxNum(first.0 + (p & ((1 << POS_BITS) - 1)) as u32)));
+fn find(packed: &[PackedPosting], prefix: Prefix, first: TxNum, txnums: &mut Vec<TxNum>) {
+    let start = packed.partition_point(|posting| posting.prefix() < prefix);
+    let found = packed[start..].iter().take_while(|posting| posting.prefix() == prefix);
+    txnums.extend(found.map(|posting| posting.txnum(first)));
 }

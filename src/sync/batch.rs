@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
 use crate::index::encoders::{BLOCK_POSTINGS, Sorted, encode_in_turn};
-use crate::index::extract::{LoadedBlock, POS_BITS};
+use crate::index::extract::LoadedBlock;
+use crate::index::packed::{POSITIONS, PackedPosting};
 use crate::parse::tx::header;
 use crate::store::run::fill;
 use crate::store::tables::{RunInfo, RunKind, State};
 use crate::store::write::{BLOCK_ITEM, Change, POSITION_ITEM, RowWriters};
 
 /// Transactions that a batch can number.
-pub const BATCH_TXS_MAX: u32 = 1 << POS_BITS;
+pub const BATCH_TXS_MAX: u32 = POSITIONS;
 
 /// So many postings are sorted by one thread.
 const SORTED_ALONE_MAX: usize = 1 << 16;
@@ -32,8 +33,8 @@ const BLOCK_BYTES: usize = 96;
 pub struct Batch {
     first: TxNum,
     txs: u32,
-    scripts: Vec<u64>,
-    txids: Vec<u64>,
+    scripts: Vec<PackedPosting>,
+    txids: Vec<PackedPosting>,
     bytes: usize,
     capacity: usize,
 }
@@ -68,10 +69,10 @@ impl Batch {
     /// Adds the next block.
     pub fn push(&mut self, block: &LoadedBlock) -> Result<()> {
         let rows = &block.rows;
-        let first = u64::from(self.txs);
-        self.scripts.extend(rows.scripts.iter().map(|script| script + first));
+        let first = self.txs;
+        self.scripts.extend(rows.scripts.iter().map(|script| script.behind(first)));
         let txids = rows.txids.iter().zip(first..);
-        self.txids.extend(txids.map(|(txid, n)| Prefix::of_txid(txid).0 << POS_BITS | n));
+        self.txids.extend(txids.map(|(txid, n)| PackedPosting::new(Prefix::of_txid(txid), n)));
         self.txs += rows.txids.len() as u32;
         self.bytes += bytes_of(block);
         match self.first.0.checked_add(self.txs) {
@@ -116,15 +117,17 @@ impl Batch {
 /// Sorted postings of a batch, packed, counted from its first transaction.
 struct Part<'a> {
     first: TxNum,
-    packed: &'a [u64],
+    packed: &'a [PackedPosting],
 }
 
 impl Sorted for Part<'_> {
     fn postings(&self) -> impl Iterator<Item = Posting> {
-        self.packed.iter().map(|packed| {
-            let rel = (packed & u64::from(BATCH_TXS_MAX - 1)) as u32;
-            Posting { prefix: Prefix(packed >> POS_BITS), txnum: TxNum(self.first.0 + rel) }
-        })
+        let first = self.first;
+        let posting = move |packed: &PackedPosting| Posting {
+            prefix: packed.prefix(),
+            txnum: packed.txnum(first),
+        };
+        self.packed.iter().map(posting)
     }
 
     fn next(&self) -> Option<Prefix> {
@@ -133,7 +136,7 @@ impl Sorted for Part<'_> {
 }
 
 /// Sorts with several threads where it is worth it: often reading is over by then, or waits.
-fn sort(postings: &mut [u64], threads: usize) {
+fn sort<T: Ord + Send>(postings: &mut [T], threads: usize) {
     if postings.len() < SORTED_ALONE_MAX || threads < 2 {
         return postings.sort_unstable();
     }

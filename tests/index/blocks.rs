@@ -7,6 +7,7 @@ use bitcoin::Block;
 use bitcoin::consensus::deserialize;
 use hekte::ids::ScriptHash;
 use hekte::index::extract::{extract, is_unspendable};
+use hekte::index::packed::PackedPosting;
 use hekte::parse::compress::amount;
 use hekte::parse::undo::Undo;
 
@@ -60,7 +61,7 @@ fn undo_data_gives_back_each_coin_that_was_spent() {
         let mut touched = Vec::new();
         for (pos, tx) in block.txdata.iter().enumerate() {
             let mut touch = |script: &[u8]| {
-                touched.push(ScriptHash::of(script).prefix().0 << 24 | pos as u64);
+                touched.push(PackedPosting::new(ScriptHash::of(script).prefix(), pos as u32));
             };
             let outputs = tx.output.iter().map(|output| output.script_pubkey.as_bytes());
             outputs.filter(|script| !is_unspendable(script)).for_each(&mut touch);

@@ -10,6 +10,7 @@ use bitcoin::{
 };
 use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
 use hekte::index::chunk::Posting;
+use hekte::index::packed::PackedPosting;
 use hekte::parse::tx::header;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
@@ -168,9 +169,9 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
         for _ in 0..100 {
             let script = ScriptHash(scripts[rng.below(scripts.len() as u64) as usize].0);
             let pos = rng.below(block.rows.txids.len() as u64);
-            block.rows.scripts.push(script.prefix().0 << 24 | pos);
+            block.rows.scripts.push(PackedPosting::new(script.prefix(), pos as u32));
         }
-        block.rows.scripts.sort_unstable_by_key(|packed| packed & 0xff_ffff);
+        block.rows.scripts.sort_unstable_by_key(|packed| packed.pos());
         block.rows.scripts.sort_unstable();
         block.rows.scripts.dedup();
         served.live.connect(*block, hash);

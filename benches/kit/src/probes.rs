@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs;
 
 use hekte::ids::{Height, Prefix, ScriptHash};
-use hekte::index::extract::POS_BITS;
 use hekte::parse::tx::BlockView;
 use hekte::sync::load::Load;
 use hekte::sync::read::read_blocks;
@@ -94,7 +93,7 @@ fn choose(size: Size) -> Probes {
     let read = read_blocks(&loader, &plan, 0, 2, |Height(height), load| {
         let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
         for script in &block.rows.scripts {
-            *entries.entry(script >> POS_BITS).or_default() += 1;
+            *entries.entry(script.prefix().0).or_default() += 1;
         }
         // where nothing else is to be had, the coinbase
         let per_block = TXS.div_ceil(plan.blocks() as usize) * 2;
@@ -131,7 +130,7 @@ pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)])
     let read = read_blocks(&loader, &plan, 0, 2, |Height(height), load| {
         let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
         for script in &block.rows.scripts {
-            *entries.entry(script >> POS_BITS).or_default() += 1;
+            *entries.entry(script.prefix().0).or_default() += 1;
         }
         Ok(true)
     });
