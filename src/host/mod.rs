@@ -4,6 +4,7 @@ pub mod access;
 pub mod acl;
 pub mod beat;
 pub mod disk;
+pub mod lock;
 pub mod log;
 pub mod malloc;
 pub mod memory;

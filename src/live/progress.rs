@@ -1,9 +1,10 @@
 //! How far a build is, for the log, the terminal, the tip that is served meanwhile and systemd.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::host::lock::lock;
 
 /// What a build is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +113,12 @@ impl Progress {
     pub fn enter(&self, stage: Stage) {
         self.seconds_left.store(u64::MAX, Ordering::Relaxed);
         self.bytes_per_second.store(u64::MAX, Ordering::Relaxed);
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+        *lock(&self.stage) = (stage, Instant::now());
     }
 
     /// The present stage and since when.
     pub fn stage(&self) -> (Stage, Instant) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.stage)
     }
 
     /// Whether to stop.
@@ -127,12 +128,12 @@ impl Progress {
 
     /// What keeps hekte from going on, if anything.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.trouble).clone()
     }
 
     /// Notes it, or that there is none any more; whether there was some before.
     pub fn set_trouble(&self, trouble: Option<String>) -> bool {
-        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.trouble);
         std::mem::replace(&mut *slot, trouble).is_some()
     }
 

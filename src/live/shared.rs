@@ -1,8 +1,9 @@
 //! The moment that is served, swapped whole by the sync thread and borrowed by every question.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::host::lock::{lock, read, write};
 use crate::ids::{HeaderBytes, Height, Txid};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
@@ -97,7 +98,7 @@ impl Shared {
 
     /// The present moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.snapshot).clone()
     }
 
     /// The next moment; from now on every question is answered. `confirmed`: blocks that came
@@ -105,7 +106,7 @@ impl Shared {
     /// there of their dependents is shown with another height now: those are touched, in the
     /// sense of [`Touch`].
     pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) -> Touched {
-        let mut mempool = self.mempool.write().unwrap_or_else(PoisonError::into_inner);
+        let mut mempool = write(&self.mempool);
         let left: Vec<&Txid> = confirmed
             .iter()
             .flat_map(|block| block.txids())
@@ -113,22 +114,22 @@ impl Shared {
             .collect();
         let mut touch = Touch::new(&self.watched);
         left.iter().for_each(|txid| touch.dependents_of(&mempool, txid));
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        *write(&self.snapshot) = Arc::new(snapshot);
         drop(mempool);
         self.serving.store(true, Ordering::Release);
-        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.building) = None;
         self.mempool_poke.poke();
         touch.finish()
     }
 
     /// The mempool; no new moment is published while it is held, so hold it briefly.
     pub fn mempool(&self) -> RwLockReadGuard<'_, Mempool> {
-        self.mempool.read().unwrap_or_else(PoisonError::into_inner)
+        read(&self.mempool)
     }
 
     /// The mempool, for who keeps it in step.
     pub fn mempool_mut(&self) -> RwLockWriteGuard<'_, Mempool> {
-        self.mempool.write().unwrap_or_else(PoisonError::into_inner)
+        write(&self.mempool)
     }
 
     /// Whether every question is answered.
@@ -139,26 +140,26 @@ impl Shared {
     /// Stops serving anything but headers, which come from `source`. Readers are closed: a build
     /// wants the database for itself.
     pub fn build_with(&self, source: Arc<dyn HeaderSource>) {
-        *self.building.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        *lock(&self.building) = Some(source);
         self.serving.store(false, Ordering::Release);
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.readers).clear();
         // what is confirmed by the time of the next moment must not count twice
         *self.mempool_mut() = Mempool::default();
     }
 
     /// Where headers come from during a build.
     pub fn header_source(&self) -> Option<Arc<dyn HeaderSource>> {
-        self.building.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.building).clone()
     }
 
     /// A connection that was used before.
     pub fn take_reader(&self) -> Option<Db> {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        lock(&self.readers).pop()
     }
 
     /// Keeps a connection for the next question.
     pub fn give_back(&self, db: Db) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = lock(&self.readers);
         if self.serving() && readers.len() < IDLE_READERS_MAX {
             readers.push(db);
         }
@@ -171,12 +172,12 @@ impl Shared {
 
     /// A question met damage in the index: the process should end, and build the index anew.
     pub fn report_damage(&self, why: String) {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        lock(&self.damage).get_or_insert(why);
     }
 
     /// The first damage that a question met.
     pub fn damage(&self) -> Option<String> {
-        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.damage).clone()
     }
 
     /// Whether a rescan was asked for since the last call.

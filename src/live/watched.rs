@@ -1,8 +1,9 @@
 //! The unspent outputs of scripts that clients watch: who must be told when one is spent.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use crate::host::lock::lock;
 use crate::ids::{OutPoint, Prefix};
 use crate::limits::WATCHED_COINS_MAX;
 
@@ -27,12 +28,12 @@ struct Held {
 impl WatchedCoins {
     /// Remembers no more than so many outputs.
     pub fn limit_to(&self, coins: usize) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).at_most = Some(coins);
+        lock(&self.held).at_most = Some(coins);
     }
 
     /// Notes outputs of a script that is watched.
     pub fn note<'a>(&self, script: Prefix, coins: impl Iterator<Item = &'a OutPoint>) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let most = held.at_most.unwrap_or(WATCHED_COINS_MAX);
         for out in coins {
             if held.by_out.len() >= most && !held.by_out.contains_key(out) {
@@ -50,7 +51,7 @@ impl WatchedCoins {
         spent: impl Iterator<Item = &'a OutPoint>,
         touched: &mut TouchedList,
     ) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         touched.extend(spent.filter_map(|out| held.by_out.get(out).copied()));
         if std::mem::take(&mut held.forgot) {
             touched.add_any();

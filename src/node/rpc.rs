@@ -1,8 +1,8 @@
 //! JSON-RPC calls to bitcoind over one connection, with the cookie read anew when it changes.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::error::RpcError;
 use super::http::{Connection, HttpError, Reply};
 use crate::config::node::NodeConfig;
 use crate::host::beat;
+use crate::host::lock::lock;
 
 /// How long bitcoind may be silent; it answers slowly while it flushes to an SD card.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -178,7 +179,7 @@ impl Rpc {
     /// closed, once more when the cookie has changed.
     fn exchange(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
         let request = request.to_string().into_bytes();
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.open);
         let mut refused: Option<String> = None;
         loop {
             beat::step();

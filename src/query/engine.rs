@@ -1,8 +1,9 @@
 //! Every question of a session, answered from one view.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::host::lock::lock;
 use crate::ids::{OutPoint, ScriptHash};
 use crate::live::progress::Progress;
 use crate::live::shared::Snapshot;
@@ -89,7 +90,7 @@ impl Engine {
     ) -> Answer<T> {
         // before the view is opened: who waits here must not hold a read transaction meanwhile
         let slot = self.summaries.get(script);
-        let mut summary = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut summary = lock(&slot);
         let budget = self.budget();
         for _ in 0..MOMENT_TRIES {
             let snap = self.up_to_date(script, &mut summary, &budget)?;

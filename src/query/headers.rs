@@ -1,9 +1,10 @@
 //! Proofs over header hashes up to a checkpoint, from inner nodes that are made once and kept.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use bitcoin::hashes::Hash;
 
+use crate::host::lock::lock;
 use crate::ids::{BlockHash, Height};
 use crate::live::header_tree::{GROUP_HEADERS, HeaderTree};
 use crate::live::table::HeaderTag;
@@ -32,7 +33,7 @@ impl HeaderProofs {
         if height > cp {
             return Err(QueryError::BadRequest(format!("height {height} is above cp_height {cp}")));
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.fit(view, cp)?;
         let hashes = |from: u32, to: u32| hashes(view, from, to);
         let (branch, root) = kept.tree.proof(height, cp, hashes)?;

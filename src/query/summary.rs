@@ -9,6 +9,7 @@ use lru::LruCache;
 use sha2::{Digest, Sha256};
 
 use crate::hex;
+use crate::host::lock::lock;
 use crate::ids::{Height, OutPoint, ScriptHash, TxNum, Txid};
 use crate::live::shared::Snapshot;
 use crate::live::table::HeaderTag;
@@ -172,7 +173,7 @@ impl Summaries {
     /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: others
     /// who ask for the same script then wait instead of reading the same transactions.
     pub fn get(&self, script: &ScriptHash) -> Arc<Mutex<Summary>> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         if let Some(slot) = held.by_script.get(script) {
             return slot.summary.clone();
         }
@@ -191,7 +192,7 @@ impl Summaries {
             return Some(Making { summaries: self, bytes: 0 });
         }
         let bytes = entries.saturating_mul(MAKING_BYTES).min(self.budget);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         while held.making > 0 && held.making + bytes > self.budget {
             let left = deadline.checked_duration_since(Instant::now())?;
             held = self.made.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -209,7 +210,7 @@ impl Summaries {
     /// budget.
     pub fn weigh(&self, script: &ScriptHash, summary: &Summary) {
         let bytes = summary.bytes();
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let held = &mut *held;
         if let Some(slot) = held.by_script.peek_mut(script) {
             held.bytes = held.bytes + bytes - slot.bytes;
@@ -223,7 +224,7 @@ impl Summaries {
 
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        lock(&self.held).bytes
     }
 }
 
@@ -235,7 +236,7 @@ pub struct Making<'a> {
 
 impl Drop for Making<'_> {
     fn drop(&mut self) {
-        let mut held = self.summaries.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.summaries.held);
         held.making -= self.bytes;
         drop(held);
         self.summaries.made.notify_all();

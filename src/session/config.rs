@@ -1,10 +1,11 @@
 //! What all sessions share: what the server says of itself, whom it asks, and the limits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use bitcoin::BlockHash;
 
+use crate::host::lock::{read, write};
 use crate::limits;
 use crate::node::calls::NodeCalls;
 use crate::protocol::json::Json;
@@ -126,12 +127,12 @@ impl Shared {
 
     /// The texts in force.
     pub fn texts(&self) -> Texts {
-        self.texts.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.texts).clone()
     }
 
     /// Other texts from now on.
     pub fn set_texts(&self, texts: Texts) {
-        *self.texts.write().unwrap_or_else(PoisonError::into_inner) = texts;
+        *write(&self.texts) = texts;
     }
 
     /// Counts one more watched script or outpoint; false when there is no room.

@@ -1,11 +1,12 @@
 //! A small cache for bitcoind's fee figures, which every wallet asks for at every block.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::host::lock::lock;
 use crate::ids::HeaderBytes;
 use crate::limits::FEE_CACHE_AGE;
 use crate::protocol::method::FeeMode;
@@ -33,7 +34,7 @@ impl FeeCache {
         tip: &HeaderBytes,
         ask: impl FnOnce() -> Result<Value, E>,
     ) -> Result<Value, E> {
-        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || lock(&self.kept);
         if let Some((at_tip, since, value)) = lock().get(&question)
             && at_tip == tip
             && since.elapsed() < FEE_CACHE_AGE

@@ -1,10 +1,11 @@
 //! One client's session: reads its lines in order and keeps what it has agreed and watches.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use log::{debug, info};
 use serde_json::Value;
 
+use crate::host::lock::lock;
 use crate::protocol::json::Json;
 use crate::protocol::message::{
     self, BAD_REQUEST, ErrorObject, INTERNAL, Incoming, Malformed, Request,
@@ -177,7 +178,7 @@ impl Session {
 
     /// The state; never held while a question is asked.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The name the client gave itself; empty if none.

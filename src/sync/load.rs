@@ -1,7 +1,7 @@
 //! One block from the files: the copy that holds together, with the undo data that belongs to it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
@@ -9,6 +9,7 @@ use crate::blockfile::rev::RevFile;
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
+use crate::host::lock::lock;
 use crate::ids::BlockHash;
 use crate::index::belongs::{belongs, names};
 use crate::index::extract::{LoadedBlock, extract};
@@ -219,7 +220,7 @@ impl BlockLoader {
     /// The records of a rev file, and whether they were listed just now.
     fn rev_file(&self, file: FileNum, listed: Listed) -> Result<(Arc<RevFile>, bool)> {
         // held while a file is listed: others would list it, too
-        let mut revs = self.revs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut revs = lock(&self.revs);
         let known = revs.iter().position(|(number, _)| *number == file);
         match known {
             Some(known) if listed == Listed::MayBeOld => return Ok((revs[known].1.clone(), false)),

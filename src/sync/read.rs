@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::thread;
 
 use crate::error::Result;
+use crate::host::lock::lock;
 use crate::ids::Height;
 use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
 
@@ -59,7 +60,7 @@ pub fn read_blocks(
         let outcome = work.collect(from, &receiver, &mut sink);
         {
             // under the lock: a worker between its look at the flag and its wait would sleep on
-            let _held = work.collected.lock().unwrap_or_else(PoisonError::into_inner);
+            let _held = lock(&work.collected);
             work.stop.store(true, Ordering::Relaxed);
         }
         work.moved.notify_all();
@@ -94,7 +95,7 @@ impl Work<'_> {
 
     /// Waits until the collector is near; `false` when it has stopped.
     fn wait_for_turn(&self, start: u32) -> bool {
-        let collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let collected = lock(&self.collected);
         let waited = self.moved.wait_while(collected, |collected| {
             let full = self.ahead.load(Ordering::Relaxed) > AHEAD_BYTES_MAX;
             // what is collected next is let in always, else all would wait for one another
@@ -137,7 +138,7 @@ impl Work<'_> {
                 }
                 next += 1;
             }
-            *self.collected.lock().unwrap_or_else(PoisonError::into_inner) = next;
+            *lock(&self.collected) = next;
             self.moved.notify_all();
         }
         Ok(())
