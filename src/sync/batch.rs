@@ -6,7 +6,7 @@ use crate::blockfile::dir::FilePos;
 use crate::error::{Error, Result};
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
-use crate::index::encoders::{BLOCK_POSTINGS, Sorted, encode_in_turn};
+use crate::index::encoders::{STRIPE_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::LoadedBlock;
 use crate::index::packed::{POSITIONS, PackedPosting};
 use crate::parse::tx::header;
@@ -102,11 +102,11 @@ impl Batch {
         sort(&mut self.txids, threads);
         for (kind, postings) in [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)] {
             let run = empty_run(change.create_run(kind, range)?, kind, range);
-            let blocks = postings.chunks(BLOCK_POSTINGS);
-            let encoders = threads.min(ENCODERS_MAX).min(blocks.len()).max(1);
-            let every = |turn| blocks.clone().skip(turn).step_by(encoders);
-            let block = |packed| Ok(Part { first: range.first, packed });
-            let inputs = (0..encoders).map(|turn| every(turn).map(block)).collect();
+            let stripes = postings.chunks(STRIPE_POSTINGS);
+            let encoders = threads.min(ENCODERS_MAX).min(stripes.len()).max(1);
+            let every = |turn| stripes.clone().skip(turn).step_by(encoders);
+            let stripe = |packed| Ok(Part { first: range.first, packed });
+            let inputs = (0..encoders).map(|turn| every(turn).map(stripe)).collect();
             let expected = postings.len() as u64;
             encode_in_turn(range, expected, inputs, |encoded| fill(change, run, encoded))?;
         }

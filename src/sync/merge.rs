@@ -7,8 +7,8 @@ use std::thread;
 use crate::error::Result;
 use crate::ids::Prefix;
 use crate::index::chunk::TxRange;
-use crate::index::encoders::{BLOCK_POSTINGS, ENCODER_BYTES, Encoded, encode_in_turn};
-use crate::index::rounds::{Block, Rounds};
+use crate::index::encoders::{ENCODER_BYTES, Encoded, STRIPE_POSTINGS, encode_in_turn};
+use crate::index::rounds::{Rounds, Stripe};
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
@@ -19,9 +19,9 @@ use super::batch::empty_run;
 /// Threads that encode: more than two would wait for the one that merges.
 const ENCODERS_MAX: usize = 2;
 /// Memory of a merge beside what its streams hold: postings decoded ahead, sorted, what sorting
-/// takes, and a block in the making; a block and its chunks with each thread that encodes.
-pub const MERGE_BYTES: u64 = 4 * 8 * BLOCK_POSTINGS as u64
-    + ENCODERS_MAX as u64 * (8 * BLOCK_POSTINGS as u64 + ENCODER_BYTES);
+/// takes, and a stripe in the making; a stripe and its chunks with each thread that encodes.
+pub const MERGE_BYTES: u64 = 4 * 8 * STRIPE_POSTINGS as u64
+    + ENCODERS_MAX as u64 * (8 * STRIPE_POSTINGS as u64 + ENCODER_BYTES);
 
 /// How much a merge takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +79,14 @@ pub fn merge_runs(
     };
     let start = Prefix(target.resume);
     let expected = sources.iter().map(|run| run.postings).sum();
-    let block_postings = block_postings(pace.slice_bytes);
+    let stripe_postings = stripe_postings(pace.slice_bytes);
     may_go_on()?;
     thread::scope(|scope| {
         let (senders, inputs): (Vec<_>, Vec<_>) =
             (0..pace.threads.clamp(1, ENCODERS_MAX)).map(|_| sync_channel(0)).unzip();
         scope.spawn(move || {
             let runs = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once));
-            send_merged(runs.collect(), block_postings, &senders);
+            send_merged(runs.collect(), stripe_postings, &senders);
         });
         encode_in_turn(range, expected, inputs, |encoded| {
             let counted = encoded.inspect(|piece| {
@@ -99,21 +99,21 @@ pub fn merge_runs(
     })
 }
 
-/// Small slices are made of small blocks.
-fn block_postings(slice_bytes: u64) -> usize {
-    usize::try_from(slice_bytes / 8).map_or(BLOCK_POSTINGS, |most| most.clamp(1, BLOCK_POSTINGS))
+/// Small slices are made of small stripes.
+fn stripe_postings(slice_bytes: u64) -> usize {
+    usize::try_from(slice_bytes / 8).map_or(STRIPE_POSTINGS, |most| most.clamp(1, STRIPE_POSTINGS))
 }
 
 /// Sends what all streams hold, in turn; ends early when nobody takes it.
 fn send_merged(
     streams: Vec<RunStream<'_>>,
-    block_postings: usize,
-    to: &[SyncSender<Result<Block>>],
+    stripe_postings: usize,
+    to: &[SyncSender<Result<Stripe>>],
 ) {
     let mut turns = to.iter().cycle();
-    let mut send = |block| turns.next().is_some_and(|turn| turn.send(block).is_ok());
-    match Rounds::new(streams, block_postings) {
-        Ok(mut blocks) => while blocks.next().is_some_and(&mut send) {},
+    let mut send = |stripe| turns.next().is_some_and(|turn| turn.send(stripe).is_ok());
+    match Rounds::new(streams, stripe_postings) {
+        Ok(mut stripes) => while stripes.next().is_some_and(&mut send) {},
         Err(error) => {
             let _ = send(Err(error));
         }
