@@ -3,7 +3,7 @@
 mod lanes;
 pub mod many;
 
-use self::many::{Many, Rounds};
+use self::many::{Hashing, Many};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of SHA-256 over the parts, as if they were one string.
@@ -28,7 +28,7 @@ pub fn merkle_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 /// Replaces a level of a Merkle tree by the one above it; an odd last node is paired with itself.
 pub fn merkle_level_up(level: &mut Vec<[u8; 32]>) {
     let above = level.len().div_ceil(2);
-    let mut nodes = Many::new(Rounds::Twice);
+    let mut nodes = Many::new(Hashing::Double);
     for i in 0..above {
         let left = level[2 * i];
         let right = *level.get(2 * i + 1).unwrap_or(&left);

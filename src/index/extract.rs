@@ -3,7 +3,7 @@
 use bitcoin::hashes::Hash;
 
 use crate::blockfile::dir::FilePos;
-use crate::hash::many::{Many, Rounds};
+use crate::hash::many::{Hashing, Many};
 use crate::hash::{merkle_level_up, merkle_node};
 use crate::ids::{HeaderBytes, Prefix, Txid};
 use crate::parse::bytes::{ParseError, compact_size_len};
@@ -101,8 +101,8 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
         nodes: Vec::new(),
         scripts: Vec::with_capacity(view.txs * 5),
     };
-    let mut txids = Many::new(Rounds::Twice);
-    let mut scripts = Many::new(Rounds::Once);
+    let mut txids = Many::new(Hashing::Double);
+    let mut scripts = Many::new(Hashing::Single);
     for pos in 0..view.txs {
         let tx = view.next_tx().map_err(Misfit::Block)?;
         txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
@@ -139,7 +139,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
 pub fn check_block(block: &[u8]) -> Result<Vec<Txid>, Misfit> {
     let mut view = BlockView::new(block).map_err(Misfit::Block)?;
     let mut txids = vec![Txid::all_zeros(); view.txs];
-    let mut hashes = Many::new(Rounds::Twice);
+    let mut hashes = Many::new(Hashing::Double);
     for _ in 0..view.txs {
         let tx = view.next_tx().map_err(Misfit::Block)?;
         hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = Txid::from_byte_array(*txid));
