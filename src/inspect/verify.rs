@@ -15,7 +15,7 @@ use crate::parse::tx::header;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::stream::STREAM_PAGES;
-use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
+use crate::store::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
 use crate::store::write::POSITION_ITEM;
 use crate::sync::bulk::{INDEX_FILE, tiles};
 use crate::sync::compact::in_force;
@@ -145,7 +145,7 @@ fn check_positions(db: &Db, state: &State) -> Result<()> {
 }
 
 fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
-    if state.phase == Phase::Ready {
+    if state.phase == BuildState::Ready {
         for kind in RunKind::ALL {
             let whole = tiles(runs, kind, state.txs);
             let outcome = if whole { Ok(()) } else { broken(db, "the tiling of runs") };

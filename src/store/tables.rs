@@ -12,7 +12,7 @@ use super::open::Db;
 
 /// What the index is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum BuildState {
     /// Batches go to the bulk database.
     Building,
     /// The bulk database's runs are merged into the main one.
@@ -25,7 +25,7 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
     /// What it is busy with.
-    pub phase: Phase,
+    pub phase: BuildState,
     /// Number of blocks indexed.
     pub blocks: u32,
     /// Number of transactions in them.
@@ -120,9 +120,9 @@ impl Db {
             .and_then(|mut query| query.query_row([], read))
             .map_err(|error| self.error(error))?;
         let phase = match phase {
-            0 => Phase::Building,
-            1 => Phase::Merging,
-            2 => Phase::Ready,
+            0 => BuildState::Building,
+            1 => BuildState::Merging,
+            2 => BuildState::Ready,
             _ => return Err(damaged(&self.path, "table state")),
         };
         let tip = match (blocks, tip.try_into()) {

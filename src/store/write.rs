@@ -11,7 +11,7 @@ use crate::index::pages::{PageWriter, Row};
 
 use super::error::{damaged, sql_error};
 use super::open::Db;
-use super::tables::{ItemTable, Phase, RunInfo, RunKind, State};
+use super::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
 
 /// Bytes of a block's item: header, first txnum.
 pub const BLOCK_ITEM: usize = 84;
@@ -183,9 +183,9 @@ impl Change<'_> {
     /// Writes the state row.
     pub fn set_state(&self, state: &State) -> Result<()> {
         let phase = match state.phase {
-            Phase::Building => 0,
-            Phase::Merging => 1,
-            Phase::Ready => 2,
+            BuildState::Building => 0,
+            BuildState::Merging => 1,
+            BuildState::Ready => 2,
         };
         self.tx
             .execute(

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{Phase, RunInfo, RunKind, State};
+use crate::store::tables::{BuildState, RunInfo, RunKind, State};
 
 use super::budget::merge_pages;
 use super::load::BlockLoader;
@@ -72,14 +72,14 @@ impl Build<'_> {
     pub fn run(&self) -> Result<Outcome> {
         let main = Db::open(&self.folder.join(INDEX_FILE), self.params, Mode::Bulk)?;
         let mut state = main.state()?;
-        if state.phase == Phase::Merging {
+        if state.phase == BuildState::Merging {
             state = self.finish_merge(&main, state)?;
-            if state.phase == Phase::Merging {
+            if state.phase == BuildState::Merging {
                 return Ok(Outcome::Stopped(state));
             }
         }
         let mut bulk = None;
-        if state.phase == Phase::Ready {
+        if state.phase == BuildState::Ready {
             self.remove_bulk()?;
         } else {
             let opened = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
@@ -95,17 +95,17 @@ impl Build<'_> {
         if self.progress.stopping() {
             return Ok(Outcome::Stopped(state));
         }
-        if state.phase == Phase::Ready {
+        if state.phase == BuildState::Ready {
             self.remove_bulk()?;
             return Ok(Outcome::Complete(state));
         }
-        let merging = State { phase: Phase::Merging, ..state };
+        let merging = State { phase: BuildState::Merging, ..state };
         let change = main.change()?;
         change.set_state(&merging)?;
         change.commit()?;
         let state = self.finish_merge(&main, merging)?;
         match state.phase {
-            Phase::Ready => Ok(Outcome::Complete(state)),
+            BuildState::Ready => Ok(Outcome::Complete(state)),
             _ => Ok(Outcome::Stopped(state)),
         }
     }
@@ -139,7 +139,7 @@ impl Build<'_> {
         if common == both {
             return Ok(state);
         }
-        if state.phase == Phase::Ready && state.blocks - common > REORG_BLOCKS_MAX {
+        if state.phase == BuildState::Ready && state.blocks - common > REORG_BLOCKS_MAX {
             return Err(too_deep(state.blocks - common));
         }
         let state = roll_back(main, common)?;
@@ -162,7 +162,7 @@ impl Build<'_> {
         let Some(mut bulk) = bulk.filter(|_| whole) else {
             warn!("the runs to be merged are gone; beginning anew");
             let state = roll_back(main, 0)?;
-            let state = State { phase: Phase::Building, ..state };
+            let state = State { phase: BuildState::Building, ..state };
             let change = main.change()?;
             change.set_state(&state)?;
             change.commit()?;
@@ -197,7 +197,7 @@ impl Build<'_> {
                 other => other?,
             };
         }
-        state.phase = Phase::Ready;
+        state.phase = BuildState::Ready;
         state.generation += 1;
         let change = main.change()?;
         change.set_state(&state)?;

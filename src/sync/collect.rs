@@ -11,7 +11,7 @@ use crate::host::{beat, disk};
 use crate::ids::{Height, TxNum};
 use crate::live::progress::Stage;
 use crate::store::open::Db;
-use crate::store::tables::{Phase, State};
+use crate::store::tables::{BuildState, State};
 use crate::store::write::RowWriters;
 
 use super::batch::{Batch, push_rows};
@@ -139,7 +139,7 @@ impl Build<'_> {
                 // all in one batch: it is the base run already
                 let only = stored == 0 && state.blocks == end;
                 if only {
-                    state.phase = Phase::Ready;
+                    state.phase = BuildState::Ready;
                 }
                 hand_over(&writer, &mut batch, &mut rows, &mut state, only);
             }

@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::live::shared::Shared;
 use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{Phase, State};
+use crate::store::tables::{BuildState, State};
 
 use super::budget::{batch_bytes, warn_if_short};
 use super::build_headers::{BuildHeaders, StoredHeaders};
@@ -69,7 +69,7 @@ impl Driver {
     pub fn run(&mut self) -> Result<Option<State>> {
         Beat::new("the thread that indexes").speak_for_this_thread();
         loop {
-            let ready = self.stored_state()?.filter(|state| state.phase == Phase::Ready);
+            let ready = self.stored_state()?.filter(|state| state.phase == BuildState::Ready);
             let behind = match (&self.node, ready) {
                 (_, None) => true,
                 (None, Some(_)) => true,

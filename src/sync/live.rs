@@ -19,7 +19,7 @@ use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{ItemTable, Phase, RunKind, State};
+use crate::store::tables::{BuildState, ItemTable, RunKind, State};
 use crate::store::write::POSITION_ITEM;
 
 use super::batch::position_item;
@@ -64,7 +64,7 @@ impl Live {
     ) -> Result<Live> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::Live)?;
         let state = db.state()?;
-        if state.phase != Phase::Ready {
+        if state.phase != BuildState::Ready {
             return Err(Error::Software("an unfinished index is not served".into()));
         }
         let runs = in_force(&db.runs()?);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bitcoin::Network;
 use hekte::error::Error;
 use hekte::live::progress::Progress;
-use hekte::store::tables::Phase;
+use hekte::store::tables::BuildState;
 use hekte::sync::bulk::Outcome;
 use hekte::sync::plan::Plan;
 use hekte::sync::upkeep::{LiveSettings, Upkeep};
@@ -38,7 +38,7 @@ fn world(folder: &Path) -> (Scratch, Index, Plan, Index) {
     (scratch, index, plan, fresh)
 }
 
-fn phase(index: &Index) -> Option<Phase> {
+fn phase(index: &Index) -> Option<BuildState> {
     let text = fs::metadata(index.path()).ok().filter(|meta| meta.len() > 0);
     text.map(|_| index.db(hekte::store::open::Mode::Read).state().unwrap().phase)
 }
@@ -61,8 +61,8 @@ fn a_build_stops_where_the_disk_is_full_and_goes_on_later() {
         disk.empty();
         stops.push(phase(&index));
         // as soon as it merges, begin with no room again
-        let merges = stops.last() == Some(&Some(Phase::Merging));
-        left = if merges && !stops[..stops.len() - 1].contains(&Some(Phase::Merging)) {
+        let merges = stops.last() == Some(&Some(BuildState::Merging));
+        left = if merges && !stops[..stops.len() - 1].contains(&Some(BuildState::Merging)) {
             0
         } else {
             left + 4
@@ -71,7 +71,9 @@ fn a_build_stops_where_the_disk_is_full_and_goes_on_later() {
     }
     disk.empty();
     println!("{} stops: {stops:?}", stops.len());
-    assert!(stops.contains(&Some(Phase::Building)) && stops.contains(&Some(Phase::Merging)));
+    assert!(
+        stops.contains(&Some(BuildState::Building)) && stops.contains(&Some(BuildState::Merging))
+    );
     assert_eq!(index.digest(), fresh.digest());
     assert!(index.verify().is_sound(), "{}", index.verify());
 }

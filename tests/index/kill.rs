@@ -9,7 +9,7 @@ use bitcoin::Network;
 use hekte::inspect::digest::IndexDigest;
 use hekte::live::progress::Progress;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::{Phase, State};
+use hekte::store::tables::{BuildState, State};
 use hekte::sync::bulk::{BULK_FILE, Build, INDEX_FILE, Outcome};
 use hekte::sync::plan::{Plan, scan_all};
 use hekte_testkit::chain::{ChainSpec, Shape, generate};
@@ -234,7 +234,7 @@ fn a_batch_that_only_the_bulk_file_knows_is_read_again() {
 
 #[test]
 fn a_lost_or_emptied_bulk_file_costs_time_only() {
-    for phase in [Phase::Building, Phase::Merging] {
+    for phase in [BuildState::Building, BuildState::Merging] {
         for loss in ["gone", "empty", "stale"] {
             let (_scratch, index, plan, right) = small();
             let bulk = index.scratch.join(BULK_FILE);
@@ -245,7 +245,7 @@ fn a_lost_or_emptied_bulk_file_costs_time_only() {
                     stale = fs::read(&bulk).unwrap();
                 }
             }
-            if phase == Phase::Merging {
+            if phase == BuildState::Merging {
                 while blocks_of(&index.run(&plan, BATCH, true).unwrap()) < plan.blocks() {}
                 let db = index.db(Mode::Bulk);
                 let state = State { phase, ..db.state().unwrap() };

@@ -11,7 +11,7 @@ use hekte::inspect::digest::digest;
 use hekte::limits::MERGE_FAN_IN;
 use hekte::live::progress::Progress;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::{Phase, RunInfo};
+use hekte::store::tables::{BuildState, RunInfo};
 use hekte::sync::bulk::{INDEX_FILE, Outcome};
 use hekte::sync::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};
@@ -39,7 +39,7 @@ fn child() {
     let mut rng = Rng::new(seed.parse().unwrap());
     let index = Index::over(Path::new(blocks), Network::Regtest).in_folder(folder);
     let plan = index.plan().unwrap();
-    if !index.path().exists() || index.db(Mode::Bulk).state().unwrap().phase != Phase::Ready {
+    if !index.path().exists() || index.db(Mode::Bulk).state().unwrap().phase != BuildState::Ready {
         index.build_first(BUILT);
     }
     let mut served = index.open_with(TIGHT).unwrap();
@@ -124,7 +124,7 @@ fn built(folder: &Path, index: &Index) -> bool {
     let copy = Scratch::new("built");
     copy_folder(folder, copy.path());
     let db = Db::open(&copy.join(INDEX_FILE), &index.params, Mode::Bulk).unwrap();
-    db.state().unwrap().phase == Phase::Ready
+    db.state().unwrap().phase == BuildState::Ready
 }
 
 /// Starts a child and kills it after a random time; whether it came to its end first.
