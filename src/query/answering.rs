@@ -12,8 +12,8 @@ use crate::mempool::pool::MemTx;
 use crate::parse::tx::header;
 
 use super::answers::{
-    Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    ProvenHeaders, QueryError, RecentTx, Status, Tell, Tip, TxProof,
+    Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus,
+    ProvenHeaders, QueryError, Readiness, RecentTx, Status, Tell, Tip, TxProof,
 };
 use super::engine::{Engine, MOMENT_TRIES};
 use super::merkle::prove;
@@ -48,8 +48,8 @@ impl Engine {
 }
 
 impl Answers for Engine {
-    fn phase(&self) -> Phase {
-        if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
+    fn readiness(&self) -> Readiness {
+        if self.views.shared().serving() { Readiness::Serving } else { Readiness::Building }
     }
 
     fn report(&self) -> Value {

@@ -156,7 +156,7 @@ pub struct RecentTx {
 
 /// How far the index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum Readiness {
     /// First sync; only the tip and headers up to the indexed height are answered.
     Building,
     /// Ready for every question.
@@ -176,11 +176,11 @@ pub struct TipChange {
 pub type Tell<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
-/// `phase`, `tip` and `report`, which answer from memory.
+/// `readiness`, `tip` and `report`, which answer from memory.
 pub trait Answers: Send + Sync {
     /// How far the index is.
-    fn phase(&self) -> Phase;
-    /// The phase, heights and percent in words and figures, for `hekte status`.
+    fn readiness(&self) -> Readiness;
+    /// The stage, heights and percent in words and figures, for `hekte status`.
     fn report(&self) -> Value;
     /// The newest block; while building, the newest indexed block.
     fn tip(&self) -> Tip;

@@ -13,7 +13,7 @@ use crate::protocol::message::{
 use crate::protocol::method::{Method, ScriptQuestion};
 use crate::protocol::read;
 use crate::protocol::version::Version;
-use crate::query::answers::{Phase, QueryError};
+use crate::query::answers::{QueryError, Readiness};
 use crate::session::config::Shared;
 use crate::session::faults::crowded;
 use crate::session::subscription::Subscriptions;
@@ -209,7 +209,8 @@ impl Session {
             Ok(request) => request,
             Err(Malformed { id, error }) => return Step::ready(id, Err(error)),
         };
-        if self.shared.answers.phase() == Phase::Building && !Method::while_building(&name) {
+        if self.shared.answers.readiness() == Readiness::Building && !Method::while_building(&name)
+        {
             let error = ErrorObject::new(INTERNAL, QueryError::Building.to_string());
             return Step::ready(id, Err(error));
         }
