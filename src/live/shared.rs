@@ -10,11 +10,11 @@ use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
 use crate::store::tables::RunInfo;
 
-use super::poke::Poke;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
 use super::touch::Touch;
 use super::touched::Touched;
+use super::wakeup::Wakeup;
 use super::watched::WatchedCoins;
 
 /// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
@@ -85,7 +85,7 @@ pub struct Shared {
     /// What is spent here may change what a client watches.
     pub watched: WatchedCoins,
     /// Wakes whoever keeps the mempool in step.
-    pub mempool_poke: Poke,
+    pub mempool_wakeup: Wakeup,
 }
 
 impl Shared {
@@ -118,7 +118,7 @@ impl Shared {
         drop(mempool);
         self.serving.store(true, Ordering::Release);
         *lock(&self.building) = None;
-        self.mempool_poke.poke();
+        self.mempool_wakeup.wake();
         touch.finish()
     }
 

@@ -265,6 +265,6 @@ impl Answers for Engine {
     }
 
     fn mempool_changed(&self) {
-        self.views.shared().mempool_poke.poke();
+        self.views.shared().mempool_wakeup.wake();
     }
 }

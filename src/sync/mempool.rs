@@ -51,7 +51,7 @@ impl MempoolSync {
         while !self.progress.stopping() {
             beat::step();
             if !self.shared.serving() {
-                self.shared.mempool_poke.wait(Duration::from_millis(200));
+                self.shared.mempool_wakeup.wait(Duration::from_millis(200));
                 continue;
             }
             let wait = match self.look() {
@@ -75,7 +75,7 @@ impl MempoolSync {
                     Duration::from_secs(2)
                 }
             };
-            self.shared.mempool_poke.wait(wait);
+            self.shared.mempool_wakeup.wait(wait);
         }
     }
 
