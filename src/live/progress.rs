@@ -40,7 +40,7 @@ impl Stage {
 
 /// What a build has come to at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct Report {
     /// The stage.
     pub stage: Stage,
     /// Last height indexed.
@@ -138,12 +138,12 @@ impl Progress {
     }
 
     /// Everything at once, for people and dashboards.
-    pub fn told(&self) -> Told {
+    pub fn report(&self) -> Report {
         let (stage, since) = self.stage();
         let known = |figure: &AtomicU64| {
             Some(figure.load(Ordering::Relaxed)).filter(|figure| *figure != u64::MAX)
         };
-        Told {
+        Report {
             stage,
             height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),

@@ -54,21 +54,21 @@ impl Answers for Engine {
 
     fn report(&self) -> Value {
         let serving = self.views.shared().serving();
-        let told = self.progress.told();
-        let height = if serving { self.tip().height.0 } else { told.height };
+        let progress = self.progress.report();
+        let height = if serving { self.tip().height.0 } else { progress.height };
         let mut report = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "phase": told.stage.name(),
+            "phase": progress.stage.name(),
             "height": height,
-            "target": told.target.max(height),
-            "percent": told.percent,
-            "seconds_in_phase": told.seconds,
-            "seconds_left": told.seconds_left,
-            "bytes_per_second": told.bytes_per_second,
+            "target": progress.target.max(height),
+            "percent": progress.percent,
+            "seconds_in_phase": progress.seconds,
+            "seconds_left": progress.seconds_left,
+            "bytes_per_second": progress.bytes_per_second,
             "runs": self.views.shared().snapshot().runs.len() / 2,
             "synced": serving,
         });
-        if let Some(trouble) = told.trouble {
+        if let Some(trouble) = progress.trouble {
             report["trouble"] = trouble.into();
         }
         report

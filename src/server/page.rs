@@ -54,12 +54,12 @@ impl Facts {
 
     /// Whether every question is answered.
     pub fn ready(&self) -> Probe {
-        let told = self.progress.told();
+        let report = self.progress.report();
         if self.live.serving() {
             return Probe::Good(format!("serving, height={}", self.height()));
         }
-        let (height, target) = (told.height, told.target);
-        let (phase, percent) = (told.stage.name(), told.percent);
+        let (height, target) = (report.height, report.target);
+        let (phase, percent) = (report.stage.name(), report.percent);
         Probe::Bad(format!("{phase}, {percent} %, height={height} of {target}"))
     }
 
@@ -79,13 +79,14 @@ impl Facts {
     fn height(&self) -> u32 {
         match self.live.serving() {
             true => self.live.snapshot().tip().unwrap_or_default().0,
-            false => self.progress.told().height,
+            false => self.progress.report().height,
         }
     }
 
     fn sync(&self, page: &mut Page) {
-        let (serving, told, height) = (self.live.serving(), self.progress.told(), self.height());
-        let target = told.target.max(height);
+        let (serving, report, height) =
+            (self.live.serving(), self.progress.report(), self.height());
+        let target = report.target.max(height);
         let safe = match serving {
             true => height,
             false => height.min(target.saturating_sub(BELOW_TIP_WHILE_BUILDING)),
@@ -102,7 +103,7 @@ impl Facts {
         page.gauges("hekte_sync_phase", "1 for the present phase.", "phase", phases);
         let help = "How much of the phase is done, 0 to 1.";
         page.gauge("hekte_sync_progress_ratio", help, self.progress.fraction());
-        if let Some(left) = told.seconds_left {
+        if let Some(left) = report.seconds_left {
             let help = "Time until the phase ends, at its present pace.";
             page.gauge("hekte_sync_remaining_seconds", help, left);
         }
