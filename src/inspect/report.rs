@@ -89,8 +89,8 @@ impl Reporter {
         let Some(first) = self.seen.front() else { return };
         let rate = Some(pace(*first, now).0).filter(|_| self.stage == Stage::Reading).flatten();
         let left = pace(*first, now).1.filter(|_| is_build(self.stage));
-        self.progress.bytes_per_second.store(rate.unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.progress.seconds_left.store(left.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.progress.bytes_per_second.set(rate);
+        self.progress.seconds_left.set(left);
     }
 }
 

@@ -59,6 +59,31 @@ pub struct Report {
     pub trouble: Option<String>,
 }
 
+/// A figure that threads share and that may be unknown, as it is at first.
+#[derive(Debug)]
+pub struct Estimate(AtomicU64);
+
+impl Estimate {
+    /// Stands for an unknown figure; a known one is never so large.
+    const UNKNOWN: u64 = u64::MAX;
+
+    /// The figure, if it is known.
+    pub fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|figure| *figure != Estimate::UNKNOWN)
+    }
+
+    /// Sets the figure, or that it is unknown.
+    pub fn set(&self, figure: Option<u64>) {
+        self.0.store(figure.unwrap_or(Estimate::UNKNOWN), Ordering::Relaxed);
+    }
+}
+
+impl Default for Estimate {
+    fn default() -> Estimate {
+        Estimate(AtomicU64::new(Estimate::UNKNOWN))
+    }
+}
+
 /// Shared counters; written by the sync thread, read by whoever reports.
 #[derive(Debug)]
 pub struct Progress {
@@ -79,10 +104,10 @@ pub struct Progress {
     pub merged: AtomicU64,
     /// See `merged`.
     pub merged_total: AtomicU64,
-    /// Seconds until the stage is done, at its present pace; `u64::MAX` where nobody can say.
-    pub seconds_left: AtomicU64,
-    /// Bytes of blocks read in a second lately; `u64::MAX` where nobody can say.
-    pub bytes_per_second: AtomicU64,
+    /// Seconds until the stage is done, at its present pace.
+    pub seconds_left: Estimate,
+    /// Bytes of blocks read in a second lately.
+    pub bytes_per_second: Estimate,
     trouble: Mutex<Option<String>>,
     /// Someone wants hekte to stop.
     pub stop: AtomicBool,
@@ -100,8 +125,8 @@ impl Default for Progress {
             bytes_total: AtomicU64::new(0),
             merged: AtomicU64::new(0),
             merged_total: AtomicU64::new(0),
-            seconds_left: AtomicU64::new(u64::MAX),
-            bytes_per_second: AtomicU64::new(u64::MAX),
+            seconds_left: Estimate::default(),
+            bytes_per_second: Estimate::default(),
             trouble: Mutex::default(),
             stop: AtomicBool::new(false),
         }
@@ -111,8 +136,8 @@ impl Default for Progress {
 impl Progress {
     /// Enters a stage. Its counters must be set already: nobody may see them fall within it.
     pub fn enter(&self, stage: Stage) {
-        self.seconds_left.store(u64::MAX, Ordering::Relaxed);
-        self.bytes_per_second.store(u64::MAX, Ordering::Relaxed);
+        self.seconds_left.set(None);
+        self.bytes_per_second.set(None);
         *lock(&self.stage) = (stage, Instant::now());
     }
 
@@ -140,17 +165,14 @@ impl Progress {
     /// Everything at once, for people and dashboards.
     pub fn report(&self) -> Report {
         let (stage, since) = self.stage();
-        let known = |figure: &AtomicU64| {
-            Some(figure.load(Ordering::Relaxed)).filter(|figure| *figure != u64::MAX)
-        };
         Report {
             stage,
             height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
             seconds: since.elapsed().as_secs(),
-            seconds_left: known(&self.seconds_left),
-            bytes_per_second: known(&self.bytes_per_second),
+            seconds_left: self.seconds_left.get(),
+            bytes_per_second: self.bytes_per_second.get(),
             trouble: self.trouble(),
         }
     }
