@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, TxNum, Txid};
+use crate::mempool::effect::{MempoolEffect, PoolEntry};
 use crate::mempool::histogram::fee_histogram;
-use crate::mempool::picture::{Picture, PoolEntry};
 use crate::mempool::pool::MemTx;
 use crate::parse::tx::header;
 
@@ -137,7 +137,7 @@ impl Answers for Engine {
     }
 
     fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()> {
-        let pick = |_: &Summary, picture: Picture| picture.entries;
+        let pick = |_: &Summary, effect: MempoolEffect| effect.entries;
         self.with_script_after(script, pick, |summary, pool| {
             let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
                 txid: entry.txid,
@@ -151,35 +151,35 @@ impl Answers for Engine {
     }
 
     fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
-        self.with_script(script, |_, picture| Ok(picture.entries.iter().map(unconfirmed).collect()))
+        self.with_script(script, |_, effect| Ok(effect.entries.iter().map(unconfirmed).collect()))
     }
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
-        self.with_script(script, |summary, picture| {
+        self.with_script(script, |summary, effect| {
             // who asks for a status watches: note what, if spent, would change it
-            let coins = summary.coins.keys().chain(picture.coins.iter().map(|(out, _)| out));
+            let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
             self.views.shared().watched.note(script.prefix(), coins);
-            let tail = picture.entries.iter();
+            let tail = effect.entries.iter();
             Ok(summary.status(tail.map(|entry| (entry.txid, -i64::from(entry.chained)))))
         })
     }
 
     fn balance(&self, script: &ScriptHash) -> Answer<Balance> {
-        self.with_script(script, |summary, picture| {
-            Ok(Balance { confirmed: summary.balance(), unconfirmed: picture.delta })
+        self.with_script(script, |summary, effect| {
+            Ok(Balance { confirmed: summary.balance(), unconfirmed: effect.delta })
         })
     }
 
     fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
-        let pick = |_: &Summary, picture: Picture| picture;
-        self.with_script_after(script, pick, |summary, picture| {
-            let spent: HashSet<&OutPoint> = picture.spent.iter().collect();
+        let pick = |_: &Summary, effect: MempoolEffect| effect;
+        self.with_script_after(script, pick, |summary, effect| {
+            let spent: HashSet<&OutPoint> = effect.spent.iter().collect();
             let confirmed = summary.unspent().into_iter().filter(|(out, _)| !spent.contains(out));
             let coin = |outpoint, height, value| Coin { outpoint, height, value };
             let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
-            let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
+            let pool = effect.coins.iter().map(|(out, value)| coin(*out, None, *value));
             // of the confirmed ones, those that are being spent are left out
-            let count = summary.coins.len() + picture.coins.len();
+            let count = summary.coins.len() + effect.coins.len();
             tell(count, &mut confirmed.chain(pool));
             Ok(())
         })

@@ -7,7 +7,7 @@ use crate::host::lock::lock;
 use crate::ids::{OutPoint, ScriptHash};
 use crate::live::progress::Progress;
 use crate::live::shared::Snapshot;
-use crate::mempool::picture::{Picture, draw};
+use crate::mempool::effect::{MempoolEffect, effect_on};
 use crate::mempool::script_tag::ScriptTag;
 use crate::node::calls::NodeCalls;
 
@@ -74,9 +74,9 @@ impl Engine {
     pub(super) fn with_script<T>(
         &self,
         script: &ScriptHash,
-        tell: impl FnOnce(&Summary, &Picture) -> Answer<T>,
+        tell: impl FnOnce(&Summary, &MempoolEffect) -> Answer<T>,
     ) -> Answer<T> {
-        let told = |summary: &Summary, picture: Picture| tell(summary, &picture);
+        let told = |summary: &Summary, effect: MempoolEffect| tell(summary, &effect);
         self.with_script_after(script, told, |_, told| told)
     }
 
@@ -85,7 +85,7 @@ impl Engine {
     pub(super) fn with_script_after<P, T>(
         &self,
         script: &ScriptHash,
-        pick: impl FnOnce(&Summary, Picture) -> P,
+        pick: impl FnOnce(&Summary, MempoolEffect) -> P,
         tell: impl FnOnce(&Summary, P) -> Answer<T>,
     ) -> Answer<T> {
         // before the view is opened: who waits here must not hold a read transaction meanwhile
@@ -103,9 +103,9 @@ impl Engine {
             let value_of = |out: &OutPoint| summary.coins.get(out).map(|coin| coin.value);
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
-            let picture = draw(&pool, tag, count, value_of, summary.coins.keys());
+            let effect = effect_on(&pool, tag, count, value_of, summary.coins.keys());
             // still held: what `pick` notes must be there before the mempool changes
-            let picked = pick(&summary, picture);
+            let picked = pick(&summary, effect);
             drop(pool);
             return tell(&summary, picked);
         }

@@ -1,4 +1,4 @@
-//! What the mempool adds to a script: entries in canonical order, coins that come and go.
+//! What the mempool changes for one script: entries in canonical order, coins that come and go.
 
 use bitcoin::hashes::Hash;
 
@@ -18,9 +18,9 @@ pub struct PoolEntry {
     pub fee: u64,
 }
 
-/// The unconfirmed side of one script.
+/// What the mempool changes for one script.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Picture {
+pub struct MempoolEffect {
     /// Transactions that pay or spend the script: height 0 before -1, then by txid as displayed
     /// (protocol basics, "Status").
     pub entries: Vec<PoolEntry>,
@@ -28,22 +28,22 @@ pub struct Picture {
     pub coins: Vec<(OutPoint, u64)>,
     /// Confirmed outputs of the script that are being spent.
     pub spent: Vec<OutPoint>,
-    /// What all that does to the balance, satoshi.
+    /// The change of the balance that follows, in satoshi.
     pub delta: i64,
 }
 
-/// Draws it. `confirmed` holds the script's confirmed unspent outputs: their number, a look-up of
-/// the value, and a list of all.
-pub fn draw<'a>(
+/// Finds what the mempool changes for `script`. The script's confirmed unspent outputs are given by
+/// their number `confirmed`, by the value of each, and as a list of `all`.
+pub fn effect_on<'a>(
     pool: &Mempool,
     script: ScriptTag,
     confirmed: usize,
     value_of: impl Fn(&OutPoint) -> Option<u64>,
     all: impl Iterator<Item = &'a OutPoint>,
-) -> Picture {
-    let mut picture = Picture::default();
+) -> MempoolEffect {
+    let mut effect = MempoolEffect::default();
     if pool.is_empty() {
-        return picture;
+        return effect;
     }
     let mut found: Vec<&MemTx> = Vec::new();
     for tx in pool.payers(script) {
@@ -53,15 +53,15 @@ pub fn draw<'a>(
             match pool.spender(&out) {
                 Some(spender) => found.push(spender),
                 None => {
-                    picture.coins.push((out, output.value));
-                    picture.delta = picture.delta.saturating_add_unsigned(output.value);
+                    effect.coins.push((out, output.value));
+                    effect.delta = effect.delta.saturating_add_unsigned(output.value);
                 }
             }
         }
     }
     let mut take = |out: &OutPoint, value: u64, spender| {
-        picture.spent.push(*out);
-        picture.delta = picture.delta.saturating_sub_unsigned(value);
+        effect.spent.push(*out);
+        effect.delta = effect.delta.saturating_sub_unsigned(value);
         found.push(spender);
     };
     // whichever is shorter: the script's coins, or all that the mempool spends
@@ -80,8 +80,8 @@ pub fn draw<'a>(
             }
         }
     }
-    picture.entries = ordered(pool, found);
-    picture
+    effect.entries = ordered(pool, found);
+    effect
 }
 
 fn ordered(pool: &Mempool, mut found: Vec<&MemTx>) -> Vec<PoolEntry> {
@@ -125,12 +125,12 @@ mod tests {
         pool.insert(tx(3, vec![coin], vec![output(8, 400)]));
         pool.insert(tx(4, vec![out(61, 0)], vec![output(8, 1)]));
         let value_of = |out: &OutPoint| (*out == coin).then_some(1000);
-        let picture = draw(&pool, mine, 1, value_of, [coin].iter());
-        let txids: Vec<u8> = picture.entries.iter().map(|entry| entry.txid[0]).collect();
+        let effect = effect_on(&pool, mine, 1, value_of, [coin].iter());
+        let txids: Vec<u8> = effect.entries.iter().map(|entry| entry.txid[0]).collect();
         assert_eq!(txids, [3, 9, 1], "1 is last: its input is unconfirmed");
-        assert_eq!(picture.coins, [(out(9, 0), 100)]);
-        assert_eq!((picture.spent.clone(), picture.delta), (vec![coin], 100 - 1000));
-        let long_way = draw(&pool, mine, 1000, value_of, [coin].iter());
-        assert_eq!(long_way, picture);
+        assert_eq!(effect.coins, [(out(9, 0), 100)]);
+        assert_eq!((effect.spent.clone(), effect.delta), (vec![coin], 100 - 1000));
+        let long_way = effect_on(&pool, mine, 1000, value_of, [coin].iter());
+        assert_eq!(long_way, effect);
     }
 }
