@@ -30,7 +30,7 @@ impl BlockKey {
 
 /// A block that is to be read: which one, and where its copies stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Copies {
     /// Which block.
     pub key: BlockKey,
     /// Whether another block stands on the same parent, or may.
@@ -38,12 +38,12 @@ pub struct Places {
     /// Where it was found first.
     pub first: FilePos,
     /// Where else.
-    pub copies: Vec<FilePos>,
+    pub others: Vec<FilePos>,
 }
 
-impl Places {
-    /// Every place.
+impl Copies {
+    /// Where every copy stands.
     pub fn all(&self) -> impl Iterator<Item = FilePos> {
-        [self.first].into_iter().chain(self.copies.iter().copied())
+        [self.first].into_iter().chain(self.others.iter().copied())
     }
 }

@@ -9,7 +9,7 @@ use crate::ids::{BlockHash, HeaderBytes};
 use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
 
-use super::key::{BlockKey, Places};
+use super::key::{BlockKey, Copies};
 use super::scan::FileScan;
 use super::work::ByWork;
 
@@ -100,13 +100,13 @@ impl BlockTree {
     }
 
     /// Which block it is and every place where it was found.
-    pub fn places(&self, id: BlockId) -> Places {
+    pub fn copies(&self, id: BlockId) -> Copies {
         let node = self.node(id);
-        Places {
+        Copies {
             key: node.key,
             contested: self.is_contested(id),
             first: self.first_place(id),
-            copies: self.copies_of(id).collect(),
+            others: self.copies_of(id).collect(),
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(path.len(), 5);
         assert_eq!(sorted[0].0, 8, "four blocks of two hashes each");
         let again = tree.add(&main[4], FilePos { file: FileNum(7), offset: 7 });
-        assert_eq!(tree.places(again).all().count(), 2);
+        assert_eq!(tree.copies(again).all().count(), 2);
         assert_eq!(tree.len(), 14);
     }
 

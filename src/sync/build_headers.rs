@@ -33,10 +33,10 @@ impl HeaderSource for BuildHeaders {
     }
 
     fn header(&self, height: Height) -> Option<HeaderBytes> {
-        let places = self.plan.places(height)?;
-        places.all().find_map(|pos| {
+        let copies = self.plan.copies(height)?;
+        copies.all().find_map(|pos| {
             let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
-            (BlockKey::of_header(&found) == places.key).then_some(found)
+            (BlockKey::of_header(&found) == copies.key).then_some(found)
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
 use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
 use crate::blockfile::rev::RevFile;
-use crate::chain::key::{BlockKey, Places};
+use crate::chain::key::{BlockKey, Copies};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
 use crate::host::lock::lock;
@@ -77,10 +77,10 @@ impl BlockLoader {
     }
 
     /// Loads a block from the first of its copies that is whole and has undo data.
-    pub fn load(&self, places: &Places, buffers: &mut LoadBuffers) -> Result<Load> {
+    pub fn load(&self, copies: &Copies, buffers: &mut LoadBuffers) -> Result<Load> {
         let mut faults = Vec::new();
-        for pos in places.all() {
-            match self.load_copy(places, pos, buffers)? {
+        for pos in copies.all() {
+            match self.load_copy(copies, pos, buffers)? {
                 Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
                 Err(fault) => {
                     let path = self.dir.file_path(Kind::Block, pos.file);
@@ -122,7 +122,7 @@ impl BlockLoader {
 
     fn load_copy(
         &self,
-        &Places { key, contested, .. }: &Places,
+        &Copies { key, contested, .. }: &Copies,
         pos: FilePos,
         buffers: &mut LoadBuffers,
     ) -> Result<std::result::Result<LoadedBlock, String>> {

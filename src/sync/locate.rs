@@ -102,10 +102,10 @@ pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParam
     let list = list_all(loader, params, live.blocks())?;
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {
-        let found = list.find(hash).and_then(|places| match places.copies.is_empty() {
-            true => Some(places.first),
+        let found = list.find(hash).and_then(|copies| match copies.others.is_empty() {
+            true => Some(copies.first),
             // bitcoind stores a block twice only when something went wrong with the first
-            false => places.all().find(|pos| is_whole(loader, places.key, *pos)),
+            false => copies.all().find(|pos| is_whole(loader, copies.key, *pos)),
         });
         missing += u32::from(found.is_none());
         found

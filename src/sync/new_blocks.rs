@@ -55,9 +55,9 @@ impl NewBlocks {
                     look_again(live, loader, params)?;
                 }
             }
-            let newest = self.newest.find(hash).map(|id| self.newest.places(id));
-            let Some(places) = newest.or_else(|| self.all.find(hash)) else { continue };
-            match loader.load(&places, &mut self.buffers)? {
+            let newest = self.newest.find(hash).map(|id| self.newest.copies(id));
+            let Some(copies) = newest.or_else(|| self.all.find(hash)) else { continue };
+            match loader.load(&copies, &mut self.buffers)? {
                 Load::Block(block) => return Ok(Some(*block)),
                 Load::Unusable(why) if fresh == Some(Newest::ByTime) => {
                     warn!("block {height} cannot be used yet: {why}");

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use log::{info, warn};
 
 use crate::blockfile::dir::{FileNum, FilePos, Kind};
-use crate::chain::key::{BlockKey, Places};
+use crate::chain::key::{BlockKey, Copies};
 use crate::chain::params::ChainParams;
 use crate::chain::scan::{FileScan, scan_file};
 use crate::chain::tree::{BlockId, BlockTree};
@@ -134,7 +134,7 @@ impl Plan {
         let mut first_fault = None;
         let mut chain = Vec::new();
         for (_, id) in tree.by_work(&params.genesis) {
-            match loader.load(&tree.places(id), &mut buffers)? {
+            match loader.load(&tree.copies(id), &mut buffers)? {
                 Load::Block(_) => {
                     chain = tree.path(&params.genesis, id).unwrap_or_default();
                     break;
@@ -197,13 +197,13 @@ impl Plan {
     }
 
     /// Which block stands at a height, and where to read it.
-    pub fn places(&self, height: Height) -> Option<Places> {
+    pub fn copies(&self, height: Height) -> Option<Copies> {
         let (key, first) = *self.blocks.get(height.0 as usize)?;
         let start = self.copies.partition_point(|(other, _)| *other < height);
-        let copies = self.copies[start..].iter().take_while(|(other, _)| *other == height);
-        let copies = copies.map(|(_, pos)| *pos).collect();
+        let others = self.copies[start..].iter().take_while(|(other, _)| *other == height);
+        let others = others.map(|(_, pos)| *pos).collect();
         let contested = self.contested.binary_search(&height).is_ok();
-        Some(Places { key, contested, first, copies })
+        Some(Copies { key, contested, first, others })
     }
 
     /// Bytes that it takes for so many blocks.

@@ -107,10 +107,10 @@ impl Work<'_> {
     }
 
     fn load(&self, height: u32, buffers: &mut LoadBuffers) -> Result<Load> {
-        let Some(places) = self.plan.places(Height(height)) else {
+        let Some(copies) = self.plan.copies(Height(height)) else {
             return Ok(Load::Unusable("it is not in the plan".into()));
         };
-        let load = self.loader.load(&places, buffers)?;
+        let load = self.loader.load(&copies, buffers)?;
         self.ahead.fetch_add(load.held_bytes(), Ordering::Relaxed);
         Ok(load)
     }

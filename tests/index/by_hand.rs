@@ -162,8 +162,8 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     let scripts = Model::new(&blocks).scripthashes();
     let (mut rng, mut buffers) = (Rng::new(6), LoadBuffers::default());
     for height in 90..blocks.len() {
-        let places = plan.places(Height(height as u32)).unwrap();
-        let load = index.loader.load(&places, &mut buffers).unwrap();
+        let copies = plan.copies(Height(height as u32)).unwrap();
+        let load = index.loader.load(&copies, &mut buffers).unwrap();
         let Load::Block(mut block) = load else { panic!("{load:?}") };
         let hash = header::hash(&block.rows.header);
         for _ in 0..100 {

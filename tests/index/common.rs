@@ -167,8 +167,8 @@ impl Index {
     pub fn connect(&self, live: &mut Live, plan: &Plan, heights: std::ops::Range<u32>) {
         let mut buffers = LoadBuffers::default();
         for height in heights {
-            let places = plan.places(Height(height)).unwrap();
-            let load = self.loader.load(&places, &mut buffers).unwrap();
+            let copies = plan.copies(Height(height)).unwrap();
+            let load = self.loader.load(&copies, &mut buffers).unwrap();
             let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
             let hash = header::hash(&block.rows.header);
             live.connect(*block, hash);

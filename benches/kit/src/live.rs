@@ -100,8 +100,8 @@ pub fn run_one(folder: &Path, data: &Path) {
     let (mut runs, mut merges, mut finished) = (Step::default(), Step::default(), 0);
     let (mut buffers, mut connecting) = (LoadBuffers::default(), Duration::ZERO);
     for height in (from..end).map(Height) {
-        let places = plan.places(height).expect("a block of the plan");
-        let Ok(Load::Block(block)) = loader.load(&places, &mut buffers) else { panic!("{height}") };
+        let copies = plan.copies(height).expect("a block of the plan");
+        let Ok(Load::Block(block)) = loader.load(&copies, &mut buffers) else { panic!("{height}") };
         let hash = hekte::parse::tx::header::hash(&block.rows.header);
         let start = Instant::now();
         live.connect(*block, hash);

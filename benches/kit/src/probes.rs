@@ -153,8 +153,8 @@ pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)])
 fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let (loader, plan) = open(&size.blocks_dir());
     let mut buffer = Vec::new();
-    for places in (0..plan.blocks()).map_while(|height| plan.places(Height(height))) {
-        let read = loader.read_block(places.key, places.first, &mut buffer);
+    for copies in (0..plan.blocks()).map_while(|height| plan.copies(Height(height))) {
+        let read = loader.read_block(copies.key, copies.first, &mut buffer);
         read.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|why| panic!("{why}"));
         let mut block = BlockView::new(&buffer).unwrap_or_else(|error| panic!("{error}"));
         for _ in 0..block.txs {
