@@ -28,7 +28,7 @@ use crate::host::{memory, notify, terminal};
 use crate::inspect::report::Reporter;
 use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::node::calls::NodeCalls;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
@@ -90,7 +90,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shares = shares(config);
-    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
+    let shared = Arc::new(Served::with_room_for(shares.watched_coins));
     let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
@@ -237,7 +237,7 @@ async fn wait(
 }
 
 /// Waits until a question meets damage in the index.
-async fn damage(shared: &Shared) -> String {
+async fn damage(shared: &Served) -> String {
     loop {
         if let Some(why) = shared.damage() {
             return why;

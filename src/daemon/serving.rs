@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::host::notify;
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::node::calls::NodeCalls;
 use crate::query::engine::Engine;
 use crate::server;
@@ -29,7 +29,7 @@ pub struct Sources {
     /// bitcoind, if there is one.
     pub calls: Option<Arc<dyn NodeCalls>>,
     /// The moment that is served.
-    pub live: Arc<Shared>,
+    pub live: Arc<Served>,
     /// Of the sync thread.
     pub progress: Arc<Progress>,
     /// How memory is divided.

@@ -13,7 +13,7 @@ use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::live::touched::Touched;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
@@ -162,7 +162,7 @@ pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
 }
 
 /// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(tips: TipChannel, shared: Arc<Shared>) -> Box<dyn Fn(Touched) + Send> {
+fn mempool_announcer(tips: TipChannel, shared: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
         let snap = shared.snapshot();
         if let Some(height) = snap.tip() {
@@ -181,7 +181,7 @@ pub fn node_check(config: Config) -> NodeCheck {
 pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
-    shared: Arc<Shared>,
+    shared: Arc<Served>,
     progress: Arc<Progress>,
     tips: TipChannel,
 ) -> Result<()> {

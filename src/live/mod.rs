@@ -3,7 +3,7 @@
 pub mod header_tree;
 pub mod progress;
 pub mod recent;
-pub mod shared;
+pub mod served;
 pub mod table;
 pub mod touch;
 pub mod touched;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::host::lock::lock;
 use crate::ids::{OutPoint, ScriptHash};
 use crate::live::progress::Progress;
-use crate::live::shared::Snapshot;
+use crate::live::served::Snapshot;
 use crate::mempool::effect::{MempoolEffect, effect_on};
 use crate::mempool::script_tag::ScriptTag;
 use crate::node::calls::NodeCalls;

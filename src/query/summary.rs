@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::hex;
 use crate::host::lock::lock;
 use crate::ids::{Height, OutPoint, ScriptHash, TxNum, Txid};
-use crate::live::shared::Snapshot;
+use crate::live::served::Snapshot;
 use crate::live::table::HeaderTag;
 
 /// Rough cost of the summary of an unused script in the cache, bytes.

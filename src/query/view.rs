@@ -18,7 +18,7 @@ use crate::ids::{HeaderBytes, Height, Prefix, TxNum, Txid};
 use crate::index::chunk::Posting;
 use crate::index::pages::{item_of, items_per_row};
 use crate::limits::INDEX_WORKERS;
-use crate::live::shared::{Shared, Snapshot};
+use crate::live::served::{Served, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
@@ -35,7 +35,7 @@ pub struct Views {
     path: PathBuf,
     params: ChainParams,
     dir: Arc<BlockDir>,
-    shared: Arc<Shared>,
+    shared: Arc<Served>,
     /// Views that are open.
     open: AtomicUsize,
     /// So many threads may work on one question if there is no other.
@@ -57,7 +57,7 @@ impl Views {
         path: PathBuf,
         params: ChainParams,
         dir: Arc<BlockDir>,
-        shared: Arc<Shared>,
+        shared: Arc<Served>,
     ) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
         Views { path, params, dir, shared, open: AtomicUsize::new(0), threads }
@@ -69,7 +69,7 @@ impl Views {
     }
 
     /// What sync shares.
-    pub fn shared(&self) -> &Arc<Shared> {
+    pub fn shared(&self) -> &Arc<Served> {
         &self.shared
     }
 

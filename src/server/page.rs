@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crate::host::{beat, memory};
 use crate::live::progress::{Progress, Stage};
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::mempool::pool::Mempool;
 use crate::metrics;
 use crate::metrics::page::Page;
@@ -27,7 +27,7 @@ pub struct Facts {
     /// Of the sync thread.
     pub progress: Arc<Progress>,
     /// The moment that is served.
-    pub live: Arc<Shared>,
+    pub live: Arc<Served>,
     /// Who watches what.
     pub sessions: Arc<Sessions>,
     /// The database that is served, and the one that is there during a build.

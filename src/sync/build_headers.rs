@@ -7,7 +7,7 @@ use crate::chain::key::BlockKey;
 use crate::chain::params::ChainParams;
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::Progress;
-use crate::live::shared::{HeaderSource, Snapshot};
+use crate::live::served::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
 
 use super::load::BlockLoader;

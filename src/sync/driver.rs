@@ -16,7 +16,7 @@ use crate::host::priority;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{BuildState, State};
@@ -43,7 +43,7 @@ pub struct Driver {
     /// The block files.
     pub loader: Arc<BlockLoader>,
     /// What is shared with questions.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Served>,
     /// bitcoind; `None` offline.
     pub node: Option<Rpc>,
     /// What is told to whoever reports.

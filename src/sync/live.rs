@@ -12,7 +12,7 @@ use crate::ids::{BlockHash, Height, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::pages::{PageWriter, items_per_row};
 use crate::live::recent::RecentBlock;
-use crate::live::shared::{Shared, Snapshot};
+use crate::live::served::{Served, Snapshot};
 use crate::live::table::HeaderTag;
 use crate::live::touched::{Touched, TouchedList};
 use crate::parse::tx::header;
@@ -41,7 +41,7 @@ pub struct NewTip {
 /// The writer's side of the served index.
 pub struct Live {
     pub(super) db: Db,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Served>,
     pub(super) snap: Snapshot,
     pub(super) settings: LiveSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
@@ -59,7 +59,7 @@ impl Live {
     pub fn open(
         folder: &Path,
         params: &ChainParams,
-        shared: Arc<Shared>,
+        shared: Arc<Served>,
         settings: LiveSettings,
     ) -> Result<Live> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::Live)?;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
 use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::live::table::HeaderTag;
 
 use super::live::Live;
@@ -131,7 +131,7 @@ impl Rescans {
     pub fn serve(
         &mut self,
         live: &mut Live,
-        shared: &Shared,
+        shared: &Served,
         loader: &BlockLoader,
         params: &ChainParams,
     ) -> Result<()> {

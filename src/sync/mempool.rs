@@ -11,7 +11,7 @@ use crate::host::beat::{self, Beat};
 use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::live::touch::Touch;
 use crate::live::touched::Touched;
 use crate::mempool::compare::{Difference, difference};
@@ -25,7 +25,7 @@ pub struct MempoolSync {
     /// bitcoind, on a connection of its own.
     pub node: Rpc,
     /// Where the mempool is.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Served>,
     /// When to stop.
     pub progress: Arc<Progress>,
     /// Bytes that the mempool may take.

@@ -17,7 +17,7 @@ use hekte::inspect::digest::{IndexDigest, digest};
 use hekte::inspect::verify::{Verdict, verify};
 use hekte::limits::MERGE_SLICE_BYTES;
 use hekte::live::progress::Progress;
-use hekte::live::shared::Shared;
+use hekte::live::served;
 use hekte::parse::tx::header;
 use hekte::query::engine::{Costs, Engine};
 use hekte::query::view::Views;
@@ -48,7 +48,7 @@ pub struct Index {
 pub struct Served {
     pub live: Live,
     pub engine: Engine,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<served::Served>,
 }
 
 impl Index {
@@ -144,7 +144,7 @@ impl Index {
 
     /// The same with other limits.
     pub fn open_with(&self, settings: LiveSettings) -> Result<Served> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(served::Served::default());
         let live = Live::open(self.folder(), &self.params, shared.clone(), settings)?;
         let dir = self.loader.dir().clone();
         let views = Views::new(self.path(), self.params, dir, shared.clone());

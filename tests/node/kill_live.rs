@@ -11,7 +11,7 @@ use bitcoin::Network;
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::config::node::{NodeConfig, RpcAuth, RpcUrl};
-use hekte::live::shared::Shared;
+use hekte::live::served::Served;
 use hekte::node::rpc::Rpc;
 use hekte::sync::driver::Driver;
 use hekte::sync::load::BlockLoader;
@@ -40,7 +40,7 @@ fn child() {
         folder: folder.into(),
         params,
         loader: Arc::new(BlockLoader::new(dir, &params)),
-        shared: Arc::new(Shared::default()),
+        shared: Arc::new(Served::default()),
         node: Some(Rpc::new(&node)),
         progress: Arc::default(),
         memory: 64 << 20,

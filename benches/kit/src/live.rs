@@ -10,7 +10,7 @@ use bitcoin::Network;
 use hekte::chain::params::ChainParams;
 use hekte::ids::Height;
 use hekte::live::progress::Progress;
-use hekte::live::shared::Shared;
+use hekte::live::served::Served;
 use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
 use hekte::sync::live::Live;
 use hekte::sync::load::{Load, LoadBuffers};
@@ -91,7 +91,7 @@ pub fn run_one(folder: &Path, data: &Path) {
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);
     let settings = LiveSettings::default();
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Served::default());
     let live = Live::open(data, &params, shared, settings);
     let mut live = live.unwrap_or_else(|error| panic!("{error}"));
     live.publish();

@@ -72,7 +72,7 @@ pub trait HeaderSource: Send + Sync {
 
 /// What sync and query share.
 #[derive(Default)]
-pub struct Shared {
+pub struct Served {
     snapshot: RwLock<Arc<Snapshot>>,
     serving: AtomicBool,
     building: Mutex<Option<Arc<dyn HeaderSource>>>,
@@ -88,12 +88,12 @@ pub struct Shared {
     pub mempool_wakeup: Wakeup,
 }
 
-impl Shared {
+impl Served {
     /// One that remembers no more than so many coins of watched scripts.
-    pub fn with_room_for(watched_coins: usize) -> Shared {
-        let shared = Shared::default();
-        shared.watched.limit_to(watched_coins);
-        shared
+    pub fn with_room_for(watched_coins: usize) -> Served {
+        let served = Served::default();
+        served.watched.limit_to(watched_coins);
+        served
     }
 
     /// The present moment.
