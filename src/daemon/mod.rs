@@ -37,11 +37,11 @@ use crate::query::view::Views;
 use crate::server;
 use crate::server::tips::TipChannel;
 use crate::store::tables::State;
-use crate::sync::bulk::INDEX_FILE;
+use crate::sync::blocks::load::BlockLoader;
+use crate::sync::build::build::INDEX_FILE;
 use crate::sync::driver::Driver;
 use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
-use crate::sync::load::BlockLoader;
-use crate::sync::upkeep::LiveSettings;
+use crate::sync::served::upkeep::LiveSettings;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);

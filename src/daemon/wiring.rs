@@ -24,8 +24,8 @@ use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
 use crate::sync::driver::NodeCheck;
-use crate::sync::live::NewTip;
 use crate::sync::mempool::MempoolSync;
+use crate::sync::served::index::NewTip;
 
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);

@@ -19,8 +19,8 @@ use crate::store::open::{Db, Mode};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
-use crate::sync::bulk::INDEX_FILE;
-use crate::sync::compact::in_force;
+use crate::sync::build::build::INDEX_FILE;
+use crate::sync::served::compact::in_force;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, RunKind};
-use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
+use crate::sync::build::build::{BULK_FILE, INDEX_FILE};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -16,8 +16,8 @@ use crate::store::open::{Db, Mode};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
 use crate::store::write::POSITION_ITEM;
-use crate::sync::bulk::{INDEX_FILE, tiles};
-use crate::sync::compact::in_force;
+use crate::sync::build::build::{INDEX_FILE, tiles};
+use crate::sync::served::compact::in_force;
 
 use super::digest::hash_nodes;
 

@@ -16,20 +16,20 @@ use crate::host::priority;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
+use crate::live::progress::{Progress, Stage};
 use crate::live::shared::Shared;
 use crate::node::rpc::Rpc;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
-use super::budget::{batch_bytes, warn_if_short};
-use super::build_headers::{BuildHeaders, StoredHeaders};
-use super::bulk::{Build, INDEX_FILE, Outcome};
-use super::live::{Live, NewTip};
-use super::load::BlockLoader;
-use super::locate::{Rescans, look_again, newest_are_in_place};
-use super::plan::{ChainSource, Plan, scan_all};
-use super::upkeep::{LiveSettings, Upkeep};
-use crate::live::progress::{Progress, Stage};
+use super::blocks::load::BlockLoader;
+use super::build::build::{Build, INDEX_FILE, Outcome};
+use super::build::headers::{BuildHeaders, StoredHeaders};
+use super::build::memory::{batch_bytes, warn_if_short};
+use super::build::plan::{ChainSource, Plan, scan_all};
+use super::follow::locate::{Rescans, look_again, newest_are_in_place};
+use super::served::index::{Live, NewTip};
+use super::served::upkeep::{LiveSettings, Upkeep};
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -94,7 +94,7 @@ impl Driver {
             }
             self.hold_ready(&live);
             let again = match self.node.clone() {
-                Some(node) => super::follow::Follow::new(self, node).run(&mut live)?,
+                Some(node) => super::follow::follow::Follow::new(self, node).run(&mut live)?,
                 None => self.stand_still(&mut live)?,
             };
             if !again {

@@ -9,7 +9,7 @@ use log::warn;
 
 use crate::error::{Error, Result};
 
-use super::bulk::{BULK_FILE, INDEX_FILE};
+use super::build::build::{BULK_FILE, INDEX_FILE};
 
 /// Holds why the index is to be built anew at the next start.
 const DAMAGED_FILE: &str = "damaged";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::bulk::{BULK_FILE, INDEX_FILE};
+use super::build::build::{BULK_FILE, INDEX_FILE};
 
 /// One byte of index for so many of the blk and rev files, 6.25 per cent. Measured: 6.1 and 6.2 on
 /// chains of transactions of 380 bytes; main net's are larger, and 36 to 40 GB on 802 GB are

@@ -22,11 +22,11 @@ use hekte::parse::tx::header;
 use hekte::query::engine::{Costs, Engine};
 use hekte::query::view::Views;
 use hekte::store::open::{Db, Mode};
-use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
-use hekte::sync::live::Live;
-use hekte::sync::load::{BlockLoader, Load, LoadBuffers};
-use hekte::sync::plan::{Plan, scan_all};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
+use hekte::sync::build::build::{Build, INDEX_FILE, Outcome};
+use hekte::sync::build::plan::{Plan, scan_all};
+use hekte::sync::served::index::Live;
+use hekte::sync::served::upkeep::LiveSettings;
 use hekte_testkit::files::xor;
 use hekte_testkit::scratch::Scratch;
 

@@ -5,7 +5,7 @@ use std::fs;
 use bitcoin::Network;
 use hekte::store::open::{Db, Mode};
 use hekte::store::tables::RunKind;
-use hekte::sync::bulk::Outcome;
+use hekte::sync::build::build::Outcome;
 use hekte_testkit::model::Model;
 use hekte_testkit::rng::Rng;
 use rusqlite::Connection;

@@ -9,9 +9,9 @@ use bitcoin::Network;
 use hekte::error::Error;
 use hekte::live::progress::Progress;
 use hekte::store::tables::Phase;
-use hekte::sync::bulk::Outcome;
-use hekte::sync::plan::Plan;
-use hekte::sync::upkeep::{LiveSettings, Upkeep};
+use hekte::sync::build::build::Outcome;
+use hekte::sync::build::plan::Plan;
+use hekte::sync::served::upkeep::{LiveSettings, Upkeep};
 use hekte_testkit::chain::{ChainSpec, generate};
 use hekte_testkit::model::Model;
 use hekte_testkit::scratch::Scratch;
@@ -85,7 +85,7 @@ fn a_build_that_cannot_end_is_not_begun() {
     fs::create_dir(&folder).unwrap();
     let progress = Progress::default();
     let build = index.a_build(&plan, BATCH, &progress);
-    let outcome = hekte::sync::bulk::Build { spare_bytes: Some(64 << 20), ..build }.run();
+    let outcome = hekte::sync::build::build::Build { spare_bytes: Some(64 << 20), ..build }.run();
     match outcome {
         Err(error @ Error::NoSpace(_)) => assert_eq!(error.code(), 74),
         other => panic!("{other:?}"),

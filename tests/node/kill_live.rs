@@ -13,8 +13,8 @@ use hekte::chain::params::ChainParams;
 use hekte::config::node::{NodeConfig, RpcAuth, RpcUrl};
 use hekte::live::shared::Shared;
 use hekte::node::rpc::Rpc;
+use hekte::sync::blocks::load::BlockLoader;
 use hekte::sync::driver::Driver;
-use hekte::sync::load::BlockLoader;
 use hekte_testkit::rng::Rng;
 
 use crate::tight::TIGHT;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::served::upkeep::LiveSettings;
 
 /// Few blocks in memory and small slices, so that there is always something to be torn.
 pub const TIGHT: LiveSettings = LiveSettings {

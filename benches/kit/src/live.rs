@@ -11,10 +11,10 @@ use hekte::chain::params::ChainParams;
 use hekte::ids::Height;
 use hekte::live::progress::Progress;
 use hekte::live::shared::Shared;
-use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
-use hekte::sync::live::Live;
-use hekte::sync::load::{Load, LoadBuffers};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::blocks::load::{Load, LoadBuffers};
+use hekte::sync::build::build::{Build, INDEX_FILE, Outcome};
+use hekte::sync::served::index::Live;
+use hekte::sync::served::upkeep::LiveSettings;
 use serde_json::{Value, json};
 
 use crate::chain::Size;

@@ -6,8 +6,8 @@ use std::fs;
 use hekte::ids::{Height, Prefix, ScriptHash};
 use hekte::index::extract::POS_BITS;
 use hekte::parse::tx::BlockView;
-use hekte::sync::load::Load;
-use hekte::sync::read::read_blocks;
+use hekte::sync::blocks::load::Load;
+use hekte::sync::build::read::read_blocks;
 use serde_json::{Value, json};
 
 use crate::chain::Size;

@@ -13,10 +13,10 @@ use crate::limits::{
     RECENT_BLOCKS_MAX, RECENT_BLOCKS_MIN,
 };
 use crate::live::progress::Progress;
+use crate::sync::blocks::batch::{Batch, push_rows};
 
-use super::batch::{Batch, push_rows};
 use super::compact;
-use super::live::Live;
+use super::index::Live;
 
 /// Pause before another try where the disk is full.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);

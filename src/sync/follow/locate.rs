@@ -17,11 +17,9 @@ use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
-
-use super::live::Live;
-use super::plan::each_block;
-
-use super::load::BlockLoader;
+use crate::sync::blocks::load::BlockLoader;
+use crate::sync::build::plan::each_block;
+use crate::sync::served::index::Live;
 
 /// The shortest pause between two looks through all files.
 const RESCAN_PAUSE_MIN: Duration = Duration::from_secs(1);

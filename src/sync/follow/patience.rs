@@ -11,16 +11,15 @@ use crate::host::beat;
 use crate::ids::Height;
 use crate::live::progress::Stage;
 use crate::store::tables::State;
-
-use super::driver::Driver;
-use super::plan::ChainSource;
+use crate::sync::build::plan::ChainSource;
+use crate::sync::driver::Driver;
 
 /// How long a cookie that may not be read may be one that is just being made.
 const COOKIE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Driver {
     /// Waits until bitcoind answers, and where so configured until its first download is done.
-    pub(super) fn node_is_ready(&self) -> Result<bool> {
+    pub(in crate::sync) fn node_is_ready(&self) -> Result<bool> {
         let Some(node) = &self.node else { return Ok(true) };
         self.progress.enter(Stage::Waiting);
         let mut said = false;
@@ -51,7 +50,7 @@ impl Driver {
     /// A block of the active chain cannot be read: near bitcoind's tip it may still be coming;
     /// further down it may have moved since the scan, if bitcoind was killed and started meanwhile,
     /// so it is an error only if it cannot be read `again`.
-    pub(super) fn blocked(
+    pub(in crate::sync) fn blocked(
         &self,
         state: &State,
         height: Height,
@@ -82,7 +81,7 @@ impl Driver {
 
     /// One look at a bitcoind that works from a UTXO snapshot is over: `checked` of its blocks are
     /// in the index. It says when its tip changes, not when it has checked one more block below.
-    pub(super) fn wait_for_checked(&self, checked: Height, tip: Height) {
+    pub(in crate::sync) fn wait_for_checked(&self, checked: Height, tip: Height) {
         if !self.shared.serving() && self.progress.stage().0 != Stage::Waiting {
             info!(
                 "bitcoind works from a UTXO snapshot and has checked {checked} of {tip} blocks; \

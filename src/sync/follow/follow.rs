@@ -10,19 +10,19 @@ use log::{info, warn};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
+use crate::live::progress::Stage;
 use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
 use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
+use crate::sync::build::build::too_deep;
+use crate::sync::driver::Driver;
+use crate::sync::served::index::Live;
+use crate::sync::served::upkeep::Upkeep;
 
-use super::bulk::too_deep;
-use super::driver::Driver;
-use super::live::Live;
 use super::locate::{Rescans, look_again, newest_are_in_place};
 use super::new_blocks::NewBlocks;
 use super::node_chain::{Relation, heard, relation, tip_wait};
-use super::upkeep::Upkeep;
-use crate::live::progress::Stage;
 
 /// How long one long poll may take; flags are looked at in between.
 const WAIT: Duration = Duration::from_secs(5);
@@ -250,7 +250,7 @@ impl<'a> Follow<'a> {
         complete || !doubts && live.blocks() > info.blocks
     }
 
-    fn notify(&self, tip: Option<super::live::NewTip>) {
+    fn notify(&self, tip: Option<crate::sync::served::index::NewTip>) {
         if let Some(tip) = tip {
             (self.driver.on_tip)(tip);
         }

@@ -21,11 +21,11 @@ use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
 use crate::store::write::POSITION_ITEM;
+use crate::sync::blocks::batch::position_item;
+use crate::sync::blocks::rollback::roll_back;
+use crate::sync::build::build::{INDEX_FILE, tiles};
 
-use super::batch::position_item;
-use super::bulk::{INDEX_FILE, tiles};
 use super::compact::in_force;
-use super::rollback::roll_back;
 use super::stored_table::read_table;
 use super::upkeep::LiveSettings;
 

@@ -9,9 +9,9 @@ use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::Progress;
 use crate::live::shared::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
+use crate::sync::blocks::load::BlockLoader;
+use crate::sync::follow::locate::header_at;
 
-use super::load::BlockLoader;
-use super::locate::header_at;
 use super::plan::Plan;
 
 /// Headers during a build: from the block files, checked against the plan.

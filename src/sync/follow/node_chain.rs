@@ -10,9 +10,8 @@ use crate::ids::Height;
 use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::node::tip_wait::TipWait;
-
-use super::live::Live;
-use super::plan::ChainSource;
+use crate::sync::build::plan::ChainSource;
+use crate::sync::served::index::Live;
 
 /// bitcoind as the judge of which chain is active.
 impl ChainSource for Rpc {

@@ -12,8 +12,7 @@ use crate::ids::TxNum;
 use crate::store::open::Db;
 use crate::store::tables::State;
 use crate::store::write::NewRows;
-
-use super::batch::Batch;
+use crate::sync::blocks::batch::Batch;
 
 /// A batch to be stored, with the rows and the state that belong to it.
 pub struct Job {

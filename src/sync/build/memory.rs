@@ -7,8 +7,8 @@ use crate::index::encoders::ENCODER_BYTES;
 use crate::limits::{
     AHEAD_BYTES_MAX, MERGE_PAGES_MAX, MERGE_PAGES_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
 };
+use crate::sync::blocks::batch::ENCODERS_MAX;
 
-use super::batch::ENCODERS_MAX;
 use super::merge::MERGE_BYTES;
 use super::plan::Plan;
 

@@ -12,8 +12,7 @@ use crate::chain::tree::{BlockId, BlockTree};
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::{Progress, Stage};
-
-use super::load::{BlockLoader, Load, LoadBuffers};
+use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 
 /// The active chain as far as the files have it: 24 bytes a block.
 #[derive(Debug, Default)]

@@ -11,10 +11,10 @@ use crate::chain::tree::BlockTree;
 use crate::error::Result;
 use crate::ids::Height;
 use crate::index::extract::LoadedBlock;
+use crate::sync::blocks::load::{Load, LoadBuffers};
+use crate::sync::driver::Driver;
+use crate::sync::served::index::Live;
 
-use super::driver::Driver;
-use super::live::Live;
-use super::load::{Load, LoadBuffers};
 use super::locate::{Newest, list_all, look_again, newest_are_in_place, scan_newest};
 
 /// Not more often are all files looked through for one missing block.

@@ -13,8 +13,7 @@ use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
 use crate::store::tables::{RunInfo, RunKind};
-
-use super::batch::empty_run;
+use crate::sync::blocks::batch::empty_run;
 
 /// Threads that encode: more than two would wait for the one that merges.
 const ENCODERS_MAX: usize = 2;

@@ -13,12 +13,12 @@ use crate::live::progress::Stage;
 use crate::store::open::Db;
 use crate::store::tables::{Phase, State};
 use crate::store::write::RowWriters;
+use crate::sync::blocks::batch::{Batch, push_rows};
+use crate::sync::blocks::load::Load;
+use crate::sync::room::{Room, room};
 
-use super::batch::{Batch, push_rows};
-use super::bulk::Build;
-use super::load::Load;
+use super::build::Build;
 use super::read::read_blocks;
-use super::room::{Room, room};
 use super::writer::{Databases, First, Job, Writer};
 
 /// Bytes of blk and rev files that make a byte in a batch. Measured: 9 on chains of transactions of

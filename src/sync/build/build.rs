@@ -10,17 +10,17 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
-use crate::store::open::{Db, Mode};
-use crate::store::tables::{Phase, RunInfo, RunKind, State};
-
-use super::budget::merge_pages;
-use super::load::BlockLoader;
-use super::merge::{Pace, merge_runs};
-use super::plan::Plan;
-use super::rollback::{common_blocks, roll_back};
-use super::writer::{Databases, check_room};
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
+use crate::store::open::{Db, Mode};
+use crate::store::tables::{Phase, RunInfo, RunKind, State};
+use crate::sync::blocks::load::BlockLoader;
+use crate::sync::blocks::rollback::{common_blocks, roll_back};
+
+use super::memory::merge_pages;
+use super::merge::{Pace, merge_runs};
+use super::plan::Plan;
+use super::writer::{Databases, check_room};
 
 /// The index that is served.
 pub const INDEX_FILE: &str = "index.sqlite";

@@ -9,8 +9,8 @@ use std::thread;
 use crate::error::Result;
 use crate::ids::Height;
 use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
+use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 
-use super::load::{BlockLoader, Load, LoadBuffers};
 use super::plan::Plan;
 
 /// What a worker sends: a span's blocks, or its first error.

@@ -13,9 +13,8 @@ use crate::store::open::Db;
 use crate::store::run::fill_slice;
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{RunInfo, RunKind, State};
-
-use super::batch::empty_run;
-use super::merge::sources_of;
+use crate::sync::blocks::batch::empty_run;
+use crate::sync::build::merge::sources_of;
 
 /// The complete runs that no other one replaces: after an interrupted merge both the small ones
 /// and the one that they were merged to are there.
