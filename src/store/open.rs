@@ -35,7 +35,7 @@ pub enum Mode {
     Bulk,
     /// Small transactions beside readers: write-ahead log. A power cut may take the last commits
     /// (the blocks are read again), never tear one.
-    Live,
+    ReadWrite,
     /// Reading only.
     Read,
 }
@@ -103,7 +103,7 @@ impl Db {
                 self.leave_wal()?;
                 conn.pragma_update(None, "synchronous", "FULL")?;
             }
-            Mode::Live => {
+            Mode::ReadWrite => {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
                 conn.pragma_update(None, "synchronous", "NORMAL")?;
                 conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)?;

@@ -192,7 +192,7 @@ impl Driver {
         if !path.exists() {
             return Ok(None);
         }
-        Db::open(&path, &self.params, Mode::Live)?.state().map(Some)
+        Db::open(&path, &self.params, Mode::ReadWrite)?.state().map(Some)
     }
 
     /// The scan is over: of what it read only the newest files stay in the page cache.

@@ -115,7 +115,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let scratch = Scratch::new("collisions");
     orderly(scratch.path(), &chain);
     let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let db = index.db(Mode::Live);
+    let db = index.db(Mode::ReadWrite);
     let mut rng = Rng::new(5);
     let mut foreign = 0;
     for run in db.runs().unwrap() {

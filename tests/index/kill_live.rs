@@ -66,7 +66,7 @@ fn child() {
 fn look(folder: &Path, fresh: &Index) -> (u32, Vec<RunInfo>) {
     let copy = Scratch::new("look");
     copy_folder(folder, copy.path());
-    let db = Db::open(&copy.join(INDEX_FILE), &fresh.params, Mode::Live).unwrap();
+    let db = Db::open(&copy.join(INDEX_FILE), &fresh.params, Mode::ReadWrite).unwrap();
     let (state, runs) = (db.state().unwrap(), db.runs().unwrap());
     let verdict = hekte::inspect::verify::verify(&db, &fresh.params);
     assert!(verdict.is_sound(), "{verdict}");

@@ -203,7 +203,7 @@ fn merging_small_runs_changes_nothing() {
     for batch in [1, 25] {
         let index = with_small_runs(&world, batch);
         assert_eq!(index.digest(), fresh.digest());
-        let db = index.db(Mode::Live);
+        let db = index.db(Mode::ReadWrite);
         let before = db.runs().unwrap().len();
         let mut merges = 0;
         while compact::step(&db, SLICE, None).unwrap().is_some() {
@@ -223,7 +223,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
     let world = forked(24, 10, 120, 10);
     let index = with_small_runs(&world, 1);
     let right = index.digest();
-    let db = index.db(Mode::Live);
+    let db = index.db(Mode::ReadWrite);
     for kind in RunKind::ALL {
         let runs = db.runs().unwrap();
         let of_kind: Vec<_> = runs.into_iter().filter(|run| run.kind == kind).collect();

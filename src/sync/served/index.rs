@@ -62,7 +62,7 @@ impl Live {
         shared: Arc<Shared>,
         settings: LiveSettings,
     ) -> Result<Live> {
-        let db = Db::open(&folder.join(INDEX_FILE), params, Mode::Live)?;
+        let db = Db::open(&folder.join(INDEX_FILE), params, Mode::ReadWrite)?;
         let state = db.state()?;
         if state.phase != Phase::Ready {
             return Err(Error::Software("an unfinished index is not served".into()));
