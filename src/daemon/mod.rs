@@ -41,7 +41,7 @@ use crate::sync::blocks::load::BlockLoader;
 use crate::sync::build::build::INDEX_FILE;
 use crate::sync::driver::Driver;
 use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
-use crate::sync::served::upkeep::LiveSettings;
+use crate::sync::served::settings::UpkeepSettings;
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);
@@ -111,9 +111,9 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
-        live: LiveSettings {
+        upkeep: UpkeepSettings {
             recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
-            ..LiveSettings::default()
+            ..UpkeepSettings::default()
         },
         sync_only: config.sync_only,
         check_node: node_check(config.clone()),

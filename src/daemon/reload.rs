@@ -9,7 +9,7 @@ use crate::host::{log as host_log, notify};
 use crate::session::config::{Shared, Texts};
 
 /// Settings that take effect at once.
-const LIVE: [&str; 3] = ["log_level", "banner", "donation_address"];
+const RELOADABLE: [&str; 3] = ["log_level", "banner", "donation_address"];
 
 /// Reads all layers again; on an error everything stays as it is. `old` is what is in force for
 /// the settings that wait for the next start.
@@ -34,8 +34,8 @@ fn apply(old: &Config, new: &Config, sessions: Option<&Shared>) {
     if let Some(sessions) = sessions {
         sessions.set_texts(Texts::of(&new.banner, &new.donation_address));
     }
-    info!("configuration read again; in force at once: {}", LIVE.join(", "));
-    for name in new.changed_since(old).into_iter().filter(|name| !LIVE.contains(name)) {
+    info!("configuration read again; in force at once: {}", RELOADABLE.join(", "));
+    for name in new.changed_since(old).into_iter().filter(|name| !RELOADABLE.contains(name)) {
         warn!("{name} has changed, which takes effect at the next start");
     }
 }

@@ -28,8 +28,9 @@ use super::build::headers::{BuildHeaders, StoredHeaders};
 use super::build::memory::{batch_bytes, warn_if_short};
 use super::build::plan::{ChainSource, Plan, scan_all};
 use super::follow::locate::{Rescans, look_again, newest_are_in_place};
-use super::served::index::{Live, NewTip};
-use super::served::upkeep::{LiveSettings, Upkeep};
+use super::served::index::{NewTip, ServedIndex};
+use super::served::settings::UpkeepSettings;
+use super::served::upkeep::Upkeep;
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -55,7 +56,7 @@ pub struct Driver {
     /// Threads that read and hash during a build.
     pub threads: usize,
     /// How blocks are kept and written while serving.
-    pub live: LiveSettings,
+    pub upkeep: UpkeepSettings,
     /// Stop when the index is built.
     pub sync_only: bool,
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
@@ -88,7 +89,7 @@ impl Driver {
                 return self.stored_state();
             }
             let shared = self.shared.clone();
-            let mut live = Live::open(&self.folder, &self.params, shared, self.live)?;
+            let mut live = ServedIndex::open(&self.folder, &self.params, shared, self.upkeep)?;
             if !newest_are_in_place(&live, &self.loader, &self.params)? {
                 look_again(&mut live, &self.loader, &self.params)?;
             }
@@ -104,7 +105,7 @@ impl Driver {
     }
 
     /// Headers are answered from what is there, until it is served.
-    pub fn hold_ready(&self, live: &Live) {
+    pub fn hold_ready(&self, live: &ServedIndex) {
         self.count_blocks(live);
         self.shared.build_with(Arc::new(StoredHeaders {
             snapshot: live.snapshot().clone(),
@@ -114,7 +115,7 @@ impl Driver {
     }
 
     /// Serves what was built until told to stop.
-    fn stand_still(&self, live: &mut Live) -> Result<bool> {
+    fn stand_still(&self, live: &mut ServedIndex) -> Result<bool> {
         self.progress.enter(Stage::Following);
         self.count_blocks(live);
         (self.on_tip)(live.publish());
@@ -182,7 +183,7 @@ impl Driver {
     }
 
     /// Reports what a finished index holds.
-    pub fn count_blocks(&self, live: &Live) {
+    pub fn count_blocks(&self, live: &ServedIndex) {
         self.progress.blocks.store(live.blocks(), Ordering::Relaxed);
         self.progress.target.store(live.blocks(), Ordering::Relaxed);
     }

@@ -25,8 +25,8 @@ use hekte::store::open::{Db, Mode};
 use hekte::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 use hekte::sync::build::build::{Build, INDEX_FILE, Outcome};
 use hekte::sync::build::plan::{Plan, scan_all};
-use hekte::sync::served::index::Live;
-use hekte::sync::served::upkeep::LiveSettings;
+use hekte::sync::served::index::ServedIndex;
+use hekte::sync::served::settings::UpkeepSettings;
 use hekte_testkit::files::xor;
 use hekte_testkit::scratch::Scratch;
 
@@ -46,7 +46,7 @@ pub struct Index {
 
 /// The index as questions meet it.
 pub struct Served {
-    pub live: Live,
+    pub live: ServedIndex,
     pub engine: Engine,
     pub shared: Arc<Shared>,
 }
@@ -139,13 +139,13 @@ impl Index {
 
     /// Opens it for questions; nothing is served before `live.publish()`.
     pub fn open(&self) -> Result<Served> {
-        self.open_with(LiveSettings::default())
+        self.open_with(UpkeepSettings::default())
     }
 
     /// The same with other limits.
-    pub fn open_with(&self, settings: LiveSettings) -> Result<Served> {
+    pub fn open_with(&self, settings: UpkeepSettings) -> Result<Served> {
         let shared = Arc::new(Shared::default());
-        let live = Live::open(self.folder(), &self.params, shared.clone(), settings)?;
+        let live = ServedIndex::open(self.folder(), &self.params, shared.clone(), settings)?;
         let dir = self.loader.dir().clone();
         let views = Views::new(self.path(), self.params, dir, shared.clone());
         let costs = Costs {
@@ -164,7 +164,7 @@ impl Index {
     }
 
     /// Connects blocks to a served index, in memory, as they would come from the node.
-    pub fn connect(&self, live: &mut Live, plan: &Plan, heights: std::ops::Range<u32>) {
+    pub fn connect(&self, live: &mut ServedIndex, plan: &Plan, heights: std::ops::Range<u32>) {
         let mut buffers = LoadBuffers::default();
         for height in heights {
             let places = plan.places(Height(height)).unwrap();

@@ -11,7 +11,8 @@ use hekte::live::progress::Progress;
 use hekte::store::tables::Phase;
 use hekte::sync::build::build::Outcome;
 use hekte::sync::build::plan::Plan;
-use hekte::sync::served::upkeep::{LiveSettings, Upkeep};
+use hekte::sync::served::settings::UpkeepSettings;
+use hekte::sync::served::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};
 use hekte_testkit::model::Model;
 use hekte_testkit::scratch::Scratch;
@@ -101,7 +102,7 @@ fn a_served_index_waits_for_room_and_goes_on() {
     let mut short = index.plan().unwrap();
     short.truncate(30);
     index.run(&short, ONE_BATCH, false).unwrap();
-    let settings = LiveSettings {
+    let settings = UpkeepSettings {
         kept: 2,
         flush_at: 4,
         most: 40,

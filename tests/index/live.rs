@@ -14,7 +14,7 @@ use hekte::store::tables::RunKind;
 use hekte::sync::build::merge::{Pace, merge_runs};
 use hekte::sync::build::plan::{Plan, scan_all};
 use hekte::sync::served::compact;
-use hekte::sync::served::upkeep::LiveSettings;
+use hekte::sync::served::settings::UpkeepSettings;
 use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -165,7 +165,7 @@ fn new_blocks_that_take_too_much_memory_are_written_sooner() {
     index.run(&plan_of(&index, &world.ours[..20]), ONE_BATCH, false).unwrap();
     let plan = plan_of(&index, &world.ours);
     let limit = 20_000;
-    let settings = LiveSettings { recent_bytes: limit, ..LiveSettings::default() };
+    let settings = UpkeepSettings { recent_bytes: limit, ..UpkeepSettings::default() };
     let mut served = index.open_with(settings).unwrap();
     served.live.publish();
     for height in 20..121 {

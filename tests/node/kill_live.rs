@@ -46,7 +46,7 @@ fn child() {
         memory: 64 << 20,
         wait_for_node: false,
         threads: 2,
-        live: TIGHT,
+        upkeep: TIGHT,
         sync_only: false,
         check_node: Box::new(|_| Ok(())),
         on_tip: Box::new(move |new| {

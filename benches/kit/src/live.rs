@@ -13,8 +13,8 @@ use hekte::live::progress::Progress;
 use hekte::live::shared::Shared;
 use hekte::sync::blocks::load::{Load, LoadBuffers};
 use hekte::sync::build::build::{Build, INDEX_FILE, Outcome};
-use hekte::sync::served::index::Live;
-use hekte::sync::served::upkeep::LiveSettings;
+use hekte::sync::served::index::ServedIndex;
+use hekte::sync::served::settings::UpkeepSettings;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
@@ -90,9 +90,9 @@ pub fn run_one(folder: &Path, data: &Path) {
     };
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);
-    let settings = LiveSettings::default();
+    let settings = UpkeepSettings::default();
     let shared = Arc::new(Shared::default());
-    let live = Live::open(data, &params, shared, settings);
+    let live = ServedIndex::open(data, &params, shared, settings);
     let mut live = live.unwrap_or_else(|error| panic!("{error}"));
     live.publish();
     let size = || fs::metadata(data.join(INDEX_FILE)).map_or(0, |meta| meta.len());

@@ -17,7 +17,7 @@ use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
 use crate::sync::build::build::too_deep;
 use crate::sync::driver::Driver;
-use crate::sync::served::index::Live;
+use crate::sync::served::index::ServedIndex;
 use crate::sync::served::upkeep::Upkeep;
 
 use super::locate::{Rescans, look_again, newest_are_in_place};
@@ -70,7 +70,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Until told to stop (`false`), or so far behind that a build is quicker (`true`).
-    pub fn run(mut self, live: &mut Live) -> Result<bool> {
+    pub fn run(mut self, live: &mut ServedIndex) -> Result<bool> {
         while !self.driver.progress.stopping() {
             let driver = self.driver;
             self.rescans.serve(live, &driver.shared, &driver.loader, &driver.params)?;
@@ -92,7 +92,7 @@ impl<'a> Follow<'a> {
     }
 
     /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
-    fn step(&mut self, live: &mut Live) -> Result<bool> {
+    fn step(&mut self, live: &mut ServedIndex) -> Result<bool> {
         if !self.checked {
             self.check(live)?;
         }
@@ -147,7 +147,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Is it the right one? Killed, it goes back to its last flush, and writes over blocks.
-    fn check(&mut self, live: &mut Live) -> Result<()> {
+    fn check(&mut self, live: &mut ServedIndex) -> Result<()> {
         // a password that is not accepted any more may be mended while we serve
         (self.driver.check_node)(&self.node).map_err(|error| match error {
             Error::NoPermission(why) => Error::Away(why),
@@ -169,7 +169,7 @@ impl<'a> Follow<'a> {
 
     /// The height up to which there are blocks. A snapshot is asked about after each start of
     /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
-    fn node_tip(&mut self, live: &Live, info: &BlockchainInfo) -> Result<Height> {
+    fn node_tip(&mut self, live: &ServedIndex, info: &BlockchainInfo) -> Result<Height> {
         let tip = Height(info.blocks);
         if self.snapshot == Some(false) && tip.0 < live.blocks() + SNAPSHOT_AHEAD {
             return Ok(tip);
@@ -181,12 +181,12 @@ impl<'a> Follow<'a> {
 
     /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
     /// it would throw the index away.
-    fn is_far_below(&self, live: &Live, tip: Height, info: &BlockchainInfo) -> bool {
+    fn is_far_below(&self, live: &ServedIndex, tip: Height, info: &BlockchainInfo) -> bool {
         let depth = live.blocks().saturating_sub(tip.0 + 1);
         depth > FOLLOW_DOWN_BLOCKS_MAX || depth > 0 && info.initial_block_download
     }
 
-    fn hold(&mut self, live: &Live, tip: Height) {
+    fn hold(&mut self, live: &ServedIndex, tip: Height) {
         if !self.held {
             info!(
                 "bitcoind is at height {tip}, below our tip at {}: it is reindexing or starting \
@@ -198,7 +198,7 @@ impl<'a> Follow<'a> {
         self.driver.pause(Duration::from_secs(1));
     }
 
-    fn leave_fork(&mut self, live: &mut Live, common: u32) -> Result<()> {
+    fn leave_fork(&mut self, live: &mut ServedIndex, common: u32) -> Result<()> {
         let depth = live.blocks() - common;
         if depth > REORG_BLOCKS_MAX {
             return Err(too_deep(depth));
@@ -210,7 +210,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Connects blocks until `tip`; `false` if one is not readable yet, or there is no room for it.
-    fn connect_up_to(&mut self, live: &mut Live, tip: Height) -> Result<bool> {
+    fn connect_up_to(&mut self, live: &mut ServedIndex, tip: Height) -> Result<bool> {
         while live.blocks() <= tip.0 && !self.driver.progress.stopping() {
             if live.is_full() {
                 return Ok(false);
@@ -243,7 +243,7 @@ impl<'a> Follow<'a> {
 
     /// Whether what we have is what bitcoind would call the present: while it is still
     /// downloading, a wallet would see too little.
-    fn may_serve(&self, live: &Live, info: &BlockchainInfo) -> bool {
+    fn may_serve(&self, live: &ServedIndex, info: &BlockchainInfo) -> bool {
         let complete = live.blocks() > info.blocks.max(info.headers);
         // nobody else has blocks of a regtest chain, so its node's doubts do not count
         let doubts = info.initial_block_download && self.driver.params.network != Network::Regtest;
@@ -258,7 +258,7 @@ impl<'a> Follow<'a> {
 
     /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An
     /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
-    fn gone(&mut self, live: &mut Live, why: &str) -> Result<()> {
+    fn gone(&mut self, live: &mut ServedIndex, why: &str) -> Result<()> {
         let fresh = self.is_fresh(live);
         if self.away.as_deref() != Some(why) {
             let meanwhile = match self.driver.shared.serving() || fresh {
@@ -280,13 +280,13 @@ impl<'a> Follow<'a> {
     }
 
     /// Whether the newest block is of the last hours, by this machine's clock.
-    fn is_fresh(&self, live: &Live) -> bool {
+    fn is_fresh(&self, live: &ServedIndex) -> bool {
         let mined = u64::from(header::time(&live.snapshot().tip_header));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         now < mined + FRESH_SECONDS || self.driver.params.network == Network::Regtest
     }
 
-    fn serving(&self, live: &Live) {
+    fn serving(&self, live: &ServedIndex) {
         self.driver.progress.enter(Stage::Following);
         self.driver.count_blocks(live);
         info!("serving, height={}", live.blocks().saturating_sub(1));

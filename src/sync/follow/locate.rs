@@ -19,7 +19,7 @@ use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::build::plan::each_block;
-use crate::sync::served::index::Live;
+use crate::sync::served::index::ServedIndex;
 
 /// The shortest pause between two looks through all files.
 const RESCAN_PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ pub fn list_all(loader: &BlockLoader, params: &ChainParams, expected: u32) -> Re
 
 /// Whether the newest blocks stand where they did, without looking further.
 pub fn newest_are_in_place(
-    live: &Live,
+    live: &ServedIndex,
     loader: &BlockLoader,
     params: &ChainParams,
 ) -> Result<bool> {
@@ -94,7 +94,11 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 }
 
 /// Looks through all files and corrects every position.
-pub fn find_all_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
+pub fn find_all_again(
+    live: &mut ServedIndex,
+    loader: &BlockLoader,
+    params: &ChainParams,
+) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().reopen()?;
     let list = list_all(loader, params, live.blocks())?;
@@ -128,7 +132,7 @@ impl Rescans {
     /// Looks again if it was asked for and the last time is long enough ago.
     pub fn serve(
         &mut self,
-        live: &mut Live,
+        live: &mut ServedIndex,
         shared: &Shared,
         loader: &BlockLoader,
         params: &ChainParams,
@@ -146,7 +150,11 @@ impl Rescans {
 
 /// The same while serving: a file that is missing or unreadable now costs the answers that need
 /// it, not the server.
-pub fn look_again(live: &mut Live, loader: &BlockLoader, params: &ChainParams) -> Result<()> {
+pub fn look_again(
+    live: &mut ServedIndex,
+    loader: &BlockLoader,
+    params: &ChainParams,
+) -> Result<()> {
     match find_all_again(live, loader, params) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
             warn!("{why}; what stands in the other files is still served");

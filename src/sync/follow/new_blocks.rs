@@ -13,7 +13,7 @@ use crate::ids::Height;
 use crate::index::extract::LoadedBlock;
 use crate::sync::blocks::load::{Load, LoadBuffers};
 use crate::sync::driver::Driver;
-use crate::sync::served::index::Live;
+use crate::sync::served::index::ServedIndex;
 
 use super::locate::{Newest, list_all, look_again, newest_are_in_place, scan_newest};
 
@@ -40,7 +40,7 @@ impl NewBlocks {
     pub fn find(
         &mut self,
         driver: &Driver,
-        live: &mut Live,
+        live: &mut ServedIndex,
         height: Height,
         hash: &[u8; 32],
     ) -> Result<Option<LoadedBlock>> {

@@ -11,7 +11,7 @@ use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::node::tip_wait::TipWait;
 use crate::sync::build::plan::ChainSource;
-use crate::sync::served::index::Live;
+use crate::sync::served::index::ServedIndex;
 
 /// bitcoind as the judge of which chain is active.
 impl ChainSource for Rpc {
@@ -43,7 +43,7 @@ pub enum Relation {
 }
 
 /// Compares the two chains; few questions, however deep a fork is.
-pub fn relation(node: &Rpc, live: &Live, tip: Height) -> Result<Relation> {
+pub fn relation(node: &Rpc, live: &ServedIndex, tip: Height) -> Result<Relation> {
     let both = live.blocks().min(tip.0 + 1);
     let agrees = |height: u32| -> Result<bool> {
         let theirs = heard(node.block_hash(Height(height)))?;

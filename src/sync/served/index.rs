@@ -26,8 +26,8 @@ use crate::sync::blocks::rollback::roll_back;
 use crate::sync::build::build::{INDEX_FILE, tiles};
 
 use super::compact::in_force;
+use super::settings::UpkeepSettings;
 use super::stored_table::read_table;
-use super::upkeep::LiveSettings;
 
 /// What a published moment changed.
 #[derive(Clone, Debug)]
@@ -39,11 +39,11 @@ pub struct NewTip {
 }
 
 /// The writer's side of the served index.
-pub struct Live {
+pub struct ServedIndex {
     pub(super) db: Db,
     pub(super) shared: Arc<Shared>,
     pub(super) snap: Snapshot,
-    pub(super) settings: LiveSettings,
+    pub(super) settings: UpkeepSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
     pub(super) log_bytes: u64,
     /// No runs are worth merging.
@@ -54,14 +54,14 @@ pub struct Live {
     fresh: Vec<Arc<RecentBlock>>,
 }
 
-impl Live {
+impl ServedIndex {
     /// Opens a finished index and reads what is kept in memory of it. Nothing is published yet.
     pub fn open(
         folder: &Path,
         params: &ChainParams,
         shared: Arc<Shared>,
-        settings: LiveSettings,
-    ) -> Result<Live> {
+        settings: UpkeepSettings,
+    ) -> Result<ServedIndex> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::ReadWrite)?;
         let state = db.state()?;
         if state.phase != Phase::Ready {
@@ -71,7 +71,7 @@ impl Live {
         if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
             return Err(damaged(&db.path, "the list of runs"));
         }
-        let mut live = Live {
+        let mut live = ServedIndex {
             db,
             shared,
             snap: Snapshot::default(),

@@ -2,5 +2,6 @@
 
 pub mod compact;
 pub mod index;
+pub mod settings;
 mod stored_table;
 pub mod upkeep;

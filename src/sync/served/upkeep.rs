@@ -1,101 +1,40 @@
 //! What a served index needs now and then: blocks in memory go to runs, small runs to larger ones,
 //! the write-ahead log into the database; and patience while the disk is full.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::{info, warn};
 
 use crate::error::{Error, Result};
 use crate::host::disk;
 use crate::ids::{Height, TxNum};
-use crate::limits::{
-    FREE_BYTES_MIN, LIVE_SLICE_BYTES, LOG_BYTES_MAX, RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT,
-    RECENT_BLOCKS_MAX, RECENT_BLOCKS_MIN,
-};
+use crate::limits::LOG_BYTES_MAX;
 use crate::live::progress::Progress;
 use crate::sync::blocks::batch::{Batch, push_rows};
 
 use super::compact;
-use super::index::Live;
+use super::index::ServedIndex;
+use super::settings::bytes_of;
 
-/// Pause before another try where the disk is full.
-const RETRY_PAUSE: Duration = Duration::from_secs(10);
-
-/// How blocks wait in memory, and how they are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LiveSettings {
-    /// So many of the newest blocks stay in memory.
-    pub kept: usize,
-    /// With so many in memory, all but the newest are written.
-    pub flush_at: usize,
-    /// With so many that cannot be written, no more are taken.
-    pub most: usize,
-    /// With so many bytes of them, the oldest are written sooner; with half as many again, no more
-    /// are taken.
-    pub recent_bytes: usize,
-    /// Bytes that a merge writes in one transaction.
-    pub slice_bytes: u64,
-    /// Room that is left to others on the disk; `None`: free space is not looked at.
-    pub spare_bytes: Option<u64>,
-    /// Pause before another try where the disk is full.
-    pub retry_pause: Duration,
-}
-
-impl Default for LiveSettings {
-    fn default() -> Self {
-        LiveSettings {
-            kept: RECENT_BLOCKS_KEPT,
-            flush_at: RECENT_BLOCKS_FLUSH,
-            most: RECENT_BLOCKS_MAX,
-            recent_bytes: usize::MAX,
-            slice_bytes: LIVE_SLICE_BYTES,
-            spare_bytes: Some(FREE_BYTES_MIN),
-            retry_pause: RETRY_PAUSE,
-        }
-    }
-}
-
-impl Live {
-    /// Whether [`Live::flush_if_due`] would write.
+impl ServedIndex {
+    /// Whether [`ServedIndex::flush_if_due`] would write.
     pub fn flush_is_due(&self) -> bool {
         self.flush_count() > 0
     }
 
-    fn recent_bytes(&self) -> usize {
-        self.snap.recent.iter().map(|block| block.held_bytes()).sum()
-    }
-
-    /// How many of the oldest blocks in memory should be written: those of a day, or, where they
-    /// take too much, as many as bring them to half of what they may.
     fn flush_count(&self) -> usize {
-        let recent = &self.snap.recent;
-        if recent.len() >= self.settings.flush_at {
-            return recent.len() - self.settings.kept;
-        }
-        let mut bytes = self.recent_bytes();
-        if bytes <= self.settings.recent_bytes {
-            return 0;
-        }
-        let may_go = recent.len().saturating_sub(RECENT_BLOCKS_MIN);
-        let oldest = recent.iter().take(may_go).take_while(|block| {
-            let over = bytes > self.settings.recent_bytes / 2;
-            bytes -= block.held_bytes();
-            over
-        });
-        oldest.count()
+        self.settings.flush_count(&self.snap.recent)
     }
 
-    /// Whether blocks were connected or disconnected that those who ask do not know of. Nothing is
-    /// written meanwhile, since that would show them without a word to who watches.
+    /// Whether blocks were connected or disconnected since the last publication. While this is true
+    /// nothing is stored: storing would publish the blocks before subscribers are notified.
     pub fn has_news(&self) -> bool {
         self.shared.serving() && self.shared.snapshot().tip_header != self.snap.tip_header
     }
 
     /// Whether memory holds as many blocks as it may.
     pub fn is_full(&self) -> bool {
-        let (held, most) = (self.snap.recent.len(), self.settings.recent_bytes);
-        held >= self.settings.most
-            || held > RECENT_BLOCKS_MIN && self.recent_bytes() >= most.saturating_add(most / 2)
+        self.settings.is_full(&self.snap.recent)
     }
 
     /// Writes the oldest blocks in memory to a run if there are enough of them; publishes what that
@@ -105,7 +44,7 @@ impl Live {
         if count == 0 {
             return Ok(());
         }
-        let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
+        let bytes = bytes_of(&self.snap.recent[..count]);
         self.check_room(bytes)?;
         let mut state = self.db.state()?;
         let mut writers = self.db.row_writers(&state)?;
@@ -189,7 +128,7 @@ impl<'a> Upkeep<'a> {
     }
 
     /// One step: whether there may be more to do at once.
-    pub fn step(&mut self, live: &mut Live) -> Result<bool> {
+    pub fn step(&mut self, live: &mut ServedIndex) -> Result<bool> {
         let waits = self.not_before.is_some_and(|then| Instant::now() < then);
         if waits || live.has_news() {
             return Ok(false);
@@ -211,7 +150,7 @@ impl<'a> Upkeep<'a> {
     }
 
     /// Notes that the disk is full; nothing is written for a while.
-    pub fn full(&mut self, live: &Live, why: String) {
+    pub fn full(&mut self, live: &ServedIndex, why: String) {
         if self.progress.trouble().is_none() {
             warn!("{why}. What is indexed is served; free some space, and hekte goes on");
         }
