@@ -23,10 +23,11 @@ use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
 use super::blocks::load::BlockLoader;
+use super::blocks::scan::scan_all;
 use super::build::build::{Build, INDEX_FILE, Outcome};
 use super::build::headers::{BuildHeaders, StoredHeaders};
 use super::build::memory::{batch_bytes, warn_if_short};
-use super::build::plan::{ChainSource, Plan, scan_all};
+use super::build::plan::{ChainSource, Plan};
 use super::follow::locate::{Rescans, look_again, newest_are_in_place};
 use super::served::index::{NewTip, ServedIndex};
 use super::served::settings::UpkeepSettings;

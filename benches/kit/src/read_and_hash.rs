@@ -9,7 +9,8 @@ use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::live::progress::Progress;
 use hekte::sync::blocks::load::{BlockLoader, Load};
-use hekte::sync::build::plan::{Plan, scan_all};
+use hekte::sync::blocks::scan::scan_all;
+use hekte::sync::build::plan::Plan;
 use hekte::sync::build::read::read_blocks;
 
 /// The chain in a folder of block files, and what reads it.

@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod load;
 pub mod rollback;
+pub mod scan;

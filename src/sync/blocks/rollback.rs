@@ -4,9 +4,10 @@ use log::warn;
 
 use crate::chain::fork::shared_blocks;
 use crate::chain::key::BlockKey;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::beat;
 use crate::ids::{Height, TxNum};
+use crate::limits::REORG_BLOCKS_MAX;
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
 use crate::store::open::Db;
@@ -41,10 +42,19 @@ pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
     };
     let state = State { blocks: keep, txs, tip, generation: before.generation + 1, ..before };
     let change = db.change()?;
-    // the larger the runs, the longer; it happens so rarely that nobody looks over its shoulder
+    // this takes longer the larger the runs are; it is rare, so its length has no deadline
     beat::waiting(|| change.cut_runs(TxNum(txs)))?;
     change.cut_rows(&state)?;
     change.set_state(&state)?;
     change.commit()?;
     Ok(state)
+}
+
+/// The error for a fork that is too deep for hekte to undo without being told to.
+pub fn too_deep(depth: u32) -> Error {
+    Error::Data(format!(
+        "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any reorganisation \
+         hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, start hekte with \
+         --rebuild"
+    ))
 }

@@ -15,7 +15,7 @@ use crate::live::progress::{Progress, Stage};
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, RunInfo, RunKind, State};
 use crate::sync::blocks::load::BlockLoader;
-use crate::sync::blocks::rollback::{common_blocks, roll_back};
+use crate::sync::blocks::rollback::{common_blocks, roll_back, too_deep};
 
 use super::memory::merge_pages;
 use super::merge::{Pace, merge_runs};
@@ -217,15 +217,6 @@ impl Build<'_> {
         }
         Ok(())
     }
-}
-
-/// The error for a fork that nobody but a person should undo.
-pub fn too_deep(depth: u32) -> Error {
-    Error::Data(format!(
-        "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any reorganisation \
-         hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, start hekte with \
-         --rebuild"
-    ))
 }
 
 /// Whether complete runs of a kind cover transactions 0 to `txs` without gap or overlap.

@@ -15,7 +15,7 @@ use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
 use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
-use crate::sync::build::build::too_deep;
+use crate::sync::blocks::rollback::too_deep;
 use crate::sync::driver::Driver;
 use crate::sync::served::index::ServedIndex;
 use crate::sync::served::upkeep::Upkeep;

@@ -18,7 +18,7 @@ use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
 use crate::sync::blocks::load::BlockLoader;
-use crate::sync::build::plan::each_block;
+use crate::sync::blocks::scan::each_block;
 use crate::sync::served::index::ServedIndex;
 
 /// The shortest pause between two looks through all files.
