@@ -15,9 +15,6 @@ use std::time::Duration;
 use log::{debug, error, info, warn};
 use tokio::runtime::Runtime;
 
-use self::reload::reload;
-use self::serving::{Serving, Sources};
-use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
 use crate::config::network::Network;
@@ -36,12 +33,15 @@ use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
 use crate::server::tips::TipChannel;
+use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
 use crate::store::tables::State;
 use crate::sync::blocks::load::BlockLoader;
-use crate::sync::build::build::INDEX_FILE;
 use crate::sync::driver::Driver;
-use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
 use crate::sync::served::settings::UpkeepSettings;
+
+use self::reload::reload;
+use self::serving::{Serving, Sources};
+use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);

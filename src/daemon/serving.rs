@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::wiring::{bind, bind_metrics, server_settings, session_config};
 use crate::config::Config;
 use crate::error::Result;
 use crate::host::notify;
@@ -20,7 +19,9 @@ use crate::server::shutdown::Shutdown;
 use crate::server::tips::TipChannel;
 use crate::session::config::Shared as Sessions;
 use crate::shares::Shares;
-use crate::sync::build::build::{BULK_FILE, INDEX_FILE};
+use crate::store::folder::{BULK_FILE, INDEX_FILE};
+
+use super::wiring::{bind, bind_metrics, server_settings, session_config};
 
 /// What the answers come from.
 pub struct Sources {

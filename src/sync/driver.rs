@@ -19,12 +19,13 @@ use crate::limits::{
 use crate::live::progress::{Progress, Stage};
 use crate::live::shared::Shared;
 use crate::node::rpc::Rpc;
+use crate::store::folder::INDEX_FILE;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
 use super::blocks::load::BlockLoader;
 use super::blocks::scan::scan_all;
-use super::build::build::{Build, INDEX_FILE, Outcome};
+use super::build::build::{Build, Outcome};
 use super::build::headers::{BuildHeaders, StoredHeaders};
 use super::build::memory::{batch_bytes, warn_if_short};
 use super::build::plan::{ChainSource, Plan};

@@ -3,8 +3,6 @@
 pub mod blocks;
 pub mod build;
 pub mod driver;
-pub mod folder;
 pub mod follow;
 pub mod mempool;
-pub mod room;
 pub mod served;

@@ -17,15 +17,15 @@ use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 use crate::store::error::damaged;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::{in_force, tiles};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
 use crate::store::write::POSITION_ITEM;
 use crate::sync::blocks::batch::position_item;
 use crate::sync::blocks::rollback::roll_back;
-use crate::sync::build::build::{INDEX_FILE, tiles};
 
-use super::compact::in_force;
 use super::settings::UpkeepSettings;
 use super::stored_table::read_table;
 
