@@ -8,7 +8,6 @@ mod wiring;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::config::network::Network;
 use crate::config::{Config, layout};
 use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
+use crate::host::stop::StopToken;
 use crate::host::{memory, notify, terminal};
 use crate::inspect::report::Reporter;
 use crate::limits::SHUTDOWN_WAIT;
@@ -71,9 +71,9 @@ pub fn run(config: &Config) -> Result<()> {
         false => remove_condemned(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
-    let progress = Arc::new(Progress::default());
-    let outcome = runtime.block_on(serve(config, &folder, progress.clone()));
-    progress.stop.store(true, Ordering::Relaxed);
+    let stop = StopToken::default();
+    let outcome = runtime.block_on(serve(config, &folder, &stop));
+    stop.request();
     notify::stopping();
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome.map_err(|error| match error {
@@ -82,10 +82,11 @@ pub fn run(config: &Config) -> Result<()> {
     })
 }
 
-async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
+async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
+    let progress = Arc::new(Progress::default());
     let mut signals = Signals::listen()?;
     let node = config.node.as_ref().map(Rpc::new);
-    let params = chain_params(config, node.as_ref(), &progress, &mut signals).await?;
+    let params = chain_params(config, node.as_ref(), &mut signals).await?;
     let Some(params) = params else { return Ok(()) };
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
@@ -99,7 +100,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
     let tips = TipChannel::default();
     if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(shares.mempool_bytes, node, shared.clone(), progress.clone(), tips.clone())?;
+        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
     }
     let driver = Driver {
         folder: folder.into(),
@@ -108,6 +109,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         shared: shared.clone(),
         node,
         progress: progress.clone(),
+        stop: stop.clone(),
         memory: config.memory_bytes,
         wait_for_node: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
@@ -135,7 +137,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
         why = damage(&shared) => Err(Error::Damaged(why)),
     };
-    progress.stop.store(true, Ordering::Relaxed);
+    stop.request();
     notify::stopping();
     notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
     trigger.stop();
@@ -156,25 +158,19 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
 async fn chain_params(
     config: &Config,
     node: Option<&Rpc>,
-    progress: &Progress,
     signals: &mut Signals,
 ) -> Result<Option<ChainParams>> {
     let params = ChainParams::of(config.network.params()).with_magic(config.magic);
     match (node, config.network, config.magic_was_set) {
         (Some(node), Network::Signet, false) => {
-            let magic = ask_node(node, config, progress, signals).await?;
+            let magic = ask_node(node, config, signals).await?;
             Ok(magic.map(|magic| params.with_magic(magic)))
         }
         _ => Ok(Some(params)),
     }
 }
 
-async fn ask_node(
-    node: &Rpc,
-    config: &Config,
-    progress: &Progress,
-    signals: &mut Signals,
-) -> Result<Option<[u8; 4]>> {
+async fn ask_node(node: &Rpc, config: &Config, signals: &mut Signals) -> Result<Option<[u8; 4]>> {
     loop {
         // it may take hours, and systemd would give up on a service that does not get ready
         notify::extend_timeout(START_PATIENCE);
@@ -189,7 +185,6 @@ async fn ask_node(
         }
         tokio::select! {
             request = signals.next() => if request == Request::Stop {
-                progress.stop.store(true, Ordering::Relaxed);
                 return Ok(None);
             },
             () = tokio::time::sleep(Duration::from_secs(2)) => {}

@@ -12,8 +12,8 @@ use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
+use crate::host::stop::StopToken;
 use crate::ids::Prefix;
-use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
@@ -185,13 +185,13 @@ pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
     shared: Arc<Shared>,
-    progress: Arc<Progress>,
+    stop: StopToken,
     tips: TipChannel,
 ) -> Result<()> {
     let mempool = MempoolSync {
         node: node.with_timeout(MEMPOOL_PATIENCE),
         shared: shared.clone(),
-        progress,
+        stop,
         bytes_max,
         on_change: mempool_announcer(tips, shared),
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// What a build is busy with.
@@ -83,8 +83,6 @@ pub struct Progress {
     /// Bytes of blocks read in a second lately; `u64::MAX` where nobody can say.
     pub bytes_per_second: AtomicU64,
     trouble: Mutex<Option<String>>,
-    /// Someone wants hekte to stop.
-    pub stop: AtomicBool,
 }
 
 impl Default for Progress {
@@ -102,7 +100,6 @@ impl Default for Progress {
             seconds_left: AtomicU64::new(u64::MAX),
             bytes_per_second: AtomicU64::new(u64::MAX),
             trouble: Mutex::default(),
-            stop: AtomicBool::new(false),
         }
     }
 }
@@ -118,11 +115,6 @@ impl Progress {
     /// The present stage and since when.
     pub fn stage(&self) -> (Stage, Instant) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether to stop.
-    pub fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
     }
 
     /// What keeps hekte from going on, if anything.

@@ -13,6 +13,7 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::host::beat::{self, Beat};
 use crate::host::priority;
+use crate::host::stop::StopToken;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
@@ -49,8 +50,10 @@ pub struct Driver {
     pub shared: Arc<Shared>,
     /// bitcoind; `None` offline.
     pub node: Option<Rpc>,
-    /// What is told to whoever reports.
+    /// How far the build is, for those who report it.
     pub progress: Arc<Progress>,
+    /// When to stop.
+    pub stop: StopToken,
     /// Bytes that the process may use.
     pub memory: u64,
     /// Wait while bitcoind is in its first download, instead of indexing beside it.
@@ -84,7 +87,7 @@ impl Driver {
             if (behind || self.sync_only) && !self.build()? {
                 return Ok(None);
             }
-            if self.progress.stopping() {
+            if self.stop.is_requested() {
                 return Ok(None);
             }
             if self.sync_only {
@@ -123,7 +126,7 @@ impl Driver {
         (self.on_tip)(live.publish());
         info!("serving, height={}", live.blocks().saturating_sub(1));
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
-        while !self.progress.stopping() {
+        while !self.stop.is_requested() {
             rescans.serve(live, &self.shared, &self.loader, &self.params)?;
             beat::step();
             if !upkeep.step(live)? {
@@ -169,12 +172,13 @@ impl Driver {
                 spare_bytes: Some(FREE_BYTES_MIN),
                 threads: self.threads,
                 progress: &self.progress,
+                stop: self.stop.clone(),
             };
             let outcome = priority::in_background(|| build.run());
             self.loader.dir().forget_below(FileNum(0));
             match outcome? {
                 Outcome::Complete(_) => return Ok(true),
-                Outcome::Stopped(_) if self.progress.stopping() => return Ok(false),
+                Outcome::Stopped(_) if self.stop.is_requested() => return Ok(false),
                 Outcome::Stopped(_) => {}
                 Outcome::Blocked(state, height, why) => {
                     let again = stuck.replace(height) == Some(height);

@@ -12,6 +12,7 @@ use bitcoin::{Block, BlockHash, Network};
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::error::Result;
+use hekte::host::stop::StopToken;
 use hekte::ids::Height;
 use hekte::inspect::digest::{IndexDigest, digest};
 use hekte::inspect::verify::{Verdict, verify};
@@ -90,8 +91,11 @@ impl Index {
     /// Builds along a plan; with `stop`, just the next block.
     pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
         let progress = Progress::default();
-        progress.stop.store(stop, std::sync::atomic::Ordering::Relaxed);
-        self.a_build(plan, batch_postings, &progress).run()
+        let token = StopToken::default();
+        if stop {
+            token.request();
+        }
+        Build { stop: token, ..self.a_build(plan, batch_postings, &progress) }.run()
     }
 
     /// A build along a plan, to be changed and run.
@@ -112,6 +116,7 @@ impl Index {
             spare_bytes: None,
             threads: 2,
             progress,
+            stop: StopToken::default(),
         }
     }
 

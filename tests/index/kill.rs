@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bitcoin::Network;
+use hekte::host::stop::StopToken;
 use hekte::inspect::digest::IndexDigest;
 use hekte::live::progress::Progress;
 use hekte::store::folder::{BULK_FILE, INDEX_FILE};
@@ -46,6 +47,7 @@ fn child() {
         spare_bytes: None,
         threads: 2,
         progress: &Progress::default(),
+        stop: StopToken::default(),
     };
     assert!(matches!(build.run().unwrap(), Outcome::Complete(_)));
 }

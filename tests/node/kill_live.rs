@@ -11,6 +11,7 @@ use bitcoin::Network;
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::config::node::{NodeConfig, RpcAuth, RpcUrl};
+use hekte::host::stop::StopToken;
 use hekte::live::shared::Shared;
 use hekte::node::rpc::Rpc;
 use hekte::sync::blocks::load::BlockLoader;
@@ -43,6 +44,7 @@ fn child() {
         shared: Arc::new(Shared::default()),
         node: Some(Rpc::new(&node)),
         progress: Arc::default(),
+        stop: StopToken::default(),
         memory: 64 << 20,
         wait_for_node: false,
         threads: 2,

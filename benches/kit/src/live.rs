@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bitcoin::Network;
 use hekte::chain::params::ChainParams;
+use hekte::host::stop::StopToken;
 use hekte::ids::Height;
 use hekte::live::progress::Progress;
 use hekte::live::shared::Shared;
@@ -88,6 +89,7 @@ pub fn run_one(folder: &Path, data: &Path) {
         spare_bytes: None,
         threads: 2,
         progress: &Progress::default(),
+        stop: StopToken::default(),
     };
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);

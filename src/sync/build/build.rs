@@ -7,6 +7,7 @@ use log::{info, warn};
 
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::host::stop::StopToken;
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
 use crate::limits::REORG_BLOCKS_MAX;
@@ -46,6 +47,8 @@ pub struct Build<'a> {
     pub threads: usize,
     /// Where to report.
     pub progress: &'a Progress,
+    /// When to stop.
+    pub stop: StopToken,
 }
 
 /// How a build ended.
@@ -89,7 +92,7 @@ impl Build<'_> {
         if let Some((height, why)) = blocked {
             return Ok(Outcome::Blocked(state, height, why));
         }
-        if self.progress.stopping() {
+        if self.stop.is_requested() {
             return Ok(Outcome::Stopped(state));
         }
         if state.phase == Phase::Ready {
@@ -184,13 +187,13 @@ impl Build<'_> {
             };
             let count = &progress.merged;
             let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, count, || {
-                if progress.stopping() {
+                if self.stop.is_requested() {
                     return Err(Error::TryAgain("stopped while merging".into()));
                 }
                 check_room(&main.path, Step::Batch, self.slice_bytes, self.spare_bytes)
             });
             match merged {
-                Err(Error::TryAgain(_)) if progress.stopping() => return Ok(state),
+                Err(Error::TryAgain(_)) if self.stop.is_requested() => return Ok(state),
                 other => other?,
             };
         }

@@ -124,7 +124,7 @@ impl Build<'_> {
                 push_rows(&mut rows, &mut state, &block)?;
                 progress.blocks.store(state.blocks, Ordering::Relaxed);
                 progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);
-                Ok(!progress.stopping())
+                Ok(!self.stop.is_requested())
             });
             if read.is_ok() && state.blocks > stored {
                 // all in one batch: it is the base run already

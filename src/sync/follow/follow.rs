@@ -71,7 +71,7 @@ impl<'a> Follow<'a> {
 
     /// Until told to stop (`false`), or so far behind that a build is quicker (`true`).
     pub fn run(mut self, live: &mut ServedIndex) -> Result<bool> {
-        while !self.driver.progress.stopping() {
+        while !self.driver.stop.is_requested() {
             let driver = self.driver;
             self.rescans.serve(live, &driver.shared, &driver.loader, &driver.params)?;
             match self.step(live) {
@@ -211,7 +211,7 @@ impl<'a> Follow<'a> {
 
     /// Connects blocks until `tip`; `false` if one is not readable yet, or there is no room for it.
     fn connect_up_to(&mut self, live: &mut ServedIndex, tip: Height) -> Result<bool> {
-        while live.blocks() <= tip.0 && !self.driver.progress.stopping() {
+        while live.blocks() <= tip.0 && !self.driver.stop.is_requested() {
             if live.is_full() {
                 return Ok(false);
             }

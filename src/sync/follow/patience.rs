@@ -97,7 +97,7 @@ impl Driver {
     pub fn patiently<T>(&self, mut ask: impl FnMut() -> Result<T>) -> Result<Option<T>> {
         let mut said = false;
         let begun = Instant::now();
-        while !self.progress.stopping() {
+        while !self.stop.is_requested() {
             match ask() {
                 // bitcoind makes its cookie first and gives it away after that
                 Err(Error::NoPermission(_)) if begun.elapsed() < COOKIE_PATIENCE => {
@@ -120,7 +120,7 @@ impl Driver {
     pub fn pause(&self, time: Duration) {
         let step = Duration::from_millis(100);
         let mut left = time;
-        while !left.is_zero() && !self.progress.stopping() {
+        while !left.is_zero() && !self.stop.is_requested() {
             beat::step();
             thread::sleep(step.min(left));
             left = left.saturating_sub(step);
