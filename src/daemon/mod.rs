@@ -36,7 +36,8 @@ use crate::server::tips::TipChannel;
 use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
 use crate::store::tables::State;
 use crate::sync::blocks::load::BlockLoader;
-use crate::sync::driver::Driver;
+use crate::sync::context::SyncContext;
+use crate::sync::driver::{Driver, SyncSettings};
 use crate::sync::served::settings::UpkeepSettings;
 
 use self::reload::reload;
@@ -102,24 +103,26 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     if let (Some(node), false) = (&node, config.sync_only) {
         start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
     }
-    let driver = Driver {
+    let context = SyncContext {
         folder: folder.into(),
         params,
         loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
         shared: shared.clone(),
         node,
+        check_node: node_check(config.clone()),
+        on_tip: announcer(tips.clone()),
         progress: progress.clone(),
         stop: stop.clone(),
-        memory: config.memory_bytes,
-        wait_for_node: waits_for_node(config),
+    };
+    let settings = SyncSettings {
+        memory_bytes: config.memory_bytes,
+        wait_for_download: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
         upkeep: UpkeepSettings {
             recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
             ..UpkeepSettings::default()
         },
         sync_only: config.sync_only,
-        check_node: node_check(config.clone()),
-        on_tip: announcer(tips.clone()),
     };
     let (trigger, shutdown) = server::shutdown::channel();
     let live = shared.clone();
@@ -131,7 +134,7 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     let reporter = Reporter::new(progress.clone(), terminal::can_draw());
     let reporting = tokio::spawn(watch::report(reporter));
     let (done, finished) = tokio::sync::oneshot::channel();
-    let sync = start_sync(driver, done)?;
+    let sync = start_sync(Driver { context, settings }, done)?;
     let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
     let outcome = tokio::select! {
         outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,

@@ -23,7 +23,7 @@ use crate::server::settings::Settings;
 use crate::server::tips::TipChannel;
 use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
-use crate::sync::driver::NodeCheck;
+use crate::sync::context::NodeCheck;
 use crate::sync::mempool::MempoolSync;
 use crate::sync::served::index::NewTip;
 

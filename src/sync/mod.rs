@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod build;
+pub mod context;
 pub mod driver;
 pub mod follow;
 pub mod mempool;

@@ -15,7 +15,8 @@ use hekte::host::stop::StopToken;
 use hekte::live::shared::Shared;
 use hekte::node::rpc::Rpc;
 use hekte::sync::blocks::load::BlockLoader;
-use hekte::sync::driver::Driver;
+use hekte::sync::context::SyncContext;
+use hekte::sync::driver::{Driver, SyncSettings};
 use hekte_testkit::rng::Rng;
 
 use crate::tight::TIGHT;
@@ -37,25 +38,28 @@ fn child() {
     let auth = RpcAuth::Cookie(cookie.into());
     let node = NodeConfig { url: RpcUrl::parse(url, 18443).unwrap(), auth };
     let tip = Path::new(folder).join(TIP);
-    let mut driver = Driver {
+    let context = SyncContext {
         folder: folder.into(),
         params,
         loader: Arc::new(BlockLoader::new(dir, &params)),
         shared: Arc::new(Shared::default()),
         node: Some(Rpc::new(&node)),
-        progress: Arc::default(),
-        stop: StopToken::default(),
-        memory: 64 << 20,
-        wait_for_node: false,
-        threads: 2,
-        upkeep: TIGHT,
-        sync_only: false,
         check_node: Box::new(|_| Ok(())),
         on_tip: Box::new(move |new| {
             let height = new.snapshot.tip().unwrap_or_default();
             fs::write(&tip, height.to_string()).unwrap();
         }),
+        progress: Arc::default(),
+        stop: StopToken::default(),
     };
+    let settings = SyncSettings {
+        memory_bytes: 64 << 20,
+        wait_for_download: false,
+        threads: 2,
+        upkeep: TIGHT,
+        sync_only: false,
+    };
+    let mut driver = Driver { context, settings };
     driver.run().unwrap();
 }
 

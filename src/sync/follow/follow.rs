@@ -9,292 +9,283 @@ use log::{info, warn};
 
 use crate::error::{Error, Result};
 use crate::ids::Height;
-use crate::limits::{CATCH_UP_BLOCKS, FOLLOW_DOWN_BLOCKS_MAX, REORG_BLOCKS_MAX};
+use crate::limits::{CATCH_UP_BLOCKS, REORG_BLOCKS_MAX};
 use crate::live::progress::Stage;
-use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
-use crate::node::tip_wait::TipWait;
 use crate::parse::tx::header;
 use crate::sync::blocks::rollback::too_deep;
-use crate::sync::driver::Driver;
+use crate::sync::context::SyncContext;
 use crate::sync::served::index::ServedIndex;
 use crate::sync::served::upkeep::Upkeep;
 
-use super::locate::{Rescans, look_again, newest_are_in_place};
+use super::locate::Rescans;
 use super::new_blocks::NewBlocks;
-use super::node_chain::{Relation, heard, relation, tip_wait};
+use super::node_chain::rejected_login_as_away;
+use super::node_watch::{Look, NodeState, NodeWatch};
 
-/// How long one long poll may take; flags are looked at in between.
+/// How long one long poll may take; whether to stop is looked at in between.
 const WAIT: Duration = Duration::from_secs(5);
 /// A tip younger than this is served although bitcoind cannot be asked for a newer one.
 const FRESH_SECONDS: u64 = 3 * 3600;
-/// A tip so many blocks ahead of ours may be that of a snapshot.
-const SNAPSHOT_AHEAD: u32 = 100;
 
-/// Follows one node.
+/// Why following ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowEnd {
+    /// Somebody asked to stop.
+    Stopped,
+    /// bitcoind is so far ahead that a build is quicker.
+    FarBehind,
+}
+
+/// What a step leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Another look at bitcoind.
+    Look,
+    /// A build: it is quicker than following.
+    Build,
+}
+
+/// How far the blocks up to bitcoind's tip could be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connected {
+    /// All of them, or up to a block where bitcoind changed to another branch meanwhile.
+    All,
+    /// Up to one that is not readable yet, or for which there is no room.
+    Part,
+}
+
+/// Keeps an index at the tip of one bitcoind.
 pub struct Follow<'a> {
-    driver: &'a Driver,
-    node: Rpc,
-    wait: TipWait,
+    context: &'a SyncContext,
+    node: NodeWatch<'a>,
     new_blocks: NewBlocks,
     upkeep: Upkeep<'a>,
-    held: bool,
-    /// Whether bitcoind works from an assumeutxo snapshot, as far as known.
-    snapshot: Option<bool>,
-    /// Why bitcoind cannot be asked, as last told.
-    away: Option<String>,
-    /// The node was found to be the right one since it was last away.
-    checked: bool,
-    /// How often our connections had been closed by then.
-    breaks: u64,
     rescans: Rescans,
+    /// Whether it was said that bitcoind is far below our tip.
+    said_far_below: bool,
+    /// Why bitcoind is unreachable, as last said.
+    unreachable: Option<String>,
 }
 
 impl<'a> Follow<'a> {
-    /// For the driver's index.
-    pub fn new(driver: &'a Driver, node: Rpc) -> Follow<'a> {
-        let wait = tip_wait(&node);
+    /// Follows `node`, beginning with the next call of [`Follow::run`].
+    pub fn new(context: &'a SyncContext, node: Rpc) -> Follow<'a> {
         Follow {
-            driver,
-            node,
-            wait,
+            context,
+            node: NodeWatch::new(context, node),
             new_blocks: NewBlocks::default(),
-            upkeep: Upkeep::new(&driver.progress),
-            held: false,
-            snapshot: None,
-            away: None,
-            checked: false,
-            breaks: 0,
+            upkeep: Upkeep::new(&context.progress),
             rescans: Rescans::default(),
+            said_far_below: false,
+            unreachable: None,
         }
     }
 
-    /// Until told to stop (`false`), or so far behind that a build is quicker (`true`).
-    pub fn run(mut self, live: &mut ServedIndex) -> Result<bool> {
-        while !self.driver.stop.is_requested() {
-            let driver = self.driver;
-            self.rescans.serve(live, &driver.shared, &driver.loader, &driver.params)?;
-            match self.step(live) {
-                Ok(true) => return Ok(true),
-                Ok(false) => self.back(),
+    /// Follows until told to stop, or so far behind that a build is quicker.
+    pub fn run(mut self, index: &mut ServedIndex) -> Result<FollowEnd> {
+        let context = self.context;
+        while !context.stop.is_requested() {
+            self.rescans.serve(index, &context.shared, &context.loader, &context.params)?;
+            match self.step(index) {
+                Ok(Next::Build) => return Ok(FollowEnd::FarBehind),
+                Ok(Next::Look) => self.node_is_reachable(),
                 // a folder that has gone comes back with bitcoind
                 Err(Error::Away(why) | Error::Unavailable(why) | Error::NoInput(why)) => {
-                    self.gone(live, &why)?;
+                    self.node_is_unreachable(index, &why)?;
                 }
                 Err(Error::NoSpace(why)) => {
-                    self.upkeep.full(live, why);
-                    driver.pause(Duration::from_secs(1));
+                    self.upkeep.full(index, why);
+                    context.pause(Duration::from_secs(1));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(false)
+        Ok(FollowEnd::Stopped)
     }
 
-    /// One look at bitcoind, and what follows from it; `true` if a build should do the rest.
-    fn step(&mut self, live: &mut ServedIndex) -> Result<bool> {
-        if !self.checked {
-            self.check(live)?;
+    /// Takes one look at bitcoind, and does what follows from it.
+    fn step(&mut self, index: &mut ServedIndex) -> Result<Next> {
+        let look = self.node.look(index)?;
+        match look.state {
+            NodeState::OnOurChain => self.said_far_below = false,
+            NodeState::FarBelow => self.keep_index(index, look.tip),
+            NodeState::Behind => self.go_back(index, look.tip)?,
+            NodeState::Forked(common) => self.leave_fork(index, common)?,
         }
-        let info = heard(self.node.blockchain_info())?;
-        if self.breaks() != self.breaks {
-            self.check(live)?;
+        self.context.progress.target.store(look.blocks(), Ordering::Relaxed);
+        if is_far_behind(index, look.tip) {
+            return Ok(Next::Build);
         }
-        let tip = self.node_tip(live, &info)?;
-        match relation(&self.node, live, tip)? {
-            Relation::Ahead => self.held = false,
-            // while it works its way up again, stale blocks may be its tip for a moment
-            Relation::Behind | Relation::Forked(_) if self.is_far_below(live, tip, &info) => {
-                self.hold(live, tip);
-            }
-            Relation::Behind => {
-                warn!("bitcoind went back to height {tip}; following");
-                self.notify(live.disconnect_to(tip.0 + 1)?);
-            }
-            Relation::Forked(common) => self.leave_fork(live, common)?,
+        let connected = self.catch_up(index, &look)?;
+        self.context.progress.target.store(look.blocks(), Ordering::Relaxed);
+        // a new block waits for one step of upkeep at most
+        if !self.upkeep.step(index)? {
+            self.wait(index, &look, connected)?;
         }
-        let known = info.blocks.max(tip.0) + 1;
-        self.driver.progress.target.store(known, Ordering::Relaxed);
-        // where the disk is full a build cannot begin
-        if tip.0 + 1 > live.blocks() + CATCH_UP_BLOCKS && !live.is_full() {
-            return Ok(true);
-        }
-        let before = live.snapshot().table.clone();
-        let complete = self.connect_up_to(live, tip)?;
-        let moved = before.blocks() != live.blocks()
-            || live.snapshot().tip_header != self.driver.shared.snapshot().tip_header;
-        let first = !self.driver.shared.serving();
-        if (first && self.may_serve(live, &info)) || (moved && !first) {
-            self.notify(Some(live.publish()));
-            self.serving(live);
-        } else if first && before.blocks() != live.blocks() {
-            self.driver.hold_ready(live);
-        }
-        self.driver.progress.target.store(known, Ordering::Relaxed);
-        // a new block waits for one such step at most
-        if self.upkeep.step(live)? {
-            return Ok(false);
-        }
-        if !complete {
-            self.snapshot = None;
-            self.driver.pause(Duration::from_millis(500));
-        } else if self.snapshot == Some(true) {
-            self.driver.wait_for_checked(tip, Height(info.blocks));
-        } else if live.snapshot().tip().is_some_and(|ours| ours >= tip) {
-            heard(self.wait.wait_for_other(info.tip(), WAIT))?;
-        }
-        Ok(false)
+        Ok(Next::Look)
     }
 
-    /// Is it the right one? Killed, it goes back to its last flush, and writes over blocks.
-    fn check(&mut self, live: &mut ServedIndex) -> Result<()> {
-        // a password that is not accepted any more may be mended while we serve
-        (self.driver.check_node)(&self.node).map_err(|error| match error {
-            Error::NoPermission(why) => Error::Away(why),
-            other => other,
-        })?;
-        (self.checked, self.breaks, self.snapshot) = (true, self.breaks(), None);
-        let (loader, params) = (&self.driver.loader, &self.driver.params);
-        // an error is one that looking again says
-        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
-            return Ok(());
-        }
-        look_again(live, loader, params)
-    }
-
-    /// A quick restart of bitcoind shows in nothing else.
-    fn breaks(&self) -> u64 {
-        self.node.breaks() + self.wait.breaks()
-    }
-
-    /// The height up to which there are blocks. A snapshot is asked about after each start of
-    /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
-    fn node_tip(&mut self, live: &ServedIndex, info: &BlockchainInfo) -> Result<Height> {
-        let tip = Height(info.blocks);
-        if self.snapshot == Some(false) && tip.0 < live.blocks() + SNAPSHOT_AHEAD {
-            return Ok(tip);
-        }
-        let background = heard(self.node.background_height(info))?;
-        self.snapshot = Some(background.is_some());
-        Ok(background.unwrap_or(tip))
-    }
-
-    /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with
-    /// it would throw the index away.
-    fn is_far_below(&self, live: &ServedIndex, tip: Height, info: &BlockchainInfo) -> bool {
-        let depth = live.blocks().saturating_sub(tip.0 + 1);
-        depth > FOLLOW_DOWN_BLOCKS_MAX || depth > 0 && info.initial_block_download
-    }
-
-    fn hold(&mut self, live: &ServedIndex, tip: Height) {
-        if !self.held {
+    /// bitcoind is far below our tip, so it is reindexing or starting up: no block is taken out.
+    fn keep_index(&mut self, index: &ServedIndex, tip: Height) {
+        if !self.said_far_below {
             info!(
                 "bitcoind is at height {tip}, below our tip at {}: it is reindexing or starting \
                  up; the index is kept",
-                live.blocks().saturating_sub(1)
+                index.blocks().saturating_sub(1)
             );
-            self.held = true;
+            self.said_far_below = true;
         }
-        self.driver.pause(Duration::from_secs(1));
+        self.context.pause(Duration::from_secs(1));
     }
 
-    fn leave_fork(&mut self, live: &mut ServedIndex, common: u32) -> Result<()> {
-        let depth = live.blocks() - common;
+    /// bitcoind's chain is a part of ours: takes out the blocks above its tip.
+    fn go_back(&mut self, index: &mut ServedIndex, tip: Height) -> Result<()> {
+        warn!("bitcoind went back to height {tip}; following");
+        self.disconnect_to(index, tip.0 + 1)
+    }
+
+    /// bitcoind's chain leaves ours after `common` blocks: takes out those above.
+    fn leave_fork(&mut self, index: &mut ServedIndex, common: u32) -> Result<()> {
+        let depth = index.blocks() - common;
         if depth > REORG_BLOCKS_MAX {
             return Err(too_deep(depth));
         }
         warn!("reorganisation: {depth} blocks are disconnected, from height {common} on");
-        let deep = live.disconnect_to(common)?;
-        self.notify(deep);
+        self.disconnect_to(index, common)
+    }
+
+    fn disconnect_to(&mut self, index: &mut ServedIndex, keep: u32) -> Result<()> {
+        if let Some(published) = index.disconnect_to(keep)? {
+            (self.context.on_tip)(published);
+        }
         Ok(())
     }
 
-    /// Connects blocks until `tip`; `false` if one is not readable yet, or there is no room for it.
-    fn connect_up_to(&mut self, live: &mut ServedIndex, tip: Height) -> Result<bool> {
-        while live.blocks() <= tip.0 && !self.driver.stop.is_requested() {
-            if live.is_full() {
-                return Ok(false);
+    /// Connects the blocks up to bitcoind's tip, and serves what that came to.
+    fn catch_up(&mut self, index: &mut ServedIndex, look: &Look) -> Result<Connected> {
+        let before = index.blocks();
+        let connected = self.connect_up_to(index, look.tip)?;
+        let (context, network) = (self.context, self.context.params.network);
+        let counts = before != index.blocks();
+        if context.shared.serving() {
+            let served = context.shared.snapshot().tip_header;
+            if counts || index.snapshot().tip_header != served {
+                self.serve(index);
             }
-            let height = Height(live.blocks());
-            let Some(hash) = heard(self.node.block_hash(height))? else {
-                return Ok(false);
+        } else if look.is_present(index.blocks(), network) {
+            self.serve(index);
+        } else if counts {
+            context.answer_headers_only(index);
+        }
+        Ok(connected)
+    }
+
+    /// Connects blocks until `tip`.
+    fn connect_up_to(&mut self, index: &mut ServedIndex, tip: Height) -> Result<Connected> {
+        while index.blocks() <= tip.0 && !self.context.stop.is_requested() {
+            if index.is_full() {
+                return Ok(Connected::Part);
+            }
+            let height = Height(index.blocks());
+            let Some(hash) = rejected_login_as_away(self.node.rpc().block_hash(height))? else {
+                return Ok(Connected::Part);
             };
             let hash = hash.to_byte_array();
-            let Some(block) = self.new_blocks.find(self.driver, live, height, &hash)? else {
-                return Ok(false);
+            let Some(block) = self.new_blocks.find(self.context, index, height, &hash)? else {
+                return Ok(Connected::Part);
             };
             let previous = header::previous(&block.rows.header);
-            if height.0 > 0 && previous != live.hash(Height(height.0 - 1))? {
+            if height.0 > 0 && previous != index.hash(Height(height.0 - 1))? {
                 // bitcoind moved to another branch between two questions
-                return Ok(true);
+                return Ok(Connected::All);
             }
-            live.connect(block, hash);
-            if live.flush_is_due() {
+            index.connect(block, hash);
+            if index.flush_is_due() {
                 // what is written must be what is served, if anything is
-                if self.driver.shared.serving() {
-                    self.notify(Some(live.publish()));
+                if self.context.shared.serving() {
+                    (self.context.on_tip)(index.publish());
                 }
-                self.upkeep.step(live)?;
+                self.upkeep.step(index)?;
             }
         }
         self.new_blocks.forget();
-        Ok(true)
+        Ok(Connected::All)
     }
 
-    /// Whether what we have is what bitcoind would call the present: while it is still
-    /// downloading, a wallet would see too little.
-    fn may_serve(&self, live: &ServedIndex, info: &BlockchainInfo) -> bool {
-        let complete = live.blocks() > info.blocks.max(info.headers);
-        // nobody else has blocks of a regtest chain, so its node's doubts do not count
-        let doubts = info.initial_block_download && self.driver.params.network != Network::Regtest;
-        complete || !doubts && live.blocks() > info.blocks
-    }
-
-    fn notify(&self, tip: Option<crate::sync::served::index::NewTip>) {
-        if let Some(tip) = tip {
-            (self.driver.on_tip)(tip);
+    /// Waits for what may come next: the rest of a block, blocks below a snapshot, another tip.
+    fn wait(&mut self, index: &ServedIndex, look: &Look, connected: Connected) -> Result<()> {
+        if connected == Connected::Part {
+            self.node.ask_again_about_snapshot();
+            self.context.pause(Duration::from_millis(500));
+        } else if self.node.works_from_snapshot() {
+            self.wait_for_blocks_below_snapshot(look);
+        } else if index.snapshot().tip().is_some_and(|ours| ours >= look.tip) {
+            self.node.wait_for_other_tip(look, WAIT)?;
         }
+        Ok(())
+    }
+
+    /// bitcoind works from a UTXO snapshot, and what it has checked below it is in the index. It
+    /// says when its tip changes, but not when it has checked one more block below.
+    fn wait_for_blocks_below_snapshot(&self, look: &Look) {
+        let context = self.context;
+        if !context.shared.serving() && context.progress.stage().0 != Stage::Waiting {
+            info!(
+                "bitcoind works from a UTXO snapshot and has checked {} of {} blocks; answers \
+                 begin when it has checked them all",
+                look.tip, look.info.blocks
+            );
+            context.progress.enter(Stage::Waiting);
+        }
+        context.pause(Duration::from_secs(1));
     }
 
     /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An
     /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
-    fn gone(&mut self, live: &mut ServedIndex, why: &str) -> Result<()> {
-        let fresh = self.is_fresh(live);
-        if self.away.as_deref() != Some(why) {
-            let meanwhile = match self.driver.shared.serving() || fresh {
+    fn node_is_unreachable(&mut self, index: &mut ServedIndex, why: &str) -> Result<()> {
+        let fresh = is_fresh(index, self.context.params.network);
+        if self.unreachable.as_deref() != Some(why) {
+            let meanwhile = match self.context.shared.serving() || fresh {
                 true => "serving what is indexed",
                 false => "what is indexed is too old to be served without it",
             };
             warn!("bitcoind cannot be asked ({why}); {meanwhile}, and asking again");
-            self.away = Some(why.into());
+            self.unreachable = Some(why.into());
         }
-        (self.checked, self.snapshot) = (false, None);
-        if fresh && !self.driver.shared.serving() {
-            self.notify(Some(live.publish()));
-            self.serving(live);
+        self.node.verify_again();
+        if fresh && !self.context.shared.serving() {
+            self.serve(index);
         }
-        if !self.upkeep.step(live)? {
-            self.driver.pause(Duration::from_secs(1));
+        if !self.upkeep.step(index)? {
+            self.context.pause(Duration::from_secs(1));
         }
         Ok(())
     }
 
-    /// Whether the newest block is of the last hours, by this machine's clock.
-    fn is_fresh(&self, live: &ServedIndex) -> bool {
-        let mined = u64::from(header::time(&live.snapshot().tip_header));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        now < mined + FRESH_SECONDS || self.driver.params.network == Network::Regtest
-    }
-
-    fn serving(&self, live: &ServedIndex) {
-        self.driver.progress.enter(Stage::Following);
-        self.driver.count_blocks(live);
-        info!("serving, height={}", live.blocks().saturating_sub(1));
-    }
-
-    fn back(&mut self) {
-        if self.away.take().is_some() {
+    fn node_is_reachable(&mut self) {
+        if self.unreachable.take().is_some() {
             info!("bitcoind answers again");
         }
     }
+
+    /// Answers all questions from the index as it is now, and tells the subscribers.
+    fn serve(&self, index: &mut ServedIndex) {
+        (self.context.on_tip)(index.publish());
+        self.context.progress.enter(Stage::Following);
+        self.context.report_complete(index);
+        info!("serving, height={}", index.blocks().saturating_sub(1));
+    }
+}
+
+/// Whether a build is quicker than following. Where the disk is full none can begin.
+fn is_far_behind(index: &ServedIndex, tip: Height) -> bool {
+    tip.0 + 1 > index.blocks() + CATCH_UP_BLOCKS && !index.is_full()
+}
+
+/// Whether the newest block is of the last hours, by this machine's clock.
+fn is_fresh(index: &ServedIndex, network: Network) -> bool {
+    let mined = u64::from(header::time(&index.snapshot().tip_header));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    now < mined + FRESH_SECONDS || network == Network::Regtest
 }

@@ -5,4 +5,4 @@ pub mod follow;
 pub mod locate;
 mod new_blocks;
 pub mod node_chain;
-mod patience;
+mod node_watch;

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::ids::Height;
 use crate::index::extract::LoadedBlock;
 use crate::sync::blocks::load::{Load, LoadBuffers};
-use crate::sync::driver::Driver;
+use crate::sync::context::SyncContext;
 use crate::sync::served::index::ServedIndex;
 
 use super::locate::{Newest, list_all, look_again, newest_are_in_place, scan_newest};
@@ -39,12 +39,12 @@ impl NewBlocks {
     /// The block of that hash; `None` if it is not readable yet.
     pub fn find(
         &mut self,
-        driver: &Driver,
-        live: &mut ServedIndex,
+        context: &SyncContext,
+        index: &mut ServedIndex,
         height: Height,
         hash: &[u8; 32],
     ) -> Result<Option<LoadedBlock>> {
-        let (loader, params) = (&driver.loader, &driver.params);
+        let (loader, params) = (&context.loader, &context.params);
         // what was found the last time, then the files as they are now
         for fresh in [None, Some(Newest::ByNumber), Some(Newest::ByTime)] {
             if let Some(by) = fresh {
@@ -53,8 +53,8 @@ impl NewBlocks {
                     return Ok(None);
                 }
                 self.newest = scan_newest(loader, params, by)?;
-                if !newest_are_in_place(live, loader, params)? {
-                    look_again(live, loader, params)?;
+                if !newest_are_in_place(index, loader, params)? {
+                    look_again(index, loader, params)?;
                 }
             }
             let newest = self.newest.find(hash).map(|id| self.newest.places(id));
@@ -72,7 +72,7 @@ impl NewBlocks {
             self.last_full_scan = Some(Instant::now());
             let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.all = list_all(loader, params, live.blocks())?;
+            self.all = list_all(loader, params, index.blocks())?;
         }
         Ok(None)
     }

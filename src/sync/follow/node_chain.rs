@@ -1,6 +1,4 @@
-//! bitcoind's chain: which it is, how it stands to ours, and when it grows.
-
-use std::time::Duration;
+//! bitcoind's chain: which it is, and how it stands to ours.
 
 use bitcoin::hashes::Hash;
 
@@ -9,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
-use crate::node::tip_wait::TipWait;
 use crate::sync::build::plan::ChainSource;
 use crate::sync::served::index::ServedIndex;
 
@@ -43,11 +40,11 @@ pub enum Relation {
 }
 
 /// Compares the two chains; few questions, however deep a fork is.
-pub fn relation(node: &Rpc, live: &ServedIndex, tip: Height) -> Result<Relation> {
-    let both = live.blocks().min(tip.0 + 1);
+pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation> {
+    let both = index.blocks().min(tip.0 + 1);
     let agrees = |height: u32| -> Result<bool> {
-        let theirs = heard(node.block_hash(Height(height)))?;
-        let ours = live.hash(Height(height))?;
+        let theirs = rejected_login_as_away(node.block_hash(Height(height)))?;
+        let ours = index.hash(Height(height))?;
         match theirs {
             Some(theirs) => Ok(theirs.to_byte_array() == ours),
             // it went back while we asked: that is for the next look
@@ -57,19 +54,14 @@ pub fn relation(node: &Rpc, live: &ServedIndex, tip: Height) -> Result<Relation>
     let shared = shared_blocks(both, agrees)?;
     Ok(match shared {
         shared if shared < both => Relation::Forked(shared),
-        _ if both < live.blocks() => Relation::Behind,
+        _ if both < index.blocks() => Relation::Behind,
         _ => Relation::Ahead,
     })
 }
 
-/// A long poll for the next tip, on a connection of its own.
-pub fn tip_wait(node: &Rpc) -> TipWait {
-    TipWait::new(node, Duration::from_secs(30))
-}
-
-/// What bitcoind said. Login data that it does not accept may be those of its last start, and
-/// mended while we serve, so that is no reason to stop.
-pub fn heard<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
+/// bitcoind's answer, in which a login that it rejects counts as being unreachable: the login may
+/// be that of its last start, and mended while we serve, so it is no reason to stop.
+pub fn rejected_login_as_away<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
     answer.map_err(|error| match error {
         RpcError::Auth(why) => Error::Away(why),
         other => other.into(),
