@@ -22,6 +22,7 @@ use super::blocks::scan::scan_all;
 use super::build::build::{Build, Outcome};
 use super::build::headers::BuildHeaders;
 use super::build::memory::{batch_bytes, warn_if_short};
+use super::build::pace::DiskPace;
 use super::build::patience::{wait_for_block, wait_for_node};
 use super::build::plan::{ChainSource, Plan};
 use super::context::SyncContext;
@@ -177,11 +178,13 @@ impl Driver {
             params,
             loader,
             plan: &plan,
-            memory: memory_bytes,
+            memory_bytes,
             batch_bytes: batch_bytes(memory_bytes, plan.blocks(), threads),
-            slice_bytes: MERGE_SLICE_BYTES,
-            spare_bytes: Some(FREE_BYTES_MIN),
-            threads,
+            pace: DiskPace {
+                spare_bytes: Some(FREE_BYTES_MIN),
+                slice_bytes: MERGE_SLICE_BYTES,
+                threads,
+            },
             progress,
             stop: stop.clone(),
         };

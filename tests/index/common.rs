@@ -27,6 +27,7 @@ use hekte::store::open::{Db, Mode};
 use hekte::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
 use hekte::sync::served::index::ServedIndex;
 use hekte::sync::served::settings::UpkeepSettings;
@@ -106,15 +107,13 @@ impl Index {
         progress: &'a Progress,
     ) -> Build<'a> {
         Build {
-            memory: 256 << 20,
+            memory_bytes: 256 << 20,
             folder: self.folder(),
             params: &self.params,
             loader: &self.loader,
             plan,
             batch_bytes: batch_postings * 8,
-            slice_bytes: self.slice_bytes,
-            spare_bytes: None,
-            threads: 2,
+            pace: DiskPace { spare_bytes: None, slice_bytes: self.slice_bytes, threads: 2 },
             progress,
             stop: StopToken::default(),
         }

@@ -9,7 +9,8 @@ use bitcoin::Network;
 use hekte::error::Error;
 use hekte::live::progress::Progress;
 use hekte::store::tables::Phase;
-use hekte::sync::build::build::Outcome;
+use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
 use hekte::sync::served::settings::UpkeepSettings;
 use hekte::sync::served::upkeep::Upkeep;
@@ -86,7 +87,8 @@ fn a_build_that_cannot_end_is_not_begun() {
     fs::create_dir(&folder).unwrap();
     let progress = Progress::default();
     let build = index.a_build(&plan, BATCH, &progress);
-    let outcome = hekte::sync::build::build::Build { spare_bytes: Some(64 << 20), ..build }.run();
+    let pace = DiskPace { spare_bytes: Some(64 << 20), ..build.pace };
+    let outcome = Build { pace, ..build }.run();
     match outcome {
         Err(error @ Error::NoSpace(_)) => assert_eq!(error.code(), 74),
         other => panic!("{other:?}"),

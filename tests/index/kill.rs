@@ -14,6 +14,7 @@ use hekte::store::open::{Db, Mode};
 use hekte::store::tables::{Phase, State};
 use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
 use hekte_testkit::chain::{ChainSpec, Shape, generate};
 use hekte_testkit::files::{BlockDir, FileOptions};
@@ -37,15 +38,13 @@ fn child() {
     let index = Index::over(Path::new(blocks), Network::Regtest);
     let plan = index.plan().unwrap();
     let build = Build {
-        memory: 256 << 20,
+        memory_bytes: 256 << 20,
         folder: Path::new(folder),
         params: &index.params,
         loader: &index.loader,
         plan: &plan,
         batch_bytes: batch.parse::<usize>().unwrap() * 8,
-        slice_bytes: 10_000,
-        spare_bytes: None,
-        threads: 2,
+        pace: DiskPace { spare_bytes: None, slice_bytes: 10_000, threads: 2 },
         progress: &Progress::default(),
         stop: StopToken::default(),
     };

@@ -12,7 +12,8 @@ use hekte::live::progress::Progress;
 use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
 use hekte::sync::blocks::scan::scan_all;
-use hekte::sync::build::merge::{Pace, merge_runs};
+use hekte::sync::build::merge::RunMerge;
+use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
 use hekte::sync::served::compact;
 use hekte::sync::served::settings::UpkeepSettings;
@@ -26,7 +27,7 @@ use crate::common::{Index, ONE_BATCH};
 
 /// So small that a merge takes several steps.
 const SLICE: u64 = 2000;
-const PACE: Pace = Pace { pages_at_once: 4, slice_bytes: 1 << 20, threads: 2 };
+const PACE: DiskPace = DiskPace { spare_bytes: None, slice_bytes: 1 << 20, threads: 2 };
 
 /// Two chains that part at `fork`, each with all that its blocks spend.
 struct Forked {
@@ -232,8 +233,16 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
         // the sources stay
         let mut from = index.db(Mode::Read);
-        merge_runs(&mut from, sources, &db, (kind, range), PACE, &AtomicU64::new(0), || Ok(()))
-            .unwrap();
+        let merge = RunMerge {
+            from: &mut from,
+            sources,
+            kind,
+            range,
+            pages_at_once: 4,
+            pace: PACE,
+            merged: &AtomicU64::new(0),
+        };
+        merge.write_into(&db, || Ok(())).unwrap();
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };

@@ -15,6 +15,7 @@ use hekte::live::shared::Shared;
 use hekte::store::folder::INDEX_FILE;
 use hekte::sync::blocks::load::{Load, LoadBuffers};
 use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
 use hekte::sync::served::index::ServedIndex;
 use hekte::sync::served::settings::UpkeepSettings;
 use serde_json::{Value, json};
@@ -83,11 +84,9 @@ pub fn run_one(folder: &Path, data: &Path) {
         params: &params,
         loader: &loader,
         plan: &plan,
-        memory: 256 << 20,
+        memory_bytes: 256 << 20,
         batch_bytes: 128 << 20,
-        slice_bytes: 64 << 20,
-        spare_bytes: None,
-        threads: 2,
+        pace: DiskPace { spare_bytes: None, slice_bytes: 64 << 20, threads: 2 },
         progress: &Progress::default(),
         stop: StopToken::default(),
     };

@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 
 use log::{info, warn};
 
+use crate::blockfile::dir::Kind;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::host::disk;
 use crate::host::stop::StopToken;
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
@@ -15,13 +17,15 @@ use crate::live::progress::{Progress, Stage};
 use crate::store::folder::{BULK_FILE, INDEX_FILE, remove_bulk};
 use crate::store::open::{Db, Mode};
 use crate::store::runs::tiles;
-use crate::store::space::{Step, check_room};
+use crate::store::space::{DiskNeed, Step, check_room, disk_need};
 use crate::store::tables::{Phase, RunInfo, RunKind, State};
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::blocks::rollback::{common_blocks, roll_back, too_deep};
 
+use super::collect::{ReadToEnd, Reading};
 use super::memory::merge_pages;
-use super::merge::{Pace, merge_runs};
+use super::merge::RunMerge;
+use super::pace::DiskPace;
 use super::plan::Plan;
 use super::writer::Databases;
 
@@ -36,15 +40,11 @@ pub struct Build<'a> {
     /// What to index.
     pub plan: &'a Plan,
     /// Bytes that the process may use.
-    pub memory: u64,
+    pub memory_bytes: u64,
     /// Bytes that batches may take, both together.
     pub batch_bytes: usize,
-    /// Bytes that the merge writes in one transaction.
-    pub slice_bytes: u64,
-    /// Room that is left to others on the disk; `None`: free space is not looked at.
-    pub spare_bytes: Option<u64>,
-    /// Threads that read and hash.
-    pub threads: usize,
+    /// How it is written.
+    pub pace: DiskPace,
     /// Where to report.
     pub progress: &'a Progress,
     /// When to stop.
@@ -88,7 +88,15 @@ impl Build<'_> {
         }
         state = self.leave_foreign_blocks(&main, bulk.as_ref(), state)?;
         self.check_room()?;
-        let (main, state, blocked) = self.read(Databases { main, bulk }, state)?;
+        let reading = Reading {
+            loader: self.loader,
+            plan: self.plan,
+            batch_bytes: self.batch_bytes,
+            pace: self.pace,
+            progress: self.progress,
+            stop: &self.stop,
+        };
+        let ReadToEnd { main, state, blocked } = reading.run(Databases { main, bulk }, state)?;
         if let Some((height, why)) = blocked {
             return Ok(Outcome::Blocked(state, height, why));
         }
@@ -100,14 +108,32 @@ impl Build<'_> {
             return Ok(Outcome::Complete(state));
         }
         let merging = State { phase: Phase::Merging, ..state };
-        let change = main.change()?;
-        change.set_state(&merging)?;
-        change.commit()?;
+        store_state(&main, &merging)?;
         let state = self.finish_merge(&main, merging)?;
         match state.phase {
             Phase::Ready => Ok(Outcome::Complete(state)),
             _ => Ok(Outcome::Stopped(state)),
         }
+    }
+
+    /// Says how much disk a build takes, and refuses to begin what cannot end.
+    fn check_room(&self) -> Result<()> {
+        if self.pace.spare_bytes.is_none() {
+            return Ok(());
+        }
+        let dir = self.loader.dir();
+        let file_bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
+        let DiskNeed { index, peak, more } = disk_need(self.folder, file_bytes, self.plan.blocks());
+        let free = disk::free_bytes(self.folder)?;
+        info!(
+            "about {} MiB of disk will be used at the peak, {} MiB in the end, {} MiB more than \
+             now; {} MiB are free",
+            peak >> 20,
+            index >> 20,
+            more >> 20,
+            free >> 20
+        );
+        check_room(self.folder, Step::Build, more, Some(0))
     }
 
     /// Makes the bulk database say what the main one says: it is written first, so it may be one
@@ -153,21 +179,39 @@ impl Build<'_> {
 
     /// Merges the bulk runs into the main database and deletes the bulk file.
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
-        let bulk = match self.bulk_path().exists() {
-            true => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
-            false => None,
-        };
-        let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;
-        let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
-        let Some(mut bulk) = bulk.filter(|_| whole) else {
+        let Some(mut bulk) = self.whole_bulk(&state)? else {
             warn!("the runs to be merged are gone; beginning anew");
-            let state = roll_back(main, 0)?;
-            let state = State { phase: Phase::Building, ..state };
-            let change = main.change()?;
-            change.set_state(&state)?;
-            change.commit()?;
+            let state = State { phase: Phase::Building, ..roll_back(main, 0)? };
+            store_state(main, &state)?;
             return Ok(state);
         };
+        self.report_merge(&bulk.runs, &state);
+        for kind in RunKind::ALL {
+            match self.merge_kind(main, &mut bulk, kind, state.txs) {
+                Err(Error::TryAgain(_)) if self.stop.is_requested() => return Ok(state),
+                other => other?,
+            };
+        }
+        state.phase = Phase::Ready;
+        state.generation += 1;
+        store_state(main, &state)?;
+        drop(bulk);
+        remove_bulk(self.folder)?;
+        Ok(state)
+    }
+
+    /// The bulk database, if its runs cover all transactions.
+    fn whole_bulk(&self, state: &State) -> Result<Option<BulkRuns>> {
+        if !self.bulk_path().exists() {
+            return Ok(None);
+        }
+        let db = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+        let runs = db.runs()?;
+        let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
+        Ok(whole.then_some(BulkRuns { db, runs }))
+    }
+
+    fn report_merge(&self, runs: &[RunInfo], state: &State) {
         let progress = self.progress;
         progress.merged.store(0, Ordering::Relaxed);
         let all = runs.iter().map(|run| run.postings).sum();
@@ -175,35 +219,41 @@ impl Build<'_> {
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(self.plan.blocks().max(state.blocks), Ordering::Relaxed);
         progress.enter(Stage::Merging);
-        let range = TxRange { first: TxNum(0), end: TxNum(state.txs) };
-        for kind in RunKind::ALL {
-            let sources: Vec<RunInfo> =
-                runs.iter().copied().filter(|run| run.kind == kind).collect();
-            info!("merging {} runs of {kind:?} postings", sources.len());
-            let pace = Pace {
-                pages_at_once: merge_pages(self.memory, self.plan.blocks(), sources.len()),
-                slice_bytes: self.slice_bytes,
-                threads: self.threads,
-            };
-            let count = &progress.merged;
-            let merged = merge_runs(&mut bulk, &sources, main, (kind, range), pace, count, || {
-                if self.stop.is_requested() {
-                    return Err(Error::TryAgain("stopped while merging".into()));
-                }
-                check_room(&main.path, Step::Batch, self.slice_bytes, self.spare_bytes)
-            });
-            match merged {
-                Err(Error::TryAgain(_)) if self.stop.is_requested() => return Ok(state),
-                other => other?,
-            };
-        }
-        state.phase = Phase::Ready;
-        state.generation += 1;
-        let change = main.change()?;
-        change.set_state(&state)?;
-        change.commit()?;
-        drop(bulk);
-        remove_bulk(self.folder)?;
-        Ok(state)
     }
+
+    /// Merges the runs of one kind, which cover `txs` transactions.
+    fn merge_kind(&self, main: &Db, bulk: &mut BulkRuns, kind: RunKind, txs: u32) -> Result<()> {
+        let runs = bulk.runs.iter().copied();
+        let sources: Vec<RunInfo> = runs.filter(|run| run.kind == kind).collect();
+        info!("merging {} runs of {kind:?} postings", sources.len());
+        let merge = RunMerge {
+            from: &mut bulk.db,
+            sources: &sources,
+            kind,
+            range: TxRange { first: TxNum(0), end: TxNum(txs) },
+            pages_at_once: merge_pages(self.memory_bytes, self.plan.blocks(), sources.len()),
+            pace: self.pace,
+            merged: &self.progress.merged,
+        };
+        let DiskPace { spare_bytes, slice_bytes, .. } = self.pace;
+        let may_go_on = || {
+            if self.stop.is_requested() {
+                return Err(Error::TryAgain("stopped while merging".into()));
+            }
+            check_room(&main.path, Step::Batch, slice_bytes, spare_bytes)
+        };
+        merge.write_into(main, may_go_on).map(drop)
+    }
+}
+
+/// The database that holds the runs of a build, and a list of them.
+struct BulkRuns {
+    db: Db,
+    runs: Vec<RunInfo>,
+}
+
+fn store_state(main: &Db, state: &State) -> Result<()> {
+    let change = main.change()?;
+    change.set_state(state)?;
+    change.commit()
 }

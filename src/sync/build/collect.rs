@@ -3,21 +3,21 @@
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use log::info;
-
 use crate::blockfile::dir::Kind;
 use crate::error::Result;
-use crate::host::{beat, disk};
+use crate::host::beat;
+use crate::host::stop::StopToken;
 use crate::ids::{Height, TxNum};
-use crate::live::progress::Stage;
+use crate::index::extract::LoadedBlock;
+use crate::live::progress::{Progress, Stage};
 use crate::store::open::Db;
-use crate::store::space::{DiskNeed, Step, check_room, disk_need};
 use crate::store::tables::{Phase, State};
 use crate::store::write::RowWriters;
 use crate::sync::blocks::batch::{Batch, push_rows};
-use crate::sync::blocks::load::Load;
+use crate::sync::blocks::load::{BlockLoader, Load};
 
-use super::build::Build;
+use super::pace::DiskPace;
+use super::plan::Plan;
 use super::read::read_blocks;
 use super::writer::{Databases, First, Job, Writer};
 
@@ -25,49 +25,85 @@ use super::writer::{Databases, First, Job, Writer};
 /// 380 bytes; larger ones make fewer.
 const FILE_BYTES_PER_BATCH_BYTE: u64 = 9;
 
-/// The main database after reading, the state it is in, and what was in the way.
-pub type ReadToEnd = (Db, State, Option<(Height, String)>);
-
-/// Gives the batch to the writer and goes on with an empty one; `false` if the writer has failed.
-fn hand_over(
-    writer: &Writer<'_>,
-    batch: &mut Batch,
-    rows: &mut RowWriters,
-    state: &mut State,
-    into_main: bool,
-) -> bool {
-    state.generation += 1;
-    let full = std::mem::replace(batch, Batch::new(TxNum(0), 0));
-    let job = Job { batch: full, rows: rows.take_rows(), state: *state, into_main };
-    // waits for the batch before to be stored, for which the writer answers
-    match beat::waiting(|| writer.hand_over(job)) {
-        Some(empty) => {
-            *batch = empty;
-            true
-        }
-        None => false,
-    }
+/// What the reading half of a build needs.
+pub struct Reading<'a> {
+    /// The block files.
+    pub loader: &'a BlockLoader,
+    /// What to read.
+    pub plan: &'a Plan,
+    /// Bytes that batches may take, both together.
+    pub batch_bytes: usize,
+    /// How batches are written.
+    pub pace: DiskPace,
+    /// Where to report.
+    pub progress: &'a Progress,
+    /// When to stop.
+    pub stop: &'a StopToken,
 }
 
-impl Build<'_> {
-    /// Says how much disk a build takes, and refuses to begin what cannot end.
-    pub(super) fn check_room(&self) -> Result<()> {
-        if self.spare_bytes.is_none() {
-            return Ok(());
+/// What reading came to.
+pub struct ReadToEnd {
+    /// The main database.
+    pub main: Db,
+    /// The state it is in.
+    pub state: State,
+    /// The block that cannot be used, and why, if there is one.
+    pub blocked: Option<(Height, String)>,
+}
+
+impl Reading<'_> {
+    /// Reads to the end of the plan, one batch being stored while the next is collected.
+    pub fn run(&self, databases: Databases, state: State) -> Result<ReadToEnd> {
+        let end = self.plan.blocks();
+        self.report(&state);
+        if state.blocks >= end && state.blocks > 0 {
+            return Ok(ReadToEnd { main: databases.main, state, blocked: None });
         }
-        let dir = self.loader.dir();
-        let file_bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
-        let DiskNeed { index, peak, more } = disk_need(self.folder, file_bytes, self.plan.blocks());
-        let free = disk::free_bytes(self.folder)?;
-        info!(
-            "about {} MiB of disk will be used at the peak, {} MiB in the end, {} MiB more than \
-             now; {} MiB are free",
-            peak >> 20,
-            index >> 20,
-            more >> 20,
-            free >> 20
-        );
-        check_room(self.folder, Step::Build, more, Some(0))
+        let rows = databases.main.row_writers(&state)?;
+        let begun = state.blocks;
+        let half = self.batch_bytes / 2;
+        let (first, bytes) = match self.fits_whole(&state)? {
+            true => (First::Whole, self.batch_bytes),
+            false => (First::Half, half),
+        };
+        let batch = Batch::new(TxNum(state.txs), bytes);
+        let mut blocked = None;
+        let databases = thread::scope(|scope| -> Result<Databases> {
+            let writer = Writer::start(scope, databases, half, first, self.pace);
+            let mut collector = Collector { writer, batch, rows, state, handed_over: begun };
+            let threads = self.pace.threads;
+            let read = read_blocks(self.loader, self.plan, begun, threads, |height, load| {
+                let block = match load {
+                    Load::Block(block) => block,
+                    Load::Unusable(why) => {
+                        blocked = Some((height, why));
+                        return Ok(false);
+                    }
+                };
+                if !collector.add(&block)? {
+                    return Ok(false);
+                }
+                self.progress.blocks.store(collector.state.blocks, Ordering::Relaxed);
+                self.progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);
+                Ok(!self.stop.is_requested())
+            });
+            if read.is_ok() {
+                collector.hand_over_rest(end);
+            }
+            let databases = beat::waiting(|| collector.writer.finish())?;
+            read.map(|()| databases)
+        })?;
+        let state = databases.main.state()?;
+        Ok(ReadToEnd { main: databases.main, state, blocked })
+    }
+
+    fn report(&self, state: &State) {
+        let (progress, end) = (self.progress, self.plan.blocks());
+        progress.blocks.store(state.blocks, Ordering::Relaxed);
+        progress.target.store(end, Ordering::Relaxed);
+        progress.bytes.store(self.plan.bytes_of_first(state.blocks), Ordering::Relaxed);
+        progress.bytes_total.store(self.plan.bytes_of_first(end), Ordering::Relaxed);
+        progress.enter(Stage::Reading);
     }
 
     /// Whether all that is still to be read may well fit into one batch.
@@ -78,66 +114,61 @@ impl Build<'_> {
         let expected = bytes / FILE_BYTES_PER_BATCH_BYTE / all.max(1) * left;
         Ok(expected <= self.batch_bytes as u64)
     }
+}
 
-    /// Reads to the end of the plan, one batch being stored while the next is collected. A height
-    /// and a reason come back if a block cannot be used.
-    pub(super) fn read(&self, databases: Databases, mut state: State) -> Result<ReadToEnd> {
-        let progress = self.progress;
-        let end = self.plan.blocks();
-        progress.blocks.store(state.blocks, Ordering::Relaxed);
-        progress.target.store(end, Ordering::Relaxed);
-        progress.bytes.store(self.plan.bytes_of_first(state.blocks), Ordering::Relaxed);
-        progress.bytes_total.store(self.plan.bytes_of_first(end), Ordering::Relaxed);
-        progress.enter(Stage::Reading);
-        if state.blocks >= end && state.blocks > 0 {
-            return Ok((databases.main, state, None));
-        }
-        let mut rows = databases.main.row_writers(&state)?;
-        let begun = state.blocks;
-        let half = self.batch_bytes / 2;
-        let (first, bytes) = match self.fits_whole(&state)? {
-            true => (First::Whole, self.batch_bytes),
-            false => (First::Half, half),
-        };
-        let mut batch = Batch::new(TxNum(state.txs), bytes);
-        let mut blocked = None;
-        let databases = thread::scope(|scope| -> Result<Databases> {
-            let (spare, threads) = (self.spare_bytes, self.threads);
-            let writer = Writer::start(scope, databases, half, first, spare, threads);
-            let mut stored = begun;
-            let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
-                let block = match load {
-                    Load::Block(block) => block,
-                    Load::Unusable(why) => {
-                        blocked = Some((height, why));
-                        return Ok(false);
-                    }
-                };
-                if !batch.has_room(&block) {
-                    stored = state.blocks;
-                    if !hand_over(&writer, &mut batch, &mut rows, &mut state, false) {
-                        return Ok(false);
-                    }
-                }
-                beat::step();
-                batch.push(&block)?;
-                push_rows(&mut rows, &mut state, &block)?;
-                progress.blocks.store(state.blocks, Ordering::Relaxed);
-                progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);
-                Ok(!self.stop.is_requested())
-            });
-            if read.is_ok() && state.blocks > stored {
-                // all in one batch: it is the base run already
-                let only = stored == 0 && state.blocks == end;
-                if only {
-                    state.phase = Phase::Ready;
-                }
-                hand_over(&writer, &mut batch, &mut rows, &mut state, only);
+/// Collects blocks until a batch is full, and hands it to the writer.
+struct Collector<'scope> {
+    writer: Writer<'scope>,
+    batch: Batch,
+    rows: RowWriters,
+    /// The state once everything collected is stored.
+    state: State,
+    /// Number of the blocks that were handed over.
+    handed_over: u32,
+}
+
+impl Collector<'_> {
+    /// Adds the next block; `false` if the writer has failed.
+    fn add(&mut self, block: &LoadedBlock) -> Result<bool> {
+        if !self.batch.has_room(block) {
+            self.handed_over = self.state.blocks;
+            if !self.hand_over(false) {
+                return Ok(false);
             }
-            let databases = beat::waiting(|| writer.finish())?;
-            read.map(|()| databases)
-        })?;
-        let state = databases.main.state()?;
-        Ok((databases.main, state, blocked))
+        }
+        beat::step();
+        self.batch.push(block)?;
+        push_rows(&mut self.rows, &mut self.state, block)?;
+        Ok(true)
+    }
+
+    /// Hands over what was collected last, if anything was, on the way to `end` blocks.
+    fn hand_over_rest(&mut self, end: u32) {
+        if self.state.blocks <= self.handed_over {
+            return;
+        }
+        // all in one batch: it is the base run already
+        let only = self.handed_over == 0 && self.state.blocks == end;
+        if only {
+            self.state.phase = Phase::Ready;
+        }
+        self.hand_over(only);
+    }
+
+    /// Gives the batch to the writer and goes on with an empty one; `false` if the writer has
+    /// failed.
+    fn hand_over(&mut self, into_main: bool) -> bool {
+        self.state.generation += 1;
+        let full = std::mem::replace(&mut self.batch, Batch::new(TxNum(0), 0));
+        let rows = self.rows.take_rows();
+        let job = Job { batch: full, rows, state: self.state, into_main };
+        // waits for the batch before to be stored, for which the writer answers
+        match beat::waiting(|| self.writer.hand_over(job)) {
+            Some(empty) => {
+                self.batch = empty;
+                true
+            }
+            None => false,
+        }
     }
 }

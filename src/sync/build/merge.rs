@@ -15,6 +15,8 @@ use crate::store::stream::RunStream;
 use crate::store::tables::{RunInfo, RunKind};
 use crate::sync::blocks::batch::empty_run;
 
+use super::pace::DiskPace;
+
 /// Threads that encode: more than two would wait for the one that merges.
 const ENCODERS_MAX: usize = 2;
 /// Memory of a merge beside what its streams hold: postings decoded ahead, sorted, what sorting
@@ -22,15 +24,22 @@ const ENCODERS_MAX: usize = 2;
 pub const MERGE_BYTES: u64 = 4 * 8 * BLOCK_POSTINGS as u64
     + ENCODERS_MAX as u64 * (8 * BLOCK_POSTINGS as u64 + ENCODER_BYTES);
 
-/// How much a merge takes at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Pages read of each run at once.
+/// A merge of complete runs that lie side by side in one database, to a run in another one.
+pub struct RunMerge<'a> {
+    /// The database that holds the sources.
+    pub from: &'a mut Db,
+    /// The runs to be merged; they stay.
+    pub sources: &'a [RunInfo],
+    /// The kind of all these runs.
+    pub kind: RunKind,
+    /// The transactions of all sources together.
+    pub range: TxRange,
+    /// Pages read of each source at once.
     pub pages_at_once: usize,
-    /// Bytes written in one transaction.
-    pub slice_bytes: u64,
-    /// Cores that may be used.
-    pub threads: usize,
+    /// How the new run is written.
+    pub pace: DiskPace,
+    /// Grows by the postings that are done, those of an earlier merge of this range too.
+    pub merged: &'a AtomicU64,
 }
 
 /// The runs that a merge to `target` reads, in order of their transactions; `None` if those in
@@ -50,52 +59,49 @@ pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>
     (covered == range.end && !sources.is_empty()).then_some(sources)
 }
 
-/// Merges complete runs of one kind that lie side by side in `from` into a run in `into`, another
-/// database. A thread of its own reads, decodes and sorts, others encode, this one writes. Goes on
-/// where an earlier merge of the same range stopped. The sources stay; the new run is complete but
-/// the caller decides when it is in force. `merged` grows by the postings that are done, those of
-/// the earlier merge too; before each slice `may_go_on` is asked.
-pub fn merge_runs(
-    from: &mut Db,
-    sources: &[RunInfo],
-    into: &Db,
-    (kind, range): (RunKind, TxRange),
-    pace: Pace,
-    merged: &AtomicU64,
-    mut may_go_on: impl FnMut() -> Result<()>,
-) -> Result<RunInfo> {
-    let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
-    merged.fetch_add(begun.map_or(0, |run| run.postings), Ordering::Relaxed);
-    let target = match begun {
-        Some(run) if run.complete => return Ok(run),
-        Some(run) => run,
-        None => {
-            let change = into.change()?;
-            let id = change.create_run(kind, range)?;
-            change.commit()?;
-            empty_run(id, kind, range)
-        }
-    };
-    let start = Prefix(target.resume);
-    let expected = sources.iter().map(|run| run.postings).sum();
-    let block_postings = block_postings(pace.slice_bytes);
-    may_go_on()?;
-    thread::scope(|scope| {
-        let (senders, inputs): (Vec<_>, Vec<_>) =
-            (0..pace.threads.clamp(1, ENCODERS_MAX)).map(|_| sync_channel(0)).unzip();
-        scope.spawn(move || {
-            let runs = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once));
-            send_merged(runs.collect(), block_postings, &senders);
-        });
-        encode_in_turn(range, expected, inputs, |encoded| {
-            let counted = encoded.inspect(|piece| {
-                if let Ok(Encoded::End(postings, _)) = piece {
-                    merged.fetch_add(*postings, Ordering::Relaxed);
-                }
+impl RunMerge<'_> {
+    /// Makes the run. A thread of its own reads, decodes and sorts, others encode, this one writes.
+    /// Goes on where an earlier merge of the same range stopped. The new run is complete, but the
+    /// caller decides when it is in force. Before each slice `may_go_on` is asked.
+    pub fn write_into(
+        self,
+        into: &Db,
+        mut may_go_on: impl FnMut() -> Result<()>,
+    ) -> Result<RunInfo> {
+        let RunMerge { from, sources, kind, range, pages_at_once, pace, merged } = self;
+        let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
+        merged.fetch_add(begun.map_or(0, |run| run.postings), Ordering::Relaxed);
+        let target = match begun {
+            Some(run) if run.complete => return Ok(run),
+            Some(run) => run,
+            None => {
+                let change = into.change()?;
+                let id = change.create_run(kind, range)?;
+                change.commit()?;
+                empty_run(id, kind, range)
+            }
+        };
+        let start = Prefix(target.resume);
+        let expected = sources.iter().map(|run| run.postings).sum();
+        let block_postings = block_postings(pace.slice_bytes);
+        may_go_on()?;
+        thread::scope(|scope| {
+            let (senders, inputs): (Vec<_>, Vec<_>) =
+                (0..pace.threads.clamp(1, ENCODERS_MAX)).map(|_| sync_channel(0)).unzip();
+            scope.spawn(move || {
+                let runs = sources.iter().map(|run| from.stream(*run, start, pages_at_once));
+                send_merged(runs.collect(), block_postings, &senders);
             });
-            fill_in_slices(into, target, counted, pace.slice_bytes, may_go_on)
+            encode_in_turn(range, expected, inputs, |encoded| {
+                let counted = encoded.inspect(|piece| {
+                    if let Ok(Encoded::End(postings, _)) = piece {
+                        merged.fetch_add(*postings, Ordering::Relaxed);
+                    }
+                });
+                fill_in_slices(into, target, counted, pace.slice_bytes, may_go_on)
+            })
         })
-    })
+    }
 }
 
 /// Small slices are made of small blocks.

@@ -6,6 +6,7 @@ mod collect;
 pub mod headers;
 pub mod memory;
 pub mod merge;
+pub mod pace;
 pub mod patience;
 pub mod plan;
 pub mod read;

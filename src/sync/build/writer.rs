@@ -14,6 +14,8 @@ use crate::store::tables::State;
 use crate::store::write::NewRows;
 use crate::sync::blocks::batch::Batch;
 
+use super::pace::DiskPace;
+
 /// A batch to be stored, with the rows and the state that belong to it.
 pub struct Job {
     /// The postings.
@@ -53,15 +55,13 @@ pub struct Writer<'scope> {
 impl<'scope> Writer<'scope> {
     /// Starts the thread. It owns the databases until [`Writer::finish`]. There are two batches of
     /// `half_bytes`, one being stored while the other is filled. But where the `first` one takes
-    /// all the memory there is for batches, it is stored before reading goes on. `spare_bytes`
-    /// stay free on the disk; so many `threads` help to store.
+    /// all the memory there is for batches, it is stored before reading goes on.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
         half_bytes: usize,
         first: First,
-        spare_bytes: Option<u64>,
-        threads: usize,
+        pace: DiskPace,
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<Job>(0);
         let (give_back, empty) = sync_channel(2);
@@ -75,8 +75,8 @@ impl<'scope> Writer<'scope> {
             while let Ok(job) = beat::waiting(|| inbox.recv()) {
                 let postings = job.batch.postings() as u64;
                 // a stored posting takes about half of what it takes in memory
-                check_room(&databases.main.path, Step::Batch, postings * 8, spare_bytes)?;
-                let mut batch = store(&databases, job, threads)?;
+                check_room(&databases.main.path, Step::Batch, postings * 8, pace.spare_bytes)?;
+                let mut batch = store(&databases, job, pace.threads)?;
                 if std::mem::take(&mut whole) {
                     drop(batch);
                     batch = Batch::new(TxNum(0), half_bytes);
