@@ -12,9 +12,10 @@ use std::time::Duration;
 use bitcoin::BlockHash;
 use hekte::config::node::{NodeConfig, RpcAuth, RpcUrl};
 use hekte::ids::Height;
+use hekte::node::chain::NodeTip;
 use hekte::node::error::RpcError;
 use hekte::node::rpc::Rpc;
-use hekte::node::tip_wait::{NodeTip, TipWait};
+use hekte::node::tip_wait::TipWait;
 use serde_json::{Value, json};
 
 /// What the server was sent: the Authorization header and the body.

@@ -1,6 +1,7 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
 mod reload;
+mod report;
 mod serving;
 mod watch;
 mod wiring;
@@ -22,7 +23,6 @@ use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
 use crate::host::stop::StopToken;
 use crate::host::{memory, notify, terminal};
-use crate::inspect::report::Reporter;
 use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
 use crate::live::shared::Shared;
@@ -41,6 +41,7 @@ use crate::sync::driver::{Driver, SyncSettings};
 use crate::sync::served::settings::UpkeepSettings;
 
 use self::reload::reload;
+use self::report::Reporter;
 use self::serving::{Serving, Sources};
 use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 

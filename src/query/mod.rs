@@ -5,6 +5,7 @@ pub mod answers;
 mod asm;
 mod crew;
 pub mod engine;
+pub mod header_tree;
 pub mod headers;
 pub mod history;
 pub mod merkle;

@@ -12,7 +12,7 @@ use crate::blockfile::rev::RevFile;
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
-use crate::index::belongs::{belongs, names};
+use crate::index::belongs::{belongs, undo_matches};
 use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{
     BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, REV_FILES_LISTED_MAX, REV_RECORDS_LISTED_MAX,
@@ -192,7 +192,7 @@ impl BlockLoader {
             return Err(open("without bitcoind it stays open which is right".into()));
         };
         match node.spent_outputs(&BlockHash::from_byte_array(*hash)) {
-            Ok(Some(spent)) => Ok(bodies.into_iter().find(|body| names(body, &spent))),
+            Ok(Some(spent)) => Ok(bodies.into_iter().find(|body| undo_matches(body, &spent))),
             Ok(None) => Err(open("bitcoind does not say which is right".into())),
             Err(error) => Err(open(format!("bitcoind cannot be asked which is right: {error}"))),
         }
