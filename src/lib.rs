@@ -34,6 +34,11 @@ pub mod mempool;
 // the moment that is served
 pub mod live;
 
+// from outside
+pub mod inspect;
+
+pub mod check;
+
 // the write half
 pub mod sync;
 
@@ -47,11 +52,7 @@ pub mod session;
 
 pub mod server;
 
-// from outside
-pub mod inspect;
-
-pub mod check;
-
+// the command line
 pub mod cli;
 
 // everything together

@@ -36,10 +36,9 @@ use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
 use crate::server::tips::TipChannel;
+use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
 use crate::store::tables::State;
-use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
-use crate::sync::folder::{condemn, lock, remove_condemned, remove_index};
 use crate::sync::load::BlockLoader;
 use crate::sync::upkeep::LiveSettings;
 

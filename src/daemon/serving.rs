@@ -20,7 +20,7 @@ use crate::server::shutdown::Shutdown;
 use crate::server::tips::TipChannel;
 use crate::session::config::Shared as Sessions;
 use crate::shares::Shares;
-use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
+use crate::store::folder::{BULK_FILE, INDEX_FILE};
 
 /// What the answers come from.
 pub struct Sources {

@@ -14,13 +14,13 @@ use crate::index::lens::lens_of;
 use crate::index::merge::Merge;
 use crate::index::pages::items_per_row;
 use crate::store::error::damaged;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::in_force;
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, RunKind};
 use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
-use crate::sync::bulk::INDEX_FILE;
-use crate::sync::compact::in_force;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

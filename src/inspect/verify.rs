@@ -11,13 +11,13 @@ use crate::ids::{Height, Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
 use crate::index::lens::lens_of;
 use crate::parse::tx::header;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::{in_force, tiles};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
 use crate::store::write::POSITION_ITEM;
-use crate::sync::bulk::{INDEX_FILE, tiles};
-use crate::sync::compact::in_force;
 
 use super::digest::hash_nodes;
 

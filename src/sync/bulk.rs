@@ -1,6 +1,5 @@
 //! The first build: blocks to batches, batches to runs in a disposable database, runs to one run.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -10,7 +9,10 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
+use crate::store::folder::{BULK_FILE, INDEX_FILE, remove_bulk};
 use crate::store::open::{Db, Mode};
+use crate::store::runs::tiles;
+use crate::store::space::{Step, check_room};
 use crate::store::tables::{Phase, RunInfo, RunKind, State};
 
 use super::budget::merge_pages;
@@ -18,14 +20,9 @@ use super::load::BlockLoader;
 use super::merge::{Pace, merge_runs};
 use super::plan::Plan;
 use super::rollback::{common_blocks, roll_back};
-use super::writer::{Databases, check_room};
+use super::writer::Databases;
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
-
-/// The index that is served.
-pub const INDEX_FILE: &str = "index.sqlite";
-/// Runs of a build that is not done; deleted at its end.
-pub const BULK_FILE: &str = "bulk.sqlite";
 
 /// What a build needs.
 pub struct Build<'a> {
@@ -80,7 +77,7 @@ impl Build<'_> {
         }
         let mut bulk = None;
         if state.phase == Phase::Ready {
-            self.remove_bulk()?;
+            remove_bulk(self.folder)?;
         } else {
             let opened = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
             state = self.match_bulk(&main, &opened, state)?;
@@ -96,7 +93,7 @@ impl Build<'_> {
             return Ok(Outcome::Stopped(state));
         }
         if state.phase == Phase::Ready {
-            self.remove_bulk()?;
+            remove_bulk(self.folder)?;
             return Ok(Outcome::Complete(state));
         }
         let merging = State { phase: Phase::Merging, ..state };
@@ -190,7 +187,7 @@ impl Build<'_> {
                 if progress.stopping() {
                     return Err(Error::TryAgain("stopped while merging".into()));
                 }
-                check_room(main, self.spare_bytes, self.slice_bytes)
+                check_room(&main.path, Step::Batch, self.slice_bytes, self.spare_bytes)
             });
             match merged {
                 Err(Error::TryAgain(_)) if progress.stopping() => return Ok(state),
@@ -203,19 +200,8 @@ impl Build<'_> {
         change.set_state(&state)?;
         change.commit()?;
         drop(bulk);
-        self.remove_bulk()?;
+        remove_bulk(self.folder)?;
         Ok(state)
-    }
-
-    fn remove_bulk(&self) -> Result<()> {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let path = self.folder.join(format!("{BULK_FILE}{suffix}"));
-            if path.exists() {
-                fs::remove_file(&path)
-                    .map_err(|error| Error::Io(format!("{}: {error}", path.display())))?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -226,16 +212,4 @@ pub fn too_deep(depth: u32) -> Error {
          hekte undoes by itself ({REORG_BLOCKS_MAX}). If bitcoind is right, start hekte with \
          --rebuild"
     ))
-}
-
-/// Whether complete runs of a kind cover transactions 0 to `txs` without gap or overlap.
-pub fn tiles(runs: &[RunInfo], kind: RunKind, txs: u32) -> bool {
-    let mut covered = 0;
-    for run in runs.iter().filter(|run| run.kind == kind && run.complete) {
-        if run.range.first.0 != covered {
-            return false;
-        }
-        covered = run.range.end.0;
-    }
-    covered == txs
 }

@@ -6,11 +6,12 @@ use std::thread;
 use log::info;
 
 use crate::blockfile::dir::Kind;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::{beat, disk};
 use crate::ids::{Height, TxNum};
 use crate::live::progress::Stage;
 use crate::store::open::Db;
+use crate::store::space::{DiskNeed, Step, check_room, disk_need};
 use crate::store::tables::{Phase, State};
 use crate::store::write::RowWriters;
 
@@ -18,7 +19,6 @@ use super::batch::{Batch, push_rows};
 use super::bulk::Build;
 use super::load::Load;
 use super::read::read_blocks;
-use super::room::{Room, room};
 use super::writer::{Databases, First, Job, Writer};
 
 /// Bytes of blk and rev files that make a byte in a batch. Measured: 9 on chains of transactions of
@@ -57,7 +57,7 @@ impl Build<'_> {
         }
         let dir = self.loader.dir();
         let file_bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
-        let Room { index, peak, more } = room(self.folder, file_bytes, self.plan.blocks());
+        let DiskNeed { index, peak, more } = disk_need(self.folder, file_bytes, self.plan.blocks());
         let free = disk::free_bytes(self.folder)?;
         info!(
             "about {} MiB of disk will be used at the peak, {} MiB in the end, {} MiB more than \
@@ -67,16 +67,7 @@ impl Build<'_> {
             more >> 20,
             free >> 20
         );
-        if free > more {
-            return Ok(());
-        }
-        Err(Error::NoSpace(format!(
-            "{}: {} MiB are free, but the build needs up to {} MiB more. Free some space, or \
-             choose a larger disk with --data-dir",
-            self.folder.display(),
-            free >> 20,
-            more >> 20
-        )))
+        check_room(self.folder, Step::Build, more, Some(0))
     }
 
     /// Whether all that is still to be read may well fit into one batch.

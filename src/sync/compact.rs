@@ -3,35 +3,20 @@
 
 use log::{debug, info};
 
-use crate::error::{Error, Result};
-use crate::host::disk;
+use crate::error::Result;
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
 use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
 use crate::store::run::fill_slice;
+use crate::store::runs::in_force;
+use crate::store::space::{Step, check_room};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{RunInfo, RunKind, State};
 
 use super::batch::empty_run;
 use super::merge::sources_of;
-
-/// The complete runs that no other one replaces: after an interrupted merge both the small ones
-/// and the one that they were merged to are there.
-pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
-    let replaced = |run: &RunInfo| {
-        runs.iter().any(|other| {
-            other.complete
-                && other.kind == run.kind
-                && other.id != run.id
-                && other.range.first <= run.range.first
-                && run.range.end <= other.range.end
-                && (other.range != run.range || other.id > run.id)
-        })
-    };
-    runs.iter().filter(|run| run.complete && !replaced(run)).copied().collect()
-}
 
 /// Neighbouring runs of a kind that are worth merging, the newest and fewest such: enough of them,
 /// and none larger than the others together, so that whatever is written again comes to be in a
@@ -113,10 +98,11 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
         }
         Work::Fill(target, sources) => (target, sources),
     };
-    if let Some(spare) = spare_bytes {
-        let all: u64 = sources.iter().map(|run| run.bytes).sum();
-        check_room(db, all.saturating_sub(target.bytes), slice_bytes, spare)?;
-    }
+    let all: u64 = sources.iter().map(|run| run.bytes).sum();
+    let left = all.saturating_sub(target.bytes);
+    // a merge stands beside what it replaces, and each slice is in the write-ahead log first
+    let needed = left.saturating_sub(db.unused_bytes()?).saturating_add(2 * slice_bytes.min(left));
+    check_room(&db.path, Step::Merge, needed, spare_bytes)?;
     let mut state = db.state()?;
     let change = db.change()?;
     if target.id == 0 {
@@ -138,20 +124,4 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
         info!("merged {} small runs of {:?} postings", sources.len(), filled.kind);
     }
     Ok(Some(state))
-}
-
-/// A merge stands beside what it replaces, and each slice is in the write-ahead log first.
-fn check_room(db: &Db, left: u64, slice: u64, spare: u64) -> Result<()> {
-    let grows = left.saturating_sub(db.unused_bytes()?);
-    let needed = spare.saturating_add(grows).saturating_add(2 * slice.min(left));
-    let free = disk::free_bytes(&db.path)?;
-    if free >= needed {
-        return Ok(());
-    }
-    Err(Error::NoSpace(format!(
-        "{}: {} MiB are left on the disk; merging runs needs {}",
-        db.path.display(),
-        free >> 20,
-        needed.div_ceil(1 << 20)
-    )))
 }

@@ -18,12 +18,13 @@ use crate::limits::{
 };
 use crate::live::shared::Shared;
 use crate::node::rpc::Rpc;
+use crate::store::folder::INDEX_FILE;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{Phase, State};
 
 use super::budget::{batch_bytes, warn_if_short};
 use super::build_headers::{BuildHeaders, StoredHeaders};
-use super::bulk::{Build, INDEX_FILE, Outcome};
+use super::bulk::{Build, Outcome};
 use super::live::{Live, NewTip};
 use super::load::BlockLoader;
 use super::locate::{Rescans, look_again, newest_are_in_place};

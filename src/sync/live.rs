@@ -17,14 +17,14 @@ use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 use crate::store::error::damaged;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::{in_force, tiles};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
 use crate::store::write::POSITION_ITEM;
 
 use super::batch::position_item;
-use super::bulk::{INDEX_FILE, tiles};
-use super::compact::in_force;
 use super::rollback::roll_back;
 use super::stored_table::read_table;
 use super::upkeep::LiveSettings;

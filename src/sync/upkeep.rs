@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use log::{info, warn};
 
 use crate::error::{Error, Result};
-use crate::host::disk;
 use crate::ids::{Height, TxNum};
 use crate::limits::{
     FREE_BYTES_MIN, LIVE_SLICE_BYTES, LOG_BYTES_MAX, RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT,
     RECENT_BLOCKS_MAX, RECENT_BLOCKS_MIN,
 };
 use crate::live::progress::Progress;
+use crate::store::space::{Step, check_room};
 
 use super::batch::{Batch, push_rows};
 use super::compact;
@@ -105,8 +105,10 @@ impl Live {
         if count == 0 {
             return Ok(());
         }
-        let bytes = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
-        self.check_room(bytes)?;
+        let bytes: usize = self.snap.recent[..count].iter().map(|block| block.held_bytes()).sum();
+        // blocks take less on the disk than in memory, but all goes through the write-ahead log
+        let needed = bytes as u64 * 2;
+        check_room(&self.db.path, Step::NewestBlocks, needed, self.settings.spare_bytes)?;
         let mut state = self.db.state()?;
         let mut writers = self.db.row_writers(&state)?;
         let mut batch = Batch::new(TxNum(state.txs), bytes);
@@ -157,22 +159,6 @@ impl Live {
         self.log_bytes = 1;
         self.log_bytes = self.db.checkpoint()?;
         Ok(())
-    }
-
-    /// Blocks take less on the disk than in memory, but all goes through the write-ahead log.
-    fn check_room(&self, bytes: usize) -> Result<()> {
-        let Some(spare) = self.settings.spare_bytes else { return Ok(()) };
-        let needed = spare.saturating_add(bytes as u64 * 2);
-        let free = disk::free_bytes(&self.db.path)?;
-        if free >= needed {
-            return Ok(());
-        }
-        Err(Error::NoSpace(format!(
-            "{}: {} MiB are left on the disk; writing the newest blocks needs {}",
-            self.db.path.display(),
-            free >> 20,
-            needed.div_ceil(1 << 20)
-        )))
     }
 }
 

@@ -7,9 +7,9 @@ use log::info;
 
 use crate::error::{Error, Result};
 use crate::host::beat::{self, Beat};
-use crate::host::disk;
 use crate::ids::TxNum;
 use crate::store::open::Db;
+use crate::store::space::{Step, check_room};
 use crate::store::tables::State;
 use crate::store::write::NewRows;
 
@@ -76,7 +76,7 @@ impl<'scope> Writer<'scope> {
             while let Ok(job) = beat::waiting(|| inbox.recv()) {
                 let postings = job.batch.postings() as u64;
                 // a stored posting takes about half of what it takes in memory
-                check_room(&databases.main, spare_bytes, postings * 8)?;
+                check_room(&databases.main.path, Step::Batch, postings * 8, spare_bytes)?;
                 let mut batch = store(&databases, job, threads)?;
                 if std::mem::take(&mut whole) {
                     drop(batch);
@@ -127,21 +127,4 @@ fn store(databases: &Databases, job: Job, threads: usize) -> Result<Batch> {
     info!("indexed {} transactions in all, height={}", state.txs, state.blocks.saturating_sub(1));
     batch.start_at(TxNum(0));
     Ok(batch)
-}
-
-/// Stops before the disk is full: bitcoind may be using the same one.
-pub fn check_room(main: &Db, spare: Option<u64>, step: u64) -> Result<()> {
-    let Some(spare) = spare else { return Ok(()) };
-    let free = disk::free_bytes(&main.path)?;
-    let needed = spare.saturating_add(step);
-    if free >= needed {
-        return Ok(());
-    }
-    Err(Error::NoSpace(format!(
-        "{}: only {} MiB are left on the disk, the next step needs {}. Nothing is lost: free some \
-         space and start again, and hekte goes on where it stopped",
-        main.path.display(),
-        free >> 20,
-        needed >> 20
-    )))
 }

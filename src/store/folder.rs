@@ -1,4 +1,5 @@
-//! The folder of an index: one process at a time, how it is emptied, and how damage is mended.
+//! The folder of an index: its files, one process at a time, how it is emptied, and how damage is
+//! mended.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -9,7 +10,14 @@ use log::warn;
 
 use crate::error::{Error, Result};
 
-use super::bulk::{BULK_FILE, INDEX_FILE};
+/// The index that is served.
+pub const INDEX_FILE: &str = "index.sqlite";
+/// Runs of a build that is not done; deleted at its end.
+pub const BULK_FILE: &str = "bulk.sqlite";
+/// SQLite keeps the write-ahead log of a database in a file of its name and this ending.
+pub(super) const LOG_ENDING: &str = "-wal";
+/// The endings of all files that belong to one database; the empty one is the database itself.
+const ENDINGS: [&str; 4] = ["", "-journal", LOG_ENDING, "-shm"];
 
 /// Holds why the index is to be built anew at the next start.
 const DAMAGED_FILE: &str = "damaged";
@@ -52,12 +60,17 @@ pub fn remove_index(folder: &Path) -> Result<()> {
 }
 
 fn remove_databases(folder: &Path) -> Result<()> {
-    for file in [INDEX_FILE, BULK_FILE] {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            remove(&folder.join(format!("{file}{suffix}")))?;
-        }
-    }
-    Ok(())
+    remove_database(folder, INDEX_FILE)?;
+    remove_database(folder, BULK_FILE)
+}
+
+fn remove_database(folder: &Path, file: &str) -> Result<()> {
+    ENDINGS.iter().try_for_each(|ending| remove(&folder.join(format!("{file}{ending}"))))
+}
+
+/// Deletes the runs of a build once they are merged, if they are there.
+pub fn remove_bulk(folder: &Path) -> Result<()> {
+    remove_database(folder, BULK_FILE)
 }
 
 fn remove(path: &Path) -> Result<()> {
