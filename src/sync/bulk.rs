@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use log::{info, warn};
 
-use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{Height, TxNum};
 use crate::index::chunk::TxRange;
@@ -28,8 +27,6 @@ use crate::live::progress::{Progress, Stage};
 pub struct Build<'a> {
     /// Folder of the databases.
     pub folder: &'a Path,
-    /// The network.
-    pub params: &'a ChainParams,
     /// The block files.
     pub loader: &'a BlockLoader,
     /// What to index.
@@ -67,7 +64,7 @@ impl Build<'_> {
     /// Brings the database to the end of the plan, whatever state it is in. Blocks that are not on
     /// the plan's chain are taken out, but a plan that is merely shorter takes nothing out.
     pub fn run(&self) -> Result<Outcome> {
-        let main = Db::open(&self.folder.join(INDEX_FILE), self.params, Mode::Bulk)?;
+        let main = Db::open(&self.folder.join(INDEX_FILE), self.loader.params(), Mode::Bulk)?;
         let mut state = main.state()?;
         if state.phase == Phase::Merging {
             state = self.finish_merge(&main, state)?;
@@ -79,7 +76,7 @@ impl Build<'_> {
         if state.phase == Phase::Ready {
             remove_bulk(self.folder)?;
         } else {
-            let opened = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+            let opened = Db::open(&self.bulk_path(), self.loader.params(), Mode::Bulk)?;
             state = self.match_bulk(&main, &opened, state)?;
             bulk = Some(opened);
         }
@@ -151,7 +148,7 @@ impl Build<'_> {
     /// Merges the bulk runs into the main database and deletes the bulk file.
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
         let bulk = match self.bulk_path().exists() {
-            true => Some(Db::open(&self.bulk_path(), self.params, Mode::Bulk)?),
+            true => Some(Db::open(&self.bulk_path(), self.loader.params(), Mode::Bulk)?),
             false => None,
         };
         let runs = bulk.as_ref().map_or(Ok(Vec::new()), Db::runs)?;

@@ -90,8 +90,8 @@ impl Driver {
             }
             let shared = self.shared.clone();
             let mut live = Live::open(&self.folder, &self.params, shared, self.live)?;
-            if !newest_are_in_place(&live, &self.loader, &self.params)? {
-                look_again(&mut live, &self.loader, &self.params)?;
+            if !newest_are_in_place(&live, &self.loader)? {
+                look_again(&mut live, &self.loader)?;
             }
             self.hold_ready(&live);
             let again = match self.node.clone() {
@@ -110,7 +110,6 @@ impl Driver {
         self.shared.build_with(Arc::new(StoredHeaders {
             snapshot: live.snapshot().clone(),
             loader: self.loader.clone(),
-            params: self.params,
         }));
     }
 
@@ -122,7 +121,7 @@ impl Driver {
         info!("serving, height={}", live.blocks().saturating_sub(1));
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
         while !self.progress.stopping() {
-            rescans.serve(live, &self.shared, &self.loader, &self.params)?;
+            rescans.serve(live, &self.shared, &self.loader)?;
             beat::step();
             if !upkeep.step(live)? {
                 thread::sleep(Duration::from_millis(200));
@@ -138,10 +137,10 @@ impl Driver {
             if !self.node_is_ready()? {
                 return Ok(false);
             }
-            let tree = scan_all(&self.loader, &self.params, &self.progress)?;
+            let tree = scan_all(&self.loader, &self.progress)?;
             let planned = match &self.node {
                 Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
-                None => Plan::by_files(tree, &self.loader, &self.params),
+                None => Plan::by_files(tree, &self.loader),
             };
             let plan = match planned {
                 Err(Error::Away(_)) => continue,
@@ -153,12 +152,10 @@ impl Driver {
             self.shared.build_with(Arc::new(BuildHeaders {
                 plan: plan.clone(),
                 loader: self.loader.clone(),
-                params: self.params,
                 progress: self.progress.clone(),
             }));
             let build = Build {
                 folder: &self.folder,
-                params: &self.params,
                 loader: &self.loader,
                 plan: &plan,
                 memory: self.memory,

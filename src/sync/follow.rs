@@ -73,7 +73,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, live: &mut Live) -> Result<bool> {
         while !self.driver.progress.stopping() {
             let driver = self.driver;
-            self.rescans.serve(live, &driver.shared, &driver.loader, &driver.params)?;
+            self.rescans.serve(live, &driver.shared, &driver.loader)?;
             match self.step(live) {
                 Ok(true) => return Ok(true),
                 Ok(false) => self.back(),
@@ -154,12 +154,12 @@ impl<'a> Follow<'a> {
             other => other,
         })?;
         (self.checked, self.breaks, self.snapshot) = (true, self.breaks(), None);
-        let (loader, params) = (&self.driver.loader, &self.driver.params);
+        let loader = &self.driver.loader;
         // an error is one that looking again says
-        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader, params)? {
+        if loader.dir().reopen().is_ok() && newest_are_in_place(live, loader)? {
             return Ok(());
         }
-        look_again(live, loader, params)
+        look_again(live, loader)
     }
 
     /// A quick restart of bitcoind shows in nothing else.

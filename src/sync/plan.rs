@@ -6,9 +6,9 @@ use log::{info, warn};
 
 use crate::blockfile::dir::{FileNum, FilePos, Kind};
 use crate::chain::key::{BlockKey, Places};
-use crate::chain::params::ChainParams;
 use crate::chain::scan::{FileScan, scan_file};
 use crate::chain::tree::{BlockId, BlockTree};
+use crate::chain::work::ByWork;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::{Progress, Stage};
@@ -37,18 +37,14 @@ pub trait ChainSource {
 }
 
 /// Every block in the files, with what hangs on it.
-pub fn scan_all(
-    loader: &BlockLoader,
-    params: &ChainParams,
-    progress: &Progress,
-) -> Result<BlockTree> {
+pub fn scan_all(loader: &BlockLoader, progress: &Progress) -> Result<BlockTree> {
+    let params = loader.params();
     progress.files.store(0, Ordering::Relaxed);
     progress.files_total.store(loader.dir().block_files()?.len() as u32, Ordering::Relaxed);
     progress.enter(Stage::Scanning);
     let mut tree = BlockTree::for_files(loader.dir().bytes_of(Kind::Block)?);
     tree.files = each_block(
         loader,
-        params,
         |header, pos| {
             tree.add(header, pos);
         },
@@ -69,7 +65,6 @@ pub fn scan_all(
 /// of them holds comes back.
 pub fn each_block(
     loader: &BlockLoader,
-    params: &ChainParams,
     mut found_at: impl FnMut(&HeaderBytes, FilePos),
     mut scanned: impl FnMut(u32),
 ) -> Result<Vec<FileScan>> {
@@ -92,7 +87,7 @@ pub fn each_block(
     }
     let mut scans = Vec::with_capacity(files.len());
     for &file in &files {
-        scans.push(scan_file(dir, file, params.magic, &mut found_at)?);
+        scans.push(scan_file(dir, file, loader.params().magic, &mut found_at)?);
         scanned(scans.len() as u32);
     }
     let found: u64 = scans.iter().map(|scan| u64::from(scan.blocks)).sum();
@@ -128,15 +123,16 @@ impl Plan {
     }
 
     /// Without bitcoind: the most work among blocks that have undo data.
-    pub fn by_files(tree: BlockTree, loader: &BlockLoader, params: &ChainParams) -> Result<Plan> {
+    pub fn by_files(tree: BlockTree, loader: &BlockLoader) -> Result<Plan> {
+        let genesis = &loader.params().genesis;
         let mut buffers = LoadBuffers::default();
         let mut passed_over = 0u32;
         let mut first_fault = None;
         let mut chain = Vec::new();
-        for (_, id) in tree.by_work(&params.genesis) {
+        for (_, id) in ByWork::over(&tree, genesis) {
             match loader.load(&tree.places(id), &mut buffers)? {
                 Load::Block(_) => {
-                    chain = tree.path(&params.genesis, id).unwrap_or_default();
+                    chain = tree.path(genesis, id).unwrap_or_default();
                     break;
                 }
                 Load::Unusable(fault) => {

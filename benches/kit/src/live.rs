@@ -79,7 +79,6 @@ pub fn run_one(folder: &Path, data: &Path) {
     plan.truncate(from);
     let build = Build {
         folder: data,
-        params: &params,
         loader: &loader,
         plan: &plan,
         memory: 256 << 20,
