@@ -213,7 +213,6 @@ impl BlockTree {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::blockfile::dir::FileNum;
 
