@@ -12,13 +12,15 @@ pub mod metrics;
 
 pub mod host;
 
-pub mod config;
-
-// bitcoind's files and bitcoind's word
+// bitcoind's files
 pub mod parse;
 
 pub mod blockfile;
 
+// what the operator says
+pub mod config;
+
+// bitcoind's word
 pub mod node;
 
 // what the index holds, and where

@@ -144,12 +144,6 @@ impl Config {
         self.data_dir.join(self.network.name()).join("index")
     }
 
-    /// Ok if the block files are there, complete from the first on, ours to read and of this
-    /// network; see [`layout::verify`].
-    pub fn verify_blocks(&self) -> Result<()> {
-        layout::verify(&self.blocks_dir, self.network, self.magic)
-    }
-
     /// The settings that were given otherwise, or not at all, in `old`.
     pub fn changed_since(&self, old: &Config) -> Vec<&'static str> {
         let names = settings::NAMES.iter().copied();

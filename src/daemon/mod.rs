@@ -106,7 +106,6 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     }
     let context = SyncContext {
         folder: folder.into(),
-        params,
         loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
         shared: shared.clone(),
         node,

@@ -2,7 +2,7 @@
 
 use crate::blockfile::dir::FilePos;
 use crate::hash::many::{Many, Rounds};
-use crate::hash::{merkle_level_up, merkle_node};
+use crate::hash::merkle_level_up;
 use crate::ids::{HeaderBytes, Prefix};
 use crate::parse::bytes::{ParseError, compact_size_len};
 use crate::parse::tx::{BlockView, header};
@@ -185,17 +185,4 @@ fn check_merkle(header: &HeaderBytes, txids: &[[u8; 32]]) -> Result<Vec<[u8; 32]
         nodes = level;
     }
     Ok(nodes)
-}
-
-/// The Merkle node over one full group of [`NODE_TXS`] txids.
-pub fn group_node(txids: &[[u8; 32]; NODE_TXS]) -> [u8; 32] {
-    let mut level = *txids;
-    let mut count = NODE_TXS;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            level[i] = merkle_node(&level[2 * i], &level[2 * i + 1]);
-        }
-    }
-    level[0]
 }

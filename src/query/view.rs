@@ -16,14 +16,14 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
 use crate::index::chunk::Posting;
-use crate::index::pages::{item_of, items_per_row};
+use crate::index::items::BlockItem;
+use crate::index::pages::{item_of, row_of};
 use crate::limits::INDEX_WORKERS;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
-use crate::store::write::BLOCK_ITEM;
 
 use super::answers::{Answer, QueryError};
 
@@ -251,7 +251,7 @@ impl<'a> View<'a> {
                 headers.push(block.header);
                 continue;
             }
-            let key = (u64::from(height) / items_per_row(BLOCK_ITEM)) as i64;
+            let key = row_of(BlockItem::BYTES, u64::from(height));
             if key != row_key {
                 row = self
                     .db()?
@@ -260,9 +260,8 @@ impl<'a> View<'a> {
                     .unwrap_or_default();
                 row_key = key;
             }
-            let item = item_of::<BLOCK_ITEM>(&row, u64::from(height));
-            match item.and_then(|item| item.first_chunk()) {
-                Some(header) => headers.push(*header),
+            match item_of(&row, u64::from(height)) {
+                Some(item) => headers.push(BlockItem::decode(item).header),
                 None => return Err(self.lost(format_args!("the stored header of block {height}"))),
             }
         }

@@ -86,11 +86,6 @@ impl Db {
         sql_error(&self.path, &error)
     }
 
-    /// Changes from building to serving or back; no other connection may be open.
-    pub fn switch(&self, mode: Mode) -> Result<()> {
-        self.settings(mode).map_err(|error| self.error(error))
-    }
-
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
         conn.busy_timeout(PATIENCE)?;

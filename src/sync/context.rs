@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crate::chain::params::ChainParams;
 use crate::error::Result;
 use crate::host::beat;
 use crate::host::stop::StopToken;
@@ -25,9 +24,7 @@ pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
 pub struct SyncContext {
     /// Folder of the databases.
     pub folder: PathBuf,
-    /// The network.
-    pub params: ChainParams,
-    /// The block files.
+    /// The block files, and with them the network.
     pub loader: Arc<BlockLoader>,
     /// What is shared with questions.
     pub shared: Arc<Shared>,
@@ -67,7 +64,6 @@ impl SyncContext {
         self.shared.build_with(Arc::new(StoredHeaders {
             snapshot: index.snapshot().clone(),
             loader: self.loader.clone(),
-            params: self.params,
         }));
     }
 }

@@ -98,10 +98,11 @@ impl Driver {
     }
 
     fn open_index(&self) -> Result<ServedIndex> {
-        let SyncContext { folder, params, loader, shared, .. } = &self.context;
-        let mut index = ServedIndex::open(folder, params, shared.clone(), self.settings.upkeep)?;
-        if !newest_are_in_place(&index, loader, params)? {
-            look_again(&mut index, loader, params)?;
+        let SyncContext { folder, loader, shared, .. } = &self.context;
+        let mut index =
+            ServedIndex::open(folder, loader.params(), shared.clone(), self.settings.upkeep)?;
+        if !newest_are_in_place(&index, loader)? {
+            look_again(&mut index, loader)?;
         }
         Ok(index)
     }
@@ -115,7 +116,7 @@ impl Driver {
         info!("serving, height={}", index.blocks().saturating_sub(1));
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&context.progress));
         while !context.stop.is_requested() {
-            rescans.serve(index, &context.shared, &context.loader, &context.params)?;
+            rescans.serve(index, &context.shared, &context.loader)?;
             beat::step();
             if !upkeep.step(index)? {
                 thread::sleep(Duration::from_millis(200));
@@ -149,11 +150,11 @@ impl Driver {
     /// Looks which blocks there are, and which of them are the active chain; `None` if bitcoind
     /// went away meanwhile.
     fn plan(&self) -> Result<Option<Plan>> {
-        let SyncContext { params, loader, progress, node, .. } = &self.context;
-        let tree = scan_all(loader, params, progress)?;
+        let SyncContext { loader, progress, node, .. } = &self.context;
+        let tree = scan_all(loader, progress)?;
         let planned = match node {
             Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
-            None => Plan::by_files(tree, loader, params),
+            None => Plan::by_files(tree, loader),
         };
         match planned {
             Err(Error::Away(_)) => Ok(None),
@@ -163,19 +164,17 @@ impl Driver {
 
     /// Builds to the end of a plan, answering questions about headers meanwhile.
     fn build_along(&self, plan: Arc<Plan>) -> Result<Outcome> {
-        let SyncContext { folder, params, loader, shared, progress, stop, .. } = &self.context;
+        let SyncContext { folder, loader, shared, progress, stop, .. } = &self.context;
         let SyncSettings { memory_bytes, threads, .. } = self.settings;
         self.release_files()?;
         warn_if_short(memory_bytes, plan.blocks(), threads);
         shared.build_with(Arc::new(BuildHeaders {
             plan: plan.clone(),
             loader: loader.clone(),
-            params: *params,
             progress: progress.clone(),
         }));
         let build = Build {
             folder,
-            params,
             loader,
             plan: &plan,
             memory_bytes,
@@ -198,7 +197,7 @@ impl Driver {
         if !path.exists() {
             return Ok(None);
         }
-        Db::open(&path, &self.context.params, Mode::ReadWrite)?.state().map(Some)
+        Db::open(&path, self.context.loader.params(), Mode::ReadWrite)?.state().map(Some)
     }
 
     /// The scan is over: of what it read only the newest files stay in the page cache.

@@ -85,8 +85,8 @@ impl Index {
 
     /// The plan that the files alone give.
     pub fn plan(&self) -> Result<Plan> {
-        let tree = scan_all(&self.loader, &self.params, &Progress::default())?;
-        Plan::by_files(tree, &self.loader, &self.params)
+        let tree = scan_all(&self.loader, &Progress::default())?;
+        Plan::by_files(tree, &self.loader)
     }
 
     /// Builds along a plan; with `stop`, just the next block.
@@ -109,7 +109,6 @@ impl Index {
         Build {
             memory_bytes: 256 << 20,
             folder: self.folder(),
-            params: &self.params,
             loader: &self.loader,
             plan,
             batch_bytes: batch_postings * 8,

@@ -40,7 +40,6 @@ fn child() {
     let build = Build {
         memory_bytes: 256 << 20,
         folder: Path::new(folder),
-        params: &index.params,
         loader: &index.loader,
         plan: &plan,
         batch_bytes: batch.parse::<usize>().unwrap() * 8,
@@ -278,7 +277,7 @@ fn a_build_that_meets_another_chain_leaves_the_old_one() {
     for tip in stale {
         let index = Index::over(scratch.path(), Network::Regtest);
         let hash = bitcoin::hashes::Hash::to_byte_array(tip.hash());
-        let tree = scan_all(&index.loader, &index.params, &Progress::default()).unwrap();
+        let tree = scan_all(&index.loader, &Progress::default()).unwrap();
         let id = tree.find(&hash).unwrap();
         let ours = tree.path(&index.params.genesis, id).unwrap();
         let plan = Plan::along(tree, &ours);

@@ -61,7 +61,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
 
 /// The plan that follows these blocks, as bitcoind would tell them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
-    let tree = scan_all(&index.loader, &index.params, &Progress::default()).unwrap();
+    let tree = scan_all(&index.loader, &Progress::default()).unwrap();
     let id = |block: &Block| tree.find(&block.block_hash().to_byte_array()).unwrap();
     let chain: Vec<_> = blocks.iter().map(id).collect();
     Plan::along(tree, &chain)

@@ -40,7 +40,6 @@ fn child() {
     let tip = Path::new(folder).join(TIP);
     let context = SyncContext {
         folder: folder.into(),
-        params,
         loader: Arc::new(BlockLoader::new(dir, &params)),
         shared: Arc::new(Shared::default()),
         node: Some(Rpc::new(&node)),

@@ -81,7 +81,6 @@ pub fn run_one(folder: &Path, data: &Path) {
     plan.truncate(from);
     let build = Build {
         folder: data,
-        params: &params,
         loader: &loader,
         plan: &plan,
         memory_bytes: 256 << 20,

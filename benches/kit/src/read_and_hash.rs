@@ -18,9 +18,8 @@ pub fn open(folder: &Path) -> (BlockLoader, Plan) {
     let params = ChainParams::of(Network::Regtest);
     let dir = BlockDir::open(folder).unwrap_or_else(|error| panic!("{error}"));
     let loader = BlockLoader::new(Arc::new(dir), &params);
-    let tree =
-        scan_all(&loader, &params, &Progress::default()).unwrap_or_else(|error| panic!("{error}"));
-    let plan = Plan::by_files(tree, &loader, &params).unwrap_or_else(|error| panic!("{error}"));
+    let tree = scan_all(&loader, &Progress::default()).unwrap_or_else(|error| panic!("{error}"));
+    let plan = Plan::by_files(tree, &loader).unwrap_or_else(|error| panic!("{error}"));
     (loader, plan)
 }
 

@@ -2,16 +2,16 @@
 
 use std::thread;
 
-use crate::blockfile::dir::FilePos;
 use crate::error::{Error, Result};
 use crate::ids::{Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
 use crate::index::encoders::{BLOCK_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::{LoadedBlock, POS_BITS};
+use crate::index::items::{BlockItem, PositionItem, first_node_of};
 use crate::parse::tx::header;
 use crate::store::run::fill;
 use crate::store::tables::{RunInfo, RunKind, State};
-use crate::store::write::{BLOCK_ITEM, Change, POSITION_ITEM, RowWriters};
+use crate::store::write::{Change, RowWriters};
 
 /// Transactions that a batch can number.
 pub const BATCH_TXS_MAX: u32 = 1 << POS_BITS;
@@ -158,12 +158,10 @@ pub fn empty_run(id: i64, kind: RunKind, range: TxRange) -> RunInfo {
 /// Adds a block's rows behind `state`, and moves `state` on.
 pub fn push_rows(writers: &mut RowWriters, state: &mut State, block: &LoadedBlock) -> Result<()> {
     let rows = &block.rows;
-    let mut item = [0; BLOCK_ITEM];
-    item[..80].copy_from_slice(&rows.header);
-    item[80..].copy_from_slice(&state.txs.to_le_bytes());
-    writers.blocks.push(&item);
-    writers.positions.push(&position_item(block.pos));
-    writers.nodes.skip_to(u64::from(state.txs) / 16);
+    let first = TxNum(state.txs);
+    writers.blocks.push(&BlockItem { header: rows.header, first }.encode());
+    writers.positions.push(&PositionItem(block.pos).encode());
+    writers.nodes.skip_to(first_node_of(first));
     for node in &rows.nodes {
         writers.nodes.push(node);
     }
@@ -180,14 +178,6 @@ pub fn push_rows(writers: &mut RowWriters, state: &mut State, block: &LoadedBloc
         }
     }
     Ok(())
-}
-
-/// A position as it is stored.
-pub fn position_item(pos: FilePos) -> [u8; POSITION_ITEM] {
-    let mut item = [0; POSITION_ITEM];
-    item[..4].copy_from_slice(&pos.file.0.to_le_bytes());
-    item[4..].copy_from_slice(&pos.offset.to_le_bytes());
-    item
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
 
 use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
-use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
+use crate::blockfile::record::{Head, head_at};
 use crate::blockfile::rev::RevFile;
 use crate::chain::key::{BlockKey, Places};
 use crate::chain::params::ChainParams;
 use crate::error::Result;
+use crate::ids::HeaderBytes;
 use crate::index::belongs::{belongs, undo_matches};
 use crate::index::extract::{LoadedBlock, extract};
 use crate::limits::{
@@ -39,12 +40,20 @@ impl Load {
     }
 }
 
+/// What came of reading one copy of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordCopy<T> {
+    /// It is whole, and the block that was meant.
+    Whole(T),
+    /// It cannot be used; the text says why.
+    Unusable(String),
+}
+
 /// Reads blocks of one network from a folder; shared by threads.
 #[derive(Debug)]
 pub struct BlockLoader {
     dir: Arc<BlockDir>,
-    magic: Magic,
-    genesis: BlockKey,
+    params: ChainParams,
     /// Who can say what a block spends where the files leave it open.
     node: Option<Rpc>,
     /// Rev files listed, the oldest first.
@@ -63,8 +72,7 @@ pub struct LoadBuffers {
 impl BlockLoader {
     /// For blocks in `dir`.
     pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
-        let (magic, genesis) = (params.magic, BlockKey::of(&params.genesis));
-        BlockLoader { dir, magic, genesis, node: None, revs: Mutex::default() }
+        BlockLoader { dir, params: *params, node: None, revs: Mutex::default() }
     }
 
     /// The same, asking bitcoind where the files leave it open what a block spends.
@@ -77,13 +85,23 @@ impl BlockLoader {
         &self.dir
     }
 
+    /// The network of the blocks.
+    pub fn params(&self) -> &ChainParams {
+        &self.params
+    }
+
+    /// The header of the block whose record stands at `pos`, if there is one.
+    pub fn header_at(&self, pos: FilePos) -> Result<Option<HeaderBytes>> {
+        Ok(head_at(&self.dir, self.params.magic, pos)?.map(|head| head.header))
+    }
+
     /// Loads a block from the first of its copies that is whole and has undo data.
     pub fn load(&self, places: &Places, buffers: &mut LoadBuffers) -> Result<Load> {
         let mut faults = Vec::new();
         for pos in places.all() {
             match self.load_copy(places, pos, buffers)? {
-                Ok(loaded) => return Ok(Load::Block(Box::new(loaded))),
-                Err(fault) => {
+                RecordCopy::Whole(loaded) => return Ok(Load::Block(Box::new(loaded))),
+                RecordCopy::Unusable(fault) => {
                     let path = self.dir.file_path(Kind::Block, pos.file);
                     faults.push(format!("{} offset {}: {fault}", path.display(), pos.offset));
                 }
@@ -92,32 +110,30 @@ impl BlockLoader {
         Ok(Load::Unusable(faults.join("; ")))
     }
 
-    /// Reads the block at `pos` into `buffer`; a text says why it is not the one that is meant.
+    /// Reads the block at `pos` into `buffer`, and checks that it is the one that is meant.
     pub fn read_block(
         &self,
         key: BlockKey,
         pos: FilePos,
         buffer: &mut Vec<u8>,
-    ) -> Result<std::result::Result<(), String>> {
-        let Some(start) = pos.offset.checked_sub(FRAME_HEADER_BYTES) else {
-            return Ok(Err("not a position of a block".into()));
+    ) -> Result<RecordCopy<()>> {
+        let Some(Head { len, header }) = head_at(&self.dir, self.params.magic, pos)? else {
+            return Ok(RecordCopy::Unusable("there is no block record any more".into()));
         };
-        let mut head = [0; FRAME_HEADER_BYTES as usize];
-        let frame = FilePos { offset: start, ..pos };
-        if !self.dir.read_exact(Kind::Block, frame, &mut head)? || head[..4] != self.magic {
-            return Ok(Err("there is no block record any more".into()));
-        }
-        let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&len) {
-            return Ok(Err(format!("the record has an impossible length of {len} bytes")));
+            return Ok(RecordCopy::Unusable(format!(
+                "the record has an impossible length of {len} bytes"
+            )));
         }
         buffer.resize(len as usize, 0);
         if !self.dir.read_exact(Kind::Block, pos, buffer)? {
-            return Ok(Err(format!("the record of {len} bytes is cut by the end of the file")));
+            return Ok(RecordCopy::Unusable(format!(
+                "the record of {len} bytes is cut by the end of the file"
+            )));
         }
-        match buffer.first_chunk::<80>() {
-            Some(found) if BlockKey::of_header(found) == key => Ok(Ok(())),
-            _ => Ok(Err("another block stands there now".into())),
+        match BlockKey::of_header(&header) == key && buffer.starts_with(&header) {
+            true => Ok(RecordCopy::Whole(())),
+            false => Ok(RecordCopy::Unusable("another block stands there now".into())),
         }
     }
 
@@ -126,35 +142,38 @@ impl BlockLoader {
         &Places { key, contested, .. }: &Places,
         pos: FilePos,
         buffers: &mut LoadBuffers,
-    ) -> Result<std::result::Result<LoadedBlock, String>> {
-        if let Err(fault) = self.read_block(key, pos, &mut buffers.block)? {
-            return Ok(Err(fault));
+    ) -> Result<RecordCopy<LoadedBlock>> {
+        if let RecordCopy::Unusable(fault) = self.read_block(key, pos, &mut buffers.block)? {
+            return Ok(RecordCopy::Unusable(fault));
         }
         let view = match BlockView::new(&buffers.block) {
             Ok(view) => view,
-            Err(error) => return Ok(Err(format!("the block cannot be parsed: {error}"))),
+            Err(error) => {
+                return Ok(RecordCopy::Unusable(format!("the block cannot be parsed: {error}")));
+            }
         };
         let (previous, txs) = (header::previous(view.header), view.txs as u32);
-        let undo = if key == self.genesis {
+        let undo = if key == BlockKey::of(&self.params.genesis) {
             None
         } else if contested && txs > 1 {
             let found = self.undo_among_siblings(pos.file, &previous, txs - 1, &buffers.block)?;
             match self.one_of(found, &header::hash(view.header)) {
                 Ok(Some(body)) => buffers.undo = body,
-                Ok(None) => return Ok(Err(self.no_undo(pos.file))),
-                Err(why) => return Ok(Err(why)),
+                Ok(None) => return Ok(RecordCopy::Unusable(self.no_undo(pos.file))),
+                Err(why) => return Ok(RecordCopy::Unusable(why)),
             }
             Some(&buffers.undo[..])
         } else if self.find_undo(pos.file, &previous, txs - 1, buffers)? {
             Some(&buffers.undo[..])
         } else {
-            return Ok(Err(self.no_undo(pos.file)));
+            return Ok(RecordCopy::Unusable(self.no_undo(pos.file)));
         };
         let bytes = buffers.block.len() as u32;
         self.dir.forget(Kind::Block, pos, bytes);
-        Ok(extract(&buffers.block, undo)
-            .map(|rows| LoadedBlock { pos, rows, bytes })
-            .map_err(|misfit| misfit.to_string()))
+        Ok(match extract(&buffers.block, undo) {
+            Ok(rows) => RecordCopy::Whole(LoadedBlock { pos, rows, bytes }),
+            Err(misfit) => RecordCopy::Unusable(misfit.to_string()),
+        })
     }
 
     fn no_undo(&self, file: FileNum) -> String {
@@ -171,7 +190,7 @@ impl BlockLoader {
         block: &[u8],
     ) -> Result<Vec<Vec<u8>>> {
         // listed anew: a record that was written later may be the right one
-        let rev = RevFile::list(&self.dir, file, self.magic)?;
+        let rev = RevFile::list(&self.dir, file, self.params.magic)?;
         let mut bodies = rev.find_all(&self.dir, previous, txs)?;
         bodies.retain(|body| belongs(block, body));
         bodies.dedup();
@@ -228,7 +247,7 @@ impl BlockLoader {
             Some(known) => drop(revs.remove(known)),
             None => {}
         }
-        let rev = Arc::new(RevFile::list(&self.dir, file, self.magic)?);
+        let rev = Arc::new(RevFile::list(&self.dir, file, self.params.magic)?);
         // the file before stays, however long: blocks are not quite in order
         while revs.len() >= REV_FILES_LISTED_MAX
             || revs.len() > 1 && rev.count() + records(&revs) > REV_RECORDS_LISTED_MAX

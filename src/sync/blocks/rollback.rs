@@ -20,8 +20,8 @@ pub fn common_blocks(
     mut key_at: impl FnMut(Height) -> Result<BlockKey>,
 ) -> Result<u32> {
     shared_blocks(blocks, |height| {
-        let (stored, _) = stored_block(db, Height(height))?;
-        Ok(BlockKey::of_header(&stored) == key_at(Height(height))?)
+        let stored = stored_block(db, Height(height))?;
+        Ok(BlockKey::of_header(&stored.header) == key_at(Height(height))?)
     })
 }
 
@@ -35,8 +35,8 @@ pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
     let (txs, tip) = match keep.checked_sub(1) {
         None => (0, [0; 32]),
         Some(last) => {
-            let (_, first_gone) = stored_block(db, Height(keep))?;
-            let (kept, _) = stored_block(db, Height(last))?;
+            let first_gone = stored_block(db, Height(keep))?.first;
+            let kept = stored_block(db, Height(last))?.header;
             (first_gone.0, header::hash(&kept))
         }
     };

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use log::info;
 
 use crate::blockfile::dir::{FileNum, FilePos, Kind};
-use crate::chain::params::ChainParams;
 use crate::chain::scan::{FileScan, scan_file};
 use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
@@ -14,19 +13,15 @@ use crate::live::progress::{Progress, Stage};
 
 use super::load::BlockLoader;
 
-/// Every block in the files, with what hangs on it.
-pub fn scan_all(
-    loader: &BlockLoader,
-    params: &ChainParams,
-    progress: &Progress,
-) -> Result<BlockTree> {
+/// Reads the header of every block in the files into a tree.
+pub fn scan_all(loader: &BlockLoader, progress: &Progress) -> Result<BlockTree> {
+    let params = loader.params();
     progress.files.store(0, Ordering::Relaxed);
     progress.files_total.store(loader.dir().block_files()?.len() as u32, Ordering::Relaxed);
     progress.enter(Stage::Scanning);
     let mut tree = BlockTree::for_files(loader.dir().bytes_of(Kind::Block)?);
     tree.files = each_block(
         loader,
-        params,
         |header, pos| {
             tree.add(header, pos);
         },
@@ -47,7 +42,6 @@ pub fn scan_all(
 /// of them holds comes back.
 pub fn each_block(
     loader: &BlockLoader,
-    params: &ChainParams,
     mut found_at: impl FnMut(&HeaderBytes, FilePos),
     mut scanned: impl FnMut(u32),
 ) -> Result<Vec<FileScan>> {
@@ -70,7 +64,7 @@ pub fn each_block(
     }
     let mut scans = Vec::with_capacity(files.len());
     for &file in &files {
-        scans.push(scan_file(dir, file, params.magic, &mut found_at)?);
+        scans.push(scan_file(dir, file, loader.params().magic, &mut found_at)?);
         scanned(scans.len() as u32);
     }
     let found: u64 = scans.iter().map(|scan| u64::from(scan.blocks)).sum();

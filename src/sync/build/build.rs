@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use log::{info, warn};
 
 use crate::blockfile::dir::Kind;
-use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::host::disk;
 use crate::host::stop::StopToken;
@@ -33,8 +32,6 @@ use super::writer::Databases;
 pub struct Build<'a> {
     /// Folder of the databases.
     pub folder: &'a Path,
-    /// The network.
-    pub params: &'a ChainParams,
     /// The block files.
     pub loader: &'a BlockLoader,
     /// What to index.
@@ -70,7 +67,7 @@ impl Build<'_> {
     /// Brings the database to the end of the plan, whatever state it is in. Blocks that are not on
     /// the plan's chain are taken out, but a plan that is merely shorter takes nothing out.
     pub fn run(&self) -> Result<Outcome> {
-        let main = Db::open(&self.folder.join(INDEX_FILE), self.params, Mode::Bulk)?;
+        let main = Db::open(&self.folder.join(INDEX_FILE), self.loader.params(), Mode::Bulk)?;
         let mut state = main.state()?;
         if state.phase == Phase::Merging {
             state = self.finish_merge(&main, state)?;
@@ -82,7 +79,7 @@ impl Build<'_> {
         if state.phase == Phase::Ready {
             remove_bulk(self.folder)?;
         } else {
-            let opened = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+            let opened = Db::open(&self.bulk_path(), self.loader.params(), Mode::Bulk)?;
             state = self.match_bulk(&main, &opened, state)?;
             bulk = Some(opened);
         }
@@ -205,7 +202,7 @@ impl Build<'_> {
         if !self.bulk_path().exists() {
             return Ok(None);
         }
-        let db = Db::open(&self.bulk_path(), self.params, Mode::Bulk)?;
+        let db = Db::open(&self.bulk_path(), self.loader.params(), Mode::Bulk)?;
         let runs = db.runs()?;
         let whole = RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs));
         Ok(whole.then_some(BulkRuns { db, runs }))

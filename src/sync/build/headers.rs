@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::chain::key::BlockKey;
-use crate::chain::params::ChainParams;
 use crate::ids::{HeaderBytes, Height};
 use crate::live::progress::Progress;
 use crate::live::shared::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
 use crate::sync::blocks::load::BlockLoader;
-use crate::sync::follow::locate::header_at;
 
 use super::plan::Plan;
 
@@ -20,8 +18,6 @@ pub struct BuildHeaders {
     pub plan: Arc<Plan>,
     /// The files.
     pub loader: Arc<BlockLoader>,
-    /// The network.
-    pub params: ChainParams,
     /// How far it is.
     pub progress: Arc<Progress>,
 }
@@ -35,7 +31,7 @@ impl HeaderSource for BuildHeaders {
     fn header(&self, height: Height) -> Option<HeaderBytes> {
         let places = self.plan.places(height)?;
         places.all().find_map(|pos| {
-            let found = header_at(self.loader.dir(), self.params.magic, pos).ok()??;
+            let found = self.loader.header_at(pos).ok()??;
             (BlockKey::of_header(&found) == places.key).then_some(found)
         })
     }
@@ -47,8 +43,6 @@ pub struct StoredHeaders {
     pub snapshot: Snapshot,
     /// The files.
     pub loader: Arc<BlockLoader>,
-    /// The network.
-    pub params: ChainParams,
 }
 
 impl HeaderSource for StoredHeaders {
@@ -58,7 +52,7 @@ impl HeaderSource for StoredHeaders {
 
     fn header(&self, height: Height) -> Option<HeaderBytes> {
         let block = self.snapshot.table.get(height)?;
-        let found = header_at(self.loader.dir(), self.params.magic, block.pos).ok()??;
+        let found = self.loader.header_at(block.pos).ok()??;
         (HeaderTag::of(&found) == block.tag).then_some(found)
     }
 }

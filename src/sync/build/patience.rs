@@ -27,7 +27,8 @@ pub fn wait_for_node(context: &SyncContext, wait_for_download: bool) -> Result<b
         return Ok(false);
     }
     while let Some(info) = ask_until_answered(context, || Ok(node.blockchain_info()?))? {
-        let downloading = info.initial_block_download && context.params.network != Network::Regtest;
+        let downloading =
+            info.initial_block_download && context.loader.params().network != Network::Regtest;
         if !(downloading && wait_for_download) {
             return Ok(true);
         }

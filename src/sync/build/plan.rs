@@ -4,9 +4,9 @@ use log::warn;
 
 use crate::blockfile::dir::FilePos;
 use crate::chain::key::{BlockKey, Places};
-use crate::chain::params::ChainParams;
 use crate::chain::scan::FileScan;
 use crate::chain::tree::{BlockId, BlockTree};
+use crate::chain::work::ByWork;
 use crate::error::Result;
 use crate::ids::Height;
 use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
@@ -60,15 +60,16 @@ impl Plan {
     }
 
     /// Without bitcoind: the most work among blocks that have undo data.
-    pub fn by_files(tree: BlockTree, loader: &BlockLoader, params: &ChainParams) -> Result<Plan> {
+    pub fn by_files(tree: BlockTree, loader: &BlockLoader) -> Result<Plan> {
+        let genesis = &loader.params().genesis;
         let mut buffers = LoadBuffers::default();
         let mut passed_over = 0u32;
         let mut first_fault = None;
         let mut chain = Vec::new();
-        for (_, id) in tree.by_work(&params.genesis) {
+        for (_, id) in ByWork::over(&tree, genesis) {
             match loader.load(&tree.places(id), &mut buffers)? {
                 Load::Block(_) => {
-                    chain = tree.path(&params.genesis, id).unwrap_or_default();
+                    chain = tree.path(genesis, id).unwrap_or_default();
                     break;
                 }
                 Load::Unusable(fault) => {

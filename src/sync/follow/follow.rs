@@ -86,7 +86,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, index: &mut ServedIndex) -> Result<FollowEnd> {
         let context = self.context;
         while !context.stop.is_requested() {
-            self.rescans.serve(index, &context.shared, &context.loader, &context.params)?;
+            self.rescans.serve(index, &context.shared, &context.loader)?;
             match self.step(index) {
                 Ok(Next::Build) => return Ok(FollowEnd::FarBehind),
                 Ok(Next::Look) => self.node_is_reachable(),
@@ -166,7 +166,7 @@ impl<'a> Follow<'a> {
     fn catch_up(&mut self, index: &mut ServedIndex, look: &Look) -> Result<Connected> {
         let before = index.blocks();
         let connected = self.connect_up_to(index, look.tip)?;
-        let (context, network) = (self.context, self.context.params.network);
+        let (context, network) = (self.context, self.context.loader.params().network);
         let counts = before != index.blocks();
         if context.shared.serving() {
             let served = context.shared.snapshot().tip_header;
@@ -244,7 +244,7 @@ impl<'a> Follow<'a> {
     /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An
     /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
     fn node_is_unreachable(&mut self, index: &mut ServedIndex, why: &str) -> Result<()> {
-        let fresh = is_fresh(index, self.context.params.network);
+        let fresh = is_fresh(index, self.context.loader.params().network);
         if self.unreachable.as_deref() != Some(why) {
             let meanwhile = match self.context.shared.serving() || fresh {
                 true => "serving what is indexed",

@@ -4,36 +4,23 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 
-use crate::blockfile::dir::{BlockDir, FileNum, FilePos, Kind};
-use crate::blockfile::frames::{FRAME_HEADER_BYTES, Magic};
+use crate::blockfile::dir::{FileNum, FilePos};
 use crate::chain::key::BlockKey;
 use crate::chain::list::BlockList;
-use crate::chain::params::ChainParams;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::Height;
 use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
-use crate::sync::blocks::load::BlockLoader;
+use crate::sync::blocks::load::{BlockLoader, RecordCopy};
 use crate::sync::blocks::scan::each_block;
 use crate::sync::served::index::ServedIndex;
 
 /// The shortest pause between two looks through all files.
 const RESCAN_PAUSE_MIN: Duration = Duration::from_secs(1);
-
-/// The header of the record at `pos`, if there is one.
-pub fn header_at(dir: &BlockDir, magic: Magic, pos: FilePos) -> Result<Option<HeaderBytes>> {
-    let Some(offset) = pos.offset.checked_sub(FRAME_HEADER_BYTES) else {
-        return Ok(None);
-    };
-    let mut head = [0; FRAME_HEADER_BYTES as usize + 80];
-    let whole = dir.read_exact(Kind::Block, FilePos { offset, ..pos }, &mut head)?;
-    let (frame, header) = head.split_at(FRAME_HEADER_BYTES as usize);
-    Ok(header.first_chunk().copied().filter(|_| whole && frame.starts_with(&magic)))
-}
 
 /// Which few files new blocks appear in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +32,14 @@ pub enum Newest {
 }
 
 /// The blocks of the newest files only: where new ones appear.
-pub fn scan_newest(loader: &BlockLoader, params: &ChainParams, by: Newest) -> Result<BlockTree> {
+pub fn scan_newest(loader: &BlockLoader, by: Newest) -> Result<BlockTree> {
     let mut tree = BlockTree::default();
     let files: Vec<FileNum> = match by {
         Newest::ByNumber => loader.dir().block_files()?.into_iter().rev().collect(),
         Newest::ByTime => loader.dir().written_last(NEWEST_FILES)?,
     };
     for file in files.into_iter().take(NEWEST_FILES) {
-        scan_file(loader.dir(), file, params.magic, |header, pos| {
+        scan_file(loader.dir(), file, loader.params().magic, |header, pos| {
             tree.add(header, pos);
         })?;
     }
@@ -60,25 +47,21 @@ pub fn scan_newest(loader: &BlockLoader, params: &ChainParams, by: Newest) -> Re
 }
 
 /// Where all blocks stand; `expected` is about how many there are.
-pub fn list_all(loader: &BlockLoader, params: &ChainParams, expected: u32) -> Result<BlockList> {
+pub fn list_all(loader: &BlockLoader, expected: u32) -> Result<BlockList> {
     // and a few that are not on the chain
     let mut list = BlockList::with_capacity(expected as usize + expected as usize / 50 + 1000);
-    each_block(loader, params, |header, pos| list.add(header, pos), |_| ())?;
+    each_block(loader, |header, pos| list.add(header, pos), |_| ())?;
     list.sort();
     Ok(list)
 }
 
 /// Whether the newest blocks stand where they did, without looking further.
-pub fn newest_are_in_place(
-    live: &ServedIndex,
-    loader: &BlockLoader,
-    params: &ChainParams,
-) -> Result<bool> {
+pub fn newest_are_in_place(live: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
     let table = &live.snapshot().table;
     let from = table.blocks().saturating_sub(POSITIONS_CHECKED);
     for height in (from..table.blocks()).map(Height) {
         let Some(block) = table.get(height) else { continue };
-        let header = header_at(loader.dir(), params.magic, block.pos)?;
+        let header = loader.header_at(block.pos)?;
         if header.is_none_or(|header| HeaderTag::of(&header) != block.tag) {
             info!("block {height} does not stand where it was");
             return Ok(false);
@@ -90,18 +73,14 @@ pub fn newest_are_in_place(
 fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
     let mut bytes = Vec::new();
     let read = loader.read_block(key, pos, &mut bytes);
-    read.is_ok_and(|read| read.is_ok()) && check_block(&bytes).is_ok()
+    read.is_ok_and(|read| read == RecordCopy::Whole(())) && check_block(&bytes).is_ok()
 }
 
 /// Looks through all files and corrects every position.
-pub fn find_all_again(
-    live: &mut ServedIndex,
-    loader: &BlockLoader,
-    params: &ChainParams,
-) -> Result<()> {
+pub fn find_all_again(live: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().reopen()?;
-    let list = list_all(loader, params, live.blocks())?;
+    let list = list_all(loader, live.blocks())?;
     let mut missing = 0u32;
     live.correct_positions(Height(0), |_, hash| {
         let found = list.find(hash).and_then(|places| match places.copies.is_empty() {
@@ -135,13 +114,12 @@ impl Rescans {
         live: &mut ServedIndex,
         shared: &Shared,
         loader: &BlockLoader,
-        params: &ChainParams,
     ) -> Result<()> {
         let begun = Instant::now();
         if self.not_before.is_some_and(|then| begun < then) || !shared.take_rescan() {
             return Ok(());
         }
-        look_again(live, loader, params)?;
+        look_again(live, loader)?;
         // nine tenths of the time are for other things
         self.not_before = Some(Instant::now() + (begun.elapsed() * 9).max(RESCAN_PAUSE_MIN));
         Ok(())
@@ -150,12 +128,8 @@ impl Rescans {
 
 /// The same while serving: a file that is missing or unreadable now costs the answers that need
 /// it, not the server.
-pub fn look_again(
-    live: &mut ServedIndex,
-    loader: &BlockLoader,
-    params: &ChainParams,
-) -> Result<()> {
-    match find_all_again(live, loader, params) {
+pub fn look_again(live: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
+    match find_all_again(live, loader) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
             warn!("{why}; what stands in the other files is still served");
             Ok(())

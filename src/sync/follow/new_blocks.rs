@@ -44,7 +44,7 @@ impl NewBlocks {
         height: Height,
         hash: &[u8; 32],
     ) -> Result<Option<LoadedBlock>> {
-        let (loader, params) = (&context.loader, &context.params);
+        let loader = &context.loader;
         // what was found the last time, then the files as they are now
         for fresh in [None, Some(Newest::ByNumber), Some(Newest::ByTime)] {
             if let Some(by) = fresh {
@@ -52,9 +52,9 @@ impl NewBlocks {
                     warn!("{error}");
                     return Ok(None);
                 }
-                self.newest = scan_newest(loader, params, by)?;
-                if !newest_are_in_place(index, loader, params)? {
-                    look_again(index, loader, params)?;
+                self.newest = scan_newest(loader, by)?;
+                if !newest_are_in_place(index, loader)? {
+                    look_again(index, loader)?;
                 }
             }
             let newest = self.newest.find(hash).map(|id| self.newest.places(id));
@@ -72,7 +72,7 @@ impl NewBlocks {
             self.last_full_scan = Some(Instant::now());
             let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.all = list_all(loader, params, index.blocks())?;
+            self.all = list_all(loader, index.blocks())?;
         }
         Ok(None)
     }

@@ -140,12 +140,12 @@ impl<'a> NodeWatch<'a> {
         self.verified = true;
         self.breaks = self.breaks();
         self.snapshot = None;
-        let (loader, params) = (&self.context.loader, &self.context.params);
+        let loader = &self.context.loader;
         // if the folder cannot be reopened, `look_again` reports why
-        if loader.dir().reopen().is_ok() && newest_are_in_place(index, loader, params)? {
+        if loader.dir().reopen().is_ok() && newest_are_in_place(index, loader)? {
             return Ok(());
         }
-        look_again(index, loader, params)
+        look_again(index, loader)
     }
 
     /// The number of broken connections. A quick restart of bitcoind is visible only here.

@@ -10,6 +10,7 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::LoadedBlock;
+use crate::index::items::PositionItem;
 use crate::index::pages::{PageWriter, items_per_row};
 use crate::limits::TOUCHED_MAX;
 use crate::live::recent::RecentBlock;
@@ -22,8 +23,6 @@ use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::runs::{in_force, tiles};
 use crate::store::tables::{ItemTable, Phase, RunKind, State};
-use crate::store::write::POSITION_ITEM;
-use crate::sync::blocks::batch::position_item;
 use crate::sync::blocks::rollback::roll_back;
 
 use super::settings::UpkeepSettings;
@@ -99,7 +98,7 @@ impl ServedIndex {
     pub fn hash(&self, height: Height) -> Result<[u8; 32]> {
         match self.snap.recent_at(height) {
             Some(block) => Ok(block.hash),
-            None => Ok(header::hash(&stored_block(&self.db, height)?.0)),
+            None => Ok(header::hash(&stored_block(&self.db, height)?.header)),
         }
     }
 
@@ -135,7 +134,7 @@ impl ServedIndex {
         if let Some(tip) = self.snap.tip() {
             self.snap.tip_header = match self.snap.recent_at(tip) {
                 Some(block) => block.header,
-                None => stored_block(&self.db, tip)?.0,
+                None => stored_block(&self.db, tip)?.header,
             };
         }
         Ok(deep.then(|| self.publish()))
@@ -207,14 +206,14 @@ impl ServedIndex {
     }
 
     fn store_positions(&self, from: Height) -> Result<()> {
-        let per_row = items_per_row(POSITION_ITEM);
+        let per_row = items_per_row(PositionItem::BYTES);
         let start = u64::from(from.0) / per_row * per_row;
-        let Some(mut writer) = PageWriter::<POSITION_ITEM>::resume(start, &[]) else {
+        let Some(mut writer) = PageWriter::<{ PositionItem::BYTES }>::resume(start, &[]) else {
             return Err(Error::Software("a row's start is not one".into()));
         };
         for height in start as u32..self.snap.disk_blocks {
             if let Some(block) = self.snap.table.get(Height(height)) {
-                writer.push(&position_item(block.pos));
+                writer.push(&PositionItem(block.pos).encode());
             }
         }
         let change = self.db.change()?;
@@ -234,7 +233,7 @@ impl ServedIndex {
     fn load(&mut self, state: &State) -> Result<()> {
         self.snap.table = read_table(&self.db, state)?;
         if let Some(tip) = self.snap.tip() {
-            self.snap.tip_header = stored_block(&self.db, tip)?.0;
+            self.snap.tip_header = stored_block(&self.db, tip)?.header;
         }
         self.adopt(state)
     }

@@ -1,18 +1,18 @@
 //! The table of the chain as the database has it, read into memory at the start.
 
 use crate::error::Result;
-use crate::live::table::{ChainTable, HeaderTag, position_from};
+use crate::index::items::{BlockItem, PositionItem};
+use crate::live::table::{ChainTable, HeaderTag};
 use crate::store::error::damaged;
 use crate::store::open::Db;
 use crate::store::tables::{ItemTable, State};
-use crate::store::write::{BLOCK_ITEM, POSITION_ITEM};
 
 /// Reads it; beside the table only the positions are held meanwhile.
 pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     let mut positions = Vec::with_capacity(state.blocks as usize);
     db.each_row(ItemTable::Positions, |_, row| {
-        let items = row.as_chunks::<POSITION_ITEM>().0;
-        positions.extend(items.iter().map(position_from));
+        let items = row.as_chunks().0;
+        positions.extend(items.iter().map(|item| PositionItem::decode(item).0));
         Ok(())
     })?;
     // straight into the table, each block when the next one tells where it ends
@@ -32,11 +32,10 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     };
     let mut read = 0;
     db.each_row(ItemTable::Blocks, |_, row| {
-        for item in row.as_chunks::<BLOCK_ITEM>().0.iter().take(count - read) {
-            if let Some((head, &[a, b, c, d])) = item.split_first_chunk::<80>() {
-                add(u32::from_le_bytes([a, b, c, d]), Some(HeaderTag::of(head)))?;
-                read += 1;
-            }
+        for item in row.as_chunks().0.iter().take(count - read) {
+            let BlockItem { header, first } = BlockItem::decode(item);
+            add(first.0, Some(HeaderTag::of(&header)))?;
+            read += 1;
         }
         Ok(())
     })?;
