@@ -13,8 +13,8 @@ use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::host::stop::StopToken;
-use crate::ids::Prefix;
 use crate::live::shared::Shared;
+use crate::live::touched::Touched;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::answers::{Tip, TipChange};
@@ -155,22 +155,19 @@ pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
     Box::new(move |new: NewTip| {
         if let Some(height) = new.snapshot.tip() {
             let header = new.snapshot.tip_header;
-            let touched = new.touched.map(Arc::new);
+            let touched = new.touched;
             tips.announce(TipChange { tip: Tip { height, header }, touched });
         }
     })
 }
 
 /// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(
-    tips: TipChannel,
-    shared: Arc<Shared>,
-) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
+fn mempool_announcer(tips: TipChannel, shared: Arc<Shared>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
         let snap = shared.snapshot();
         if let Some(height) = snap.tip() {
             let tip = Tip { height, header: snap.tip_header };
-            tips.announce_touched(TipChange { tip, touched: touched.map(Arc::new) });
+            tips.announce_touched(TipChange { tip, touched });
         }
     })
 }

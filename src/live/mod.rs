@@ -6,4 +6,5 @@ pub mod recent;
 pub mod shared;
 pub mod table;
 pub mod touch;
+pub mod touched;
 pub mod watched;

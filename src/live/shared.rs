@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::ids::{HeaderBytes, Height, Prefix};
+use crate::ids::{HeaderBytes, Height};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
@@ -13,6 +13,7 @@ use super::poke::Poke;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
 use super::touch::Touch;
+use super::touched::Touched;
 use super::watched::WatchedCoins;
 
 /// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
@@ -103,11 +104,7 @@ impl Shared {
     /// since the last one, whose transactions leave the mempool in the same swap. What is left
     /// there of their dependents is shown with another height now: those are touched, in the
     /// sense of [`Touch`].
-    pub fn publish(
-        &self,
-        snapshot: Snapshot,
-        confirmed: &[Arc<RecentBlock>],
-    ) -> Option<Vec<Prefix>> {
+    pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) -> Touched {
         let mut mempool = self.mempool.write().unwrap_or_else(PoisonError::into_inner);
         let left: Vec<&[u8; 32]> = confirmed
             .iter()
@@ -121,7 +118,7 @@ impl Shared {
         self.serving.store(true, Ordering::Release);
         *self.building.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.mempool_poke.poke();
-        touch.list()
+        touch.finish()
     }
 
     /// The mempool; no new moment is published while it is held, so hold it briefly.

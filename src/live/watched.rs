@@ -7,6 +7,8 @@ use crate::ids::Prefix;
 use crate::limits::WATCHED_COINS_MAX;
 use crate::mempool::pool::OutRef;
 
+use super::touched::TouchedList;
+
 /// Outputs and the prefix of their script. Entries may be stale, which costs a needless look.
 #[derive(Debug, Default)]
 pub struct WatchedCoins {
@@ -18,8 +20,8 @@ struct Held {
     by_out: BTreeMap<OutRef, Prefix>,
     /// Fewer than usual, where memory is short.
     at_most: Option<usize>,
-    /// There were too many to hold: any spend may concern any script, until all were asked for
-    /// again.
+    /// More coins than `at_most` were watched, so they were forgotten. Until every watched script
+    /// has been asked for again, each spend must be treated as touching every script.
     forgot: bool,
 }
 
@@ -42,15 +44,13 @@ impl WatchedCoins {
         }
     }
 
-    /// Adds to `touched` the scripts whose outputs are among `spent`; `false` if that cannot be
-    /// told, and every script should be looked at.
-    pub fn touched<'a>(
-        &self,
-        spent: impl Iterator<Item = &'a OutRef>,
-        touched: &mut Vec<Prefix>,
-    ) -> bool {
+    /// Adds to `touched` the scripts whose outputs are among `spent`: any, if coins were
+    /// forgotten since the last call.
+    pub fn touched<'a>(&self, spent: impl Iterator<Item = &'a OutRef>, touched: &mut TouchedList) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        touched.extend(spent.filter_map(|out| held.by_out.get(out)));
-        !std::mem::take(&mut held.forgot)
+        touched.extend(spent.filter_map(|out| held.by_out.get(out).copied()));
+        if std::mem::take(&mut held.forgot) {
+            touched.add_any();
+        }
     }
 }

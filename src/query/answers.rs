@@ -1,11 +1,10 @@
 //! What a session may ask, and the shapes of the answers; one call is one consistent moment.
 
-use std::sync::Arc;
-
 use bitcoin::{OutPoint, Txid};
 use serde_json::Value;
 
 use crate::ids::{HeaderBytes, Height, Prefix, ScriptHash};
+use crate::live::touched::Touched;
 
 /// Why a question has no answer. The texts go to the client.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -170,9 +169,8 @@ pub enum Phase {
 pub struct TipChange {
     /// The new tip.
     pub tip: Tip,
-    /// Prefixes of the scripts and txids that the connected and disconnected blocks and the
-    /// mempool's changes touched, sorted; `None`: too many to list, treat all as touched.
-    pub touched: Option<Arc<Vec<Prefix>>>,
+    /// What the connected and disconnected blocks and the mempool's changes touched.
+    pub touched: Touched,
 }
 
 /// Takes a list: how many items there are, and the items. Nothing of it need be kept twice.

@@ -1,12 +1,12 @@
 //! How changes reach the connections: the tip first, to all clients, then what was touched.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::limits::TIP_QUEUE_CHANGES;
+use crate::live::touched::TouchedList;
 use crate::query::answers::TipChange;
 
 /// A change whose tip is being told; when the last client has let go of it, all look at what it
@@ -115,35 +115,33 @@ fn joined(changes: &[Arc<TipChange>], lagged: bool) -> Option<TipChange> {
     if let ([only], false) = (changes, lagged) {
         return Some(TipChange::clone(only));
     }
-    let mut union = (!lagged).then(BTreeSet::new);
+    let mut union = if lagged { TouchedList::any() } else { TouchedList::default() };
     for change in changes {
-        match (&mut union, &change.touched) {
-            (Some(union), Some(prefixes)) => union.extend(prefixes.iter().copied()),
-            _ => union = None,
-        }
+        union.merge(&change.touched);
     }
-    let touched = union.map(|prefixes| Arc::new(prefixes.into_iter().collect()));
-    Some(TipChange { tip: last.tip, touched })
+    Some(TipChange { tip: last.tip, touched: union.finish() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::{Height, Prefix};
+    use crate::live::touched::Touched;
     use crate::query::answers::Tip;
 
+    fn these(touched: Option<&[u64]>) -> Touched {
+        touched.map_or(Touched::Any, |list| Touched::these(list.iter().copied().map(Prefix)))
+    }
+
     fn change(height: u32, touched: Option<&[u64]>) -> Arc<TipChange> {
-        let touched = touched.map(|list| Arc::new(list.iter().copied().map(Prefix).collect()));
+        let touched = these(touched);
         let tip = Tip { height: Height(height), header: [0; 80] };
         Arc::new(TipChange { tip, touched })
     }
 
     fn check(changes: &[Arc<TipChange>], lagged: bool, height: u32, touched: Option<&[u64]>) {
-        let seen = joined(changes, lagged).map(|change| {
-            let list = change.touched.map(|list| list.iter().map(|prefix| prefix.0).collect());
-            (change.tip.height.0, list)
-        });
-        assert_eq!(seen, Some((height, touched.map(<[u64]>::to_vec))));
+        let seen = joined(changes, lagged).map(|change| (change.tip.height.0, change.touched));
+        assert_eq!(seen, Some((height, these(touched))));
     }
 
     #[test]

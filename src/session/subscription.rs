@@ -54,10 +54,7 @@ impl Subscriptions {
     /// What a change may have changed. An outpoint is funded by a transaction and spent by one
     /// that touches its script.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
-        let touched = |prefix: Prefix| match &change.touched {
-            None => true,
-            Some(prefixes) => prefixes.binary_search(&prefix).is_ok(),
-        };
+        let touched = |prefix: Prefix| change.touched.touches(prefix);
         let scripts = self.scripts.iter();
         let scripts = scripts
             .filter(|(script, watch)| watch.stale || touched(script.prefix()))

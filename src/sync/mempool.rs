@@ -10,10 +10,10 @@ use log::{info, warn};
 use crate::error::Result;
 use crate::host::beat::{self, Beat};
 use crate::host::stop::StopToken;
-use crate::ids::Prefix;
 use crate::limits::MEMPOOL_BATCH;
 use crate::live::shared::Shared;
 use crate::live::touch::Touch;
+use crate::live::touched::Touched;
 use crate::mempool::compare::{Difference, difference};
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::node::rpc::Rpc;
@@ -30,8 +30,8 @@ pub struct MempoolSync {
     pub stop: StopToken,
     /// Bytes that the mempool may take.
     pub bytes_max: usize,
-    /// Told of the scripts that a change touched; `None`: any may be.
-    pub on_change: Box<dyn Fn(Option<Vec<Prefix>>) + Send>,
+    /// Called with the scripts and transactions that a change touched.
+    pub on_change: Box<dyn Fn(Touched) + Send>,
 }
 
 /// What one look came to.
@@ -141,13 +141,9 @@ impl MempoolSync {
         Ok(fetched)
     }
 
-    /// Changes the mempool; what was touched comes back, or nothing if the tip has moved.
-    fn apply(
-        &self,
-        gone: &[[u8; 32]],
-        fetched: Vec<MemTx>,
-        tip: [u8; 32],
-    ) -> Option<Option<Vec<Prefix>>> {
+    /// Changes the mempool and returns what that touched; `None` if the tip has moved, and
+    /// nothing was changed.
+    fn apply(&self, gone: &[[u8; 32]], fetched: Vec<MemTx>, tip: [u8; 32]) -> Option<Touched> {
         let mut pool = self.shared.mempool_mut();
         if header::hash(&self.shared.snapshot().tip_header) != tip {
             return None;
@@ -166,7 +162,7 @@ impl MempoolSync {
         }
         trim(&mut pool, self.bytes_max, &mut touch);
         drop(pool);
-        Some(touch.list())
+        Some(touch.finish())
     }
 }
 

@@ -8,14 +8,14 @@ use log::warn;
 use crate::blockfile::dir::FilePos;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{Height, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::items::PositionItem;
 use crate::index::pages::{PageWriter, items_per_row};
-use crate::limits::TOUCHED_MAX;
 use crate::live::recent::RecentBlock;
 use crate::live::shared::{Shared, Snapshot};
 use crate::live::table::HeaderTag;
+use crate::live::touched::{Touched, TouchedList};
 use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
@@ -33,8 +33,8 @@ use super::stored_table::read_table;
 pub struct NewTip {
     /// The moment.
     pub snapshot: Arc<Snapshot>,
-    /// Prefixes of the scripts and txids touched, sorted; `None`: any may be.
-    pub touched: Option<Vec<Prefix>>,
+    /// The scripts and transactions that the blocks and the mempool's changes touched.
+    pub touched: Touched,
 }
 
 /// The writer's side of the served index.
@@ -48,7 +48,7 @@ pub struct ServedIndex {
     /// No runs are worth merging.
     pub(super) tidy: bool,
     /// What was touched since the last publication.
-    touched: Option<Vec<Prefix>>,
+    touched: TouchedList,
     /// Blocks connected since then.
     fresh: Vec<Arc<RecentBlock>>,
 }
@@ -77,7 +77,7 @@ impl ServedIndex {
             settings,
             log_bytes: 0,
             tidy: false,
-            touched: None,
+            touched: TouchedList::any(),
             fresh: Vec::new(),
         };
         live.load(&state)?;
@@ -127,7 +127,7 @@ impl ServedIndex {
         let deep = self.blocks() > keep;
         if deep {
             let state = roll_back(&self.db, keep)?;
-            self.touched = None;
+            self.touched.add_any();
             self.snap.table.truncate(keep);
             self.adopt(&state)?;
         }
@@ -141,24 +141,15 @@ impl ServedIndex {
     }
 
     fn touch(&mut self, block: &RecentBlock) {
-        if let Some(touched) = &mut self.touched {
-            touched.extend(block.touched().chain(block.txid_prefixes()));
-            if touched.len() > TOUCHED_MAX {
-                self.touched = None;
-            }
-        }
+        self.touched.extend(block.touched().chain(block.txid_prefixes()));
     }
 
     /// Makes the present state the one that questions are answered from.
     pub fn publish(&mut self) -> NewTip {
         let more = self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
-        let touched = self.touched.replace(Vec::new());
-        let mut touched = touched.zip(more).map(|(touched, more)| [touched, more].concat());
-        if let Some(touched) = &mut touched {
-            touched.sort_unstable();
-            touched.dedup();
-        }
-        NewTip { snapshot: Arc::new(self.snap.clone()), touched }
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.merge(&more);
+        NewTip { snapshot: Arc::new(self.snap.clone()), touched: touched.finish() }
     }
 
     /// Corrects positions that `find` knows better; returns how many were wrong.
