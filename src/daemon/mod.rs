@@ -85,56 +85,22 @@ pub fn run(config: &Config) -> Result<()> {
 }
 
 async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
-    let progress = Arc::new(Progress::default());
     let mut signals = Signals::listen()?;
     let node = config.node.as_ref().map(Rpc::new);
     let params = chain_params(config, node.as_ref(), &mut signals).await?;
     let Some(params) = params else { return Ok(()) };
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
-    let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
-    let shares = shares(config);
-    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
-    let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
-    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    // on a connection of its own, and not for long: these questions hold workers of the index
-    let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
-    let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
-    let tips = TipChannel::default();
-    if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
-    }
-    let context = SyncContext {
-        folder: folder.into(),
-        loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
-        shared: shared.clone(),
-        node,
-        check_node: node_check(config.clone()),
-        on_tip: announcer(tips.clone()),
-        progress: progress.clone(),
-        stop: stop.clone(),
-    };
-    let settings = SyncSettings {
-        memory_bytes: config.memory_bytes,
-        wait_for_download: waits_for_node(config),
-        threads: thread::available_parallelism().map_or(1, |count| count.get()),
-        upkeep: UpkeepSettings {
-            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
-            ..UpkeepSettings::default()
-        },
-        sync_only: config.sync_only,
-    };
+    let (driver, sources) = assemble(config, folder, &params, node, stop)?;
+    let (shared, progress) = (sources.live.clone(), sources.progress.clone());
     let (trigger, shutdown) = server::shutdown::channel();
-    let live = shared.clone();
-    let sources = Sources { engine, calls, live, progress: progress.clone(), shares, tips };
     let serving = match config.sync_only {
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),
     };
-    let reporter = Reporter::new(progress.clone(), terminal::can_draw());
+    let reporter = Reporter::new(progress, terminal::can_draw());
     let reporting = tokio::spawn(watch::report(reporter));
     let (done, finished) = tokio::sync::oneshot::channel();
-    let sync = start_sync(Driver { context, settings }, done)?;
+    let sync = start_sync(driver, done)?;
     let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
     let outcome = tokio::select! {
         outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
@@ -154,6 +120,52 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
         summary(&state, folder);
     }
     Ok(())
+}
+
+/// Makes the sync thread's part and what the answering part needs, and starts the thread that reads
+/// the mempool.
+fn assemble(
+    config: &Config,
+    folder: &Path,
+    params: &ChainParams,
+    node: Option<Rpc>,
+    stop: &StopToken,
+) -> Result<(Driver, Sources)> {
+    let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
+    let (progress, tips) = (Arc::new(Progress::default()), TipChannel::default());
+    let shares = shares(config);
+    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
+    let views = Views::new(folder.join(INDEX_FILE), *params, dir.clone(), shared.clone());
+    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    // on a connection of its own, and not for long: these questions hold workers of the index
+    let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
+    let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
+    if let (Some(node), false) = (&node, config.sync_only) {
+        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
+    }
+    let context = SyncContext {
+        folder: folder.into(),
+        loader: Arc::new(BlockLoader::new(dir, params).asking(node.clone())),
+        shared: shared.clone(),
+        node,
+        check_node: node_check(config.clone()),
+        on_tip: announcer(tips.clone()),
+        progress: progress.clone(),
+        stop: stop.clone(),
+    };
+    let settings = SyncSettings {
+        memory_bytes: config.memory_bytes,
+        wait_for_download: waits_for_node(config),
+        threads: thread::available_parallelism().map_or(1, |count| count.get()),
+        upkeep: UpkeepSettings {
+            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
+            ..UpkeepSettings::default()
+        },
+        sync_only: config.sync_only,
+    };
+    let sources = Sources { engine, calls, live: shared, progress, shares, tips };
+    Ok((Driver { context, settings }, sources))
 }
 
 /// The network's constants; `None` if told to stop before bitcoind has said what it alone knows:
