@@ -180,8 +180,8 @@ impl BlockLoader {
         format!("no undo data for it in {}", self.dir.file_path(Kind::Undo, file).display())
     }
 
-    /// The undo data that may be of a block that has siblings, whose records carry the same
-    /// checksum: mostly one, for an input reveals more than not.
+    /// The undo data that may be that of a block with siblings. The checksum of a record names the
+    /// block before, so the records of all siblings pass it; mostly the inputs leave only one.
     fn undo_among_siblings(
         &self,
         file: FileNum,

@@ -56,8 +56,8 @@ pub fn list_all(loader: &BlockLoader, expected: u32) -> Result<BlockList> {
 }
 
 /// Whether the newest blocks stand where they did, without looking further.
-pub fn newest_are_in_place(live: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
-    let table = &live.snapshot().table;
+pub fn newest_are_in_place(index: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
+    let table = &index.snapshot().table;
     let from = table.blocks().saturating_sub(POSITIONS_CHECKED);
     for height in (from..table.blocks()).map(Height) {
         let Some(block) = table.get(height) else { continue };
@@ -77,12 +77,12 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 }
 
 /// Looks through all files and corrects every position.
-pub fn find_all_again(live: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
+pub fn find_all_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().reopen()?;
-    let list = list_all(loader, live.blocks())?;
+    let list = list_all(loader, index.blocks())?;
     let mut missing = 0u32;
-    live.correct_positions(Height(0), |_, hash| {
+    index.correct_positions(Height(0), |_, hash| {
         let found = list.find(hash).and_then(|places| match places.copies.is_empty() {
             true => Some(places.first),
             // bitcoind stores a block twice only when something went wrong with the first
@@ -100,8 +100,8 @@ pub fn find_all_again(live: &mut ServedIndex, loader: &BlockLoader) -> Result<()
     Ok(())
 }
 
-/// When the files are looked through again because questions met wrong positions: at once, but
-/// not all the time where a block is gone for good.
+/// Looks through the files again when questions have met wrong positions: at once, but not all the
+/// time where a block is gone for good.
 #[derive(Debug, Default)]
 pub struct Rescans {
     not_before: Option<Instant>,
@@ -111,7 +111,7 @@ impl Rescans {
     /// Looks again if it was asked for and the last time is long enough ago.
     pub fn serve(
         &mut self,
-        live: &mut ServedIndex,
+        index: &mut ServedIndex,
         shared: &Shared,
         loader: &BlockLoader,
     ) -> Result<()> {
@@ -119,17 +119,17 @@ impl Rescans {
         if self.not_before.is_some_and(|then| begun < then) || !shared.take_rescan() {
             return Ok(());
         }
-        look_again(live, loader)?;
+        look_again(index, loader)?;
         // nine tenths of the time are for other things
         self.not_before = Some(Instant::now() + (begun.elapsed() * 9).max(RESCAN_PAUSE_MIN));
         Ok(())
     }
 }
 
-/// The same while serving: a file that is missing or unreadable now costs the answers that need
-/// it, not the server.
-pub fn look_again(live: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
-    match find_all_again(live, loader) {
+/// Calls [`find_all_again`] while serving, where a file that is missing or unreadable costs only the
+/// answers that need it.
+pub fn look_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
+    match find_all_again(index, loader) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
             warn!("{why}; what stands in the other files is still served");
             Ok(())

@@ -17,9 +17,10 @@ use crate::store::tables::{RunInfo, RunKind, State};
 use crate::sync::blocks::batch::empty_run;
 use crate::sync::build::merge::sources_of;
 
-/// Neighbouring runs of a kind that are worth merging, the newest and fewest such: enough of them,
-/// and none larger than the others together, so that whatever is written again comes to be in a
-/// run twice as large. Very large runs, the base run above all, are left alone.
+/// The newest neighbouring runs of one kind that are worth merging, as few as possible: at least
+/// `MERGE_FAN_IN`, and the largest no larger than the others together. So a posting that is written
+/// again always lands in a run at least twice as large. Runs above `MERGED_RUN_BYTES_MAX`, the base
+/// run above all, are left alone.
 fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     let of_kind = runs.iter().filter(|run| run.kind == kind);
     let of_kind: Vec<RunInfo> = of_kind.copied().collect();
@@ -40,27 +41,27 @@ fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     None
 }
 
-/// Runs are taken away together up to this size: every page of them is looked at.
+/// Replaced runs are removed together up to this size, since removing one touches all its pages.
 const DROPPED_BYTES_MAX: u64 = 64 << 20;
 
 /// What is to be done next.
 enum Work {
-    /// Runs that a finished one replaces, or one whose sources are gone, are taken away.
+    /// Remove runs: those that a finished one replaces, or one whose sources are gone.
     Drop(Vec<RunInfo>),
-    /// A merge goes on; the first step makes the run (`id` 0).
+    /// Go on with the merge to the first run (`id` 0 if it is not made yet) of the others.
     Fill(RunInfo, Vec<RunInfo>),
 }
 
 fn next_work(runs: &[RunInfo]) -> Option<Work> {
     let kept = in_force(runs);
     let mut bytes = 0;
-    let mut few = |run: &&RunInfo| {
+    let mut within_limit = |run: &&RunInfo| {
         let first = bytes == 0;
         bytes += run.bytes.max(1);
         first || bytes <= DROPPED_BYTES_MAX
     };
     let old = runs.iter().filter(|run| run.complete && !kept.contains(run));
-    let old: Vec<RunInfo> = old.take_while(&mut few).copied().collect();
+    let old: Vec<RunInfo> = old.take_while(&mut within_limit).copied().collect();
     if !old.is_empty() {
         return Some(Work::Drop(old));
     }

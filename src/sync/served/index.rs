@@ -70,7 +70,7 @@ impl ServedIndex {
         if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
             return Err(damaged(&db.path, "the list of runs"));
         }
-        let mut live = ServedIndex {
+        let mut index = ServedIndex {
             db,
             shared,
             snap: Snapshot::default(),
@@ -80,8 +80,8 @@ impl ServedIndex {
             touched: TouchedList::any(),
             fresh: Vec::new(),
         };
-        live.load(&state)?;
-        Ok(live)
+        index.load(&state)?;
+        Ok(index)
     }
 
     /// What would be published.

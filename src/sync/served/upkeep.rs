@@ -114,13 +114,13 @@ impl<'a> Upkeep<'a> {
     }
 
     /// One step: whether there may be more to do at once.
-    pub fn step(&mut self, live: &mut ServedIndex) -> Result<bool> {
+    pub fn step(&mut self, index: &mut ServedIndex) -> Result<bool> {
         let waits = self.not_before.is_some_and(|then| Instant::now() < then);
-        if waits || live.has_news() {
+        if waits || index.has_news() {
             return Ok(false);
         }
         self.not_before = None;
-        match live.flush_if_due().and_then(|()| live.merge_step()) {
+        match index.flush_if_due().and_then(|()| index.merge_step()) {
             Ok(more) => {
                 if self.progress.set_trouble(None) {
                     info!("there is room on the disk again");
@@ -128,7 +128,7 @@ impl<'a> Upkeep<'a> {
                 Ok(more)
             }
             Err(Error::NoSpace(why)) => {
-                self.full(live, why);
+                self.full(index, why);
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -136,11 +136,11 @@ impl<'a> Upkeep<'a> {
     }
 
     /// Notes that the disk is full; nothing is written for a while.
-    pub fn full(&mut self, live: &ServedIndex, why: String) {
+    pub fn full(&mut self, index: &ServedIndex, why: String) {
         if self.progress.trouble().is_none() {
             warn!("{why}. What is indexed is served; free some space, and hekte goes on");
         }
         self.progress.set_trouble(Some(why));
-        self.not_before = Some(Instant::now() + live.settings.retry_pause);
+        self.not_before = Some(Instant::now() + index.settings.retry_pause);
     }
 }
