@@ -35,7 +35,7 @@ use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
 use crate::store::tables::State;
 use crate::sync::bulk::INDEX_FILE;
 use crate::sync::driver::Driver;
@@ -119,7 +119,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
     };
-    let (trigger, shutdown) = server::shutdown::channel();
+    let (trigger, shutdown) = server::net::shutdown::channel();
     let live = shared.clone();
     let sources = Sources { engine, calls, live, progress: progress.clone(), shares, tips };
     let serving = match config.sync_only {

@@ -15,9 +15,9 @@ use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
 use crate::query::engine::Engine;
 use crate::server;
-use crate::server::page::Facts;
-use crate::server::shutdown::Shutdown;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::http::page::Facts;
+use crate::server::net::shutdown::Shutdown;
 use crate::session::config::Shared as Sessions;
 use crate::shares::Shares;
 use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
@@ -62,7 +62,7 @@ impl Serving {
         if let Some(listener) = metrics {
             let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];
             let facts = Facts { progress, live, sessions: sessions.clone(), files };
-            tokio::spawn(server::http::run(listener, shutdown.clone(), Arc::new(facts)));
+            tokio::spawn(server::http::metrics::run(listener, shutdown.clone(), Arc::new(facts)));
         }
         let settings = server_settings(config, &shares);
         let shared = sessions.clone();

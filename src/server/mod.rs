@@ -1,15 +1,8 @@
 //! The TCP side: accepts clients, runs their questions on few threads, writes their replies.
 
-pub mod connection;
+pub mod electrum;
 pub mod http;
-pub mod jobs;
-pub mod listener;
-pub mod outbox;
-pub mod page;
-pub mod settings;
-pub mod shutdown;
-pub mod tips;
-pub mod watch;
+pub mod net;
 
 use std::io;
 use std::sync::Arc;
@@ -20,12 +13,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::server::jobs::Workers;
-use crate::server::listener::accept_clients;
-use crate::server::outbox::Budget;
-use crate::server::settings::Settings;
-use crate::server::shutdown::Shutdown;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::outbox::Budget;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::net::listener::accept_clients;
+use crate::server::net::settings::Settings;
+use crate::server::net::shutdown::Shutdown;
+use crate::server::net::workers::Workers;
 use crate::session::config::Shared;
 
 /// What all connections share.

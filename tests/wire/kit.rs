@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hekte::node::calls::NodeCalls;
-use hekte::server::settings::Settings;
-use hekte::server::shutdown::{self, Trigger};
-use hekte::server::tips::TipChannel;
+use hekte::server::electrum::tips::TipChannel;
+use hekte::server::net::settings::Settings;
+use hekte::server::net::shutdown::{self, Trigger};
 use hekte::session::config::{Host, SessionConfig, Shared};
 use serde_json::Value;
 

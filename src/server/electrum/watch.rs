@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use crate::limits::RECHECK_CHUNK;
 use crate::server::Common;
-use crate::server::outbox::Outgoing;
-use crate::server::tips::{TipListener, TouchListener};
+use crate::server::electrum::outbox::Outgoing;
+use crate::server::electrum::tips::{TipListener, TouchListener};
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 

@@ -13,8 +13,8 @@ use crate::host::beat::Beat;
 use crate::limits::{BEAT_EVERY, SERVER_SILENCE_MAX};
 use crate::metrics;
 use crate::server::Common;
-use crate::server::connection::{End, serve};
-use crate::server::shutdown::Shutdown;
+use crate::server::electrum::connection::{End, serve};
+use crate::server::net::shutdown::Shutdown;
 
 /// Pause after the first failed accept; doubles up to the second figure (file descriptors run out
 /// and come back).

@@ -18,9 +18,9 @@ use crate::metrics;
 use crate::protocol::line::{Line, LineCutter};
 use crate::protocol::message::line_too_long;
 use crate::server::Common;
-use crate::server::outbox::{Budget, Held, Outgoing, ReplyRoom, write_lines};
-use crate::server::shutdown::Shutdown;
-use crate::server::watch::{Lanes, Notifier};
+use crate::server::electrum::outbox::{Budget, Held, Outgoing, ReplyRoom, write_lines};
+use crate::server::electrum::watch::{Lanes, Notifier};
+use crate::server::net::shutdown::Shutdown;
 use crate::session::talk::{Accepted, Session};
 
 /// Why a connection ended; the log says so.

@@ -11,8 +11,8 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::limits::{BEAT_EVERY, METRICS_CLIENTS, METRICS_HEAD_BYTES, METRICS_TIME};
-use crate::server::page::{Facts, Probe};
-use crate::server::shutdown::Shutdown;
+use crate::server::http::page::{Facts, Probe};
+use crate::server::net::shutdown::Shutdown;
 
 /// What is asked for, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

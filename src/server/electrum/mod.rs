@@ -1,0 +1,6 @@
+//! Electrum clients on sockets: lines in, replies and notifications out.
+
+pub mod connection;
+pub mod outbox;
+pub mod tips;
+pub mod watch;

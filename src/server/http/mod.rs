@@ -1,0 +1,4 @@
+//! The HTTP side: the port for dashboards and probes.
+
+pub mod metrics;
+pub mod page;
