@@ -13,8 +13,8 @@ use crate::node::calls::NodeCalls;
 use super::answers::{Answer, QueryError};
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
+use super::node_tx::Unconfirmed;
 use super::summary::{OutRef, Summaries, Summary};
-use super::unconfirmed::Unconfirmed;
 use super::view::Views;
 
 /// How often a question starts again when the tip moves while it is being answered.

@@ -8,7 +8,7 @@ use crate::index::chunk::Posting;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, QueryError};
-use super::crew::Crew;
+use super::helper_threads::Crew;
 use super::stretch::{Search, Seen, Stretch};
 use super::summary::{Entry, Summaries, Summary, Unspent};
 use super::tx::{TxPlace, misread};

@@ -19,10 +19,10 @@ use super::answers::{
 };
 use super::engine::{Engine, MOMENT_TRIES};
 use super::merkle::prove;
+use super::node_tx::unknown;
 use super::outpoint;
 use super::summary::Summary;
 use super::tx::{TxPlace, TxReader};
-use super::unconfirmed::unknown;
 use super::verbose::{Mined, decode};
 use super::view::View;
 
