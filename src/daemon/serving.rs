@@ -14,11 +14,12 @@ use crate::live::progress::Progress;
 use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
 use crate::query::engine::Engine;
+use crate::query::relay::Relay;
 use crate::server;
 use crate::server::electrum::tips::TipChannel;
 use crate::server::http::page::Facts;
 use crate::server::net::shutdown::Shutdown;
-use crate::session::config::Shared as Sessions;
+use crate::session::hub::SessionHub;
 use crate::shares::Shares;
 use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
 
@@ -42,7 +43,7 @@ pub struct Sources {
 pub struct Serving {
     task: JoinHandle<io::Result<()>>,
     /// What all sessions share.
-    pub sessions: Arc<Sessions>,
+    pub sessions: Arc<SessionHub>,
 }
 
 impl Serving {
@@ -56,8 +57,9 @@ impl Serving {
         let Sources { engine, calls, live, progress, shares, tips } = sources;
         let listeners = bind(config).await?;
         let metrics = bind_metrics(config).await;
-        let sessions = Sessions::new(session_config(config, &shares, &listeners), engine, calls);
-        let sessions = Arc::new(sessions);
+        let relay = Arc::new(Relay::new(engine.clone(), calls));
+        let said = session_config(config, &shares, &listeners);
+        let sessions = Arc::new(SessionHub::new(said, engine, relay));
         notify::ready();
         if let Some(listener) = metrics {
             let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];

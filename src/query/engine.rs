@@ -13,7 +13,7 @@ use crate::node::calls::NodeCalls;
 use super::answers::{Answer, QueryError};
 use super::headers::HeaderProofs;
 use super::history::{Budget, update};
-use super::node_tx::Unconfirmed;
+use super::node_tx::NodeTransactions;
 use super::summary::{OutRef, Summaries, Summary};
 use super::view::Views;
 
@@ -38,7 +38,7 @@ pub struct Engine {
     summaries: Summaries,
     pub(super) proofs: HeaderProofs,
     pub(super) progress: Arc<Progress>,
-    pub(super) unconfirmed: Unconfirmed,
+    pub(super) unconfirmed: NodeTransactions,
 }
 
 impl Engine {
@@ -56,7 +56,7 @@ impl Engine {
             summaries,
             proofs: HeaderProofs::default(),
             progress,
-            unconfirmed: Unconfirmed { node },
+            unconfirmed: NodeTransactions { node },
         }
     }
 

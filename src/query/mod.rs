@@ -1,17 +1,20 @@
 //! Answers to what wallets ask: histories, coins, transactions, proofs, headers.
 
 pub mod answers;
-mod asm;
+pub mod asm;
+pub mod decoded;
 pub mod engine;
 mod engine_answers;
+mod fee_cache;
 pub mod headers;
 mod helper_threads;
 pub mod history;
 pub mod merkle;
 pub mod node_tx;
 pub mod outpoint;
+pub mod relay;
+pub mod script_type;
 mod stretch;
 pub mod summary;
 pub mod tx;
-pub mod verbose;
 pub mod view;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use bitcoin::Txid;
-use bitcoin::hex::FromHex;
-use serde_json::{Value, json};
 
 use crate::node::calls::{NodeCalls, NodeError};
+use crate::node::transactions;
 
 use super::answers::{Answer, QueryError};
 
@@ -14,7 +13,7 @@ use super::answers::{Answer, QueryError};
 const NOT_FOUND: i64 = -5;
 
 /// Asks bitcoind; `None` offline.
-pub struct Unconfirmed {
+pub struct NodeTransactions {
     /// bitcoind.
     pub node: Option<Arc<dyn NodeCalls>>,
 }
@@ -24,26 +23,28 @@ pub fn unknown(txid: &Txid) -> QueryError {
     QueryError::NotFound(format!("no such transaction in the chain or the mempool: {txid}"))
 }
 
-impl Unconfirmed {
+impl NodeTransactions {
     /// The serialised transaction.
     pub fn raw(&self, txid: &Txid) -> Answer<Vec<u8>> {
-        let raw = self.ask(txid, vec![json!(txid.to_string())])?;
-        let bytes = raw.as_str().and_then(|hex| Vec::from_hex(hex).ok());
-        bytes.ok_or_else(|| QueryError::Node("bitcoind sent no transaction".into()))
+        let raw = transactions::raw(self.node(txid)?, txid).map_err(|error| failed(txid, error))?;
+        raw.ok_or_else(|| QueryError::Node("bitcoind sent no transaction".into()))
     }
 
-    /// The transaction decoded by bitcoind.
-    pub fn verbose(&self, txid: &Txid) -> Answer<Value> {
-        self.ask(txid, vec![json!(txid.to_string()), json!(true)])
+    /// The transaction decoded by bitcoind, as JSON text.
+    pub fn decoded(&self, txid: &Txid) -> Answer<String> {
+        transactions::decoded(self.node(txid)?, txid).map_err(|error| failed(txid, error))
     }
 
-    fn ask(&self, txid: &Txid, params: Vec<Value>) -> Answer<Value> {
-        let Some(node) = &self.node else { return Err(unknown(txid)) };
-        node.call("getrawtransaction", params).map_err(|error| match error {
-            NodeError::Refused { code: NOT_FOUND, .. } => unknown(txid),
-            other => QueryError::Node(format!(
-                "{txid} is not in the chain, and bitcoind cannot be asked for it: {other}"
-            )),
-        })
+    fn node(&self, txid: &Txid) -> Answer<&dyn NodeCalls> {
+        self.node.as_deref().ok_or_else(|| unknown(txid))
+    }
+}
+
+fn failed(txid: &Txid, error: NodeError) -> QueryError {
+    match error {
+        NodeError::Refused { code: NOT_FOUND, .. } => unknown(txid),
+        other => QueryError::Node(format!(
+            "{txid} is not in the chain, and bitcoind cannot be asked for it: {other}"
+        )),
     }
 }

@@ -19,12 +19,12 @@ use crate::server::net::listener::accept_clients;
 use crate::server::net::settings::Settings;
 use crate::server::net::shutdown::Shutdown;
 use crate::server::net::workers::Workers;
-use crate::session::config::Shared;
+use crate::session::hub::SessionHub;
 
 /// What all connections share.
 pub(crate) struct Common {
     /// For the sessions.
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) hub: Arc<SessionHub>,
     /// The limits.
     pub(crate) settings: Settings,
     /// The threads that ask.
@@ -49,14 +49,14 @@ pub async fn run(
     shutdown: Shutdown,
     tips: TipChannel,
     settings: Settings,
-    shared: Arc<Shared>,
+    hub: Arc<SessionHub>,
 ) -> io::Result<()> {
     let mut addresses = Vec::new();
     for listener in &listeners {
         addresses.push(listener.local_addr()?);
     }
     let common = Arc::new(Common {
-        shared,
+        hub,
         workers: Workers::new(&settings),
         budget: Budget::new(settings.max_queued_bytes),
         requests: Budget::new(settings.max_request_bytes),

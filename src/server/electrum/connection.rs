@@ -21,7 +21,8 @@ use crate::server::Common;
 use crate::server::electrum::outbox::{Budget, Held, Outgoing, ReplyRoom, write_lines};
 use crate::server::electrum::watch::{Lanes, Notifier};
 use crate::server::net::shutdown::Shutdown;
-use crate::session::talk::{Accepted, Session};
+use crate::session::job::Accepted;
+use crate::session::talk::Session;
 
 /// Why a connection ended; the log says so.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +74,7 @@ pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: 
     let changes = common.tips.listen();
     let settings = common.settings.clone();
     let connection = Arc::new(Connection {
-        session: Arc::new(Session::new(common.shared.clone())),
+        session: Arc::new(Session::new(common.hub.clone())),
         lanes: Lanes::default(),
         budget: Budget::new(settings.max_queued_bytes_per_client),
         queue,
@@ -194,7 +195,7 @@ impl Connection {
 
     /// Answers one line and queues the reply.
     async fn answer(&self, accepted: Accepted, held: [Held; 2], in_flight: OwnedSemaphorePermit) {
-        let _running = match accepted.is_light() {
+        let _running = match accepted.runs_here() {
             true => None,
             false => Some(self.running.acquire().await),
         };

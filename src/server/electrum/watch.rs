@@ -11,6 +11,7 @@ use crate::server::electrum::outbox::Outgoing;
 use crate::server::electrum::tips::{TipListener, TouchListener};
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
+use crate::session::watch_list::noise;
 
 /// Each is held for reading from the moment a subscription is looked up until its reply is queued,
 /// and for writing from the look after a change until its notification is queued: so that no
@@ -51,7 +52,7 @@ impl Notifier<'_> {
                     self.lanes.tip.write().await
                 }
             };
-            let Some(line) = self.session.tip_notice() else { continue };
+            let Some(line) = self.session.watching().tip_notice() else { continue };
             let sent = self.queue.try_send(Outgoing::plain(line));
             drop(news);
             if let Err(full) = sent
@@ -64,29 +65,35 @@ impl Notifier<'_> {
     }
 
     async fn tell_touched(&self, mut touched: TouchListener) {
+        let watching = self.session.watching();
         let pause = self.common.settings.retry_pause;
         let mut stale = Vec::new();
-        let mut tip = self.session.tip();
+        let mut tip = watching.tip();
         loop {
             let mut new_tip = false;
             let watched = tokio::select! {
                 change = touched.next() => match change {
                     Some(change) => {
                         new_tip = std::mem::replace(&mut tip, change.tip) != change.tip;
-                        self.session.concerned(&change)
+                        watching.concerned(&change)
                     }
                     None => return,
                 },
                 () = sleep(pause), if !stale.is_empty() => std::mem::take(&mut stale),
             };
             let Some(told) = self.recheck(&watched).await else { return };
-            if let Some(noise) = self.session.noise(new_tip, told)
+            if let Some(noise) = self.noise(new_tip, told)
                 && self.queue.send(Outgoing::plain(noise)).await.is_err()
             {
                 return;
             }
-            stale = self.session.stale();
+            stale = watching.stale();
         }
+    }
+
+    /// What hides from an onlooker whether a new block concerned this client, if it needs hiding.
+    fn noise(&self, new_tip: bool, told: usize) -> Option<String> {
+        (new_tip && self.session.is_padded()).then(|| noise(told)).flatten()
     }
 
     /// Looks at everything in pieces, so that others get their turn. How many notifications were

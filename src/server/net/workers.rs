@@ -14,9 +14,9 @@ use crate::protocol::message::{ErrorObject, INTERNAL, reply};
 use crate::server::electrum::outbox::ReplyRoom;
 use crate::server::net::settings::Settings;
 use crate::session::batch::BatchReply;
-use crate::session::dispatch::Room;
+use crate::session::job::{Accepted, GrowReply, Job, Runs, Step};
 use crate::session::subscription::Watched;
-use crate::session::talk::{Accepted, Job, Session, Step, Weight};
+use crate::session::talk::Session;
 
 /// Permits to occupy a blocking thread.
 pub(crate) struct Workers {
@@ -48,11 +48,11 @@ impl Workers {
 
     /// The reply line of one question. The permits are handed out in the order of asking, so a
     /// long batch takes turns with other clients.
-    async fn ask(&self, session: &Arc<Session>, job: &Job, room: Room<'_>) -> String {
-        let line = match job.weight() {
-            Weight::Light => Some(session.run(job)),
-            Weight::Index => self.in_place(|| session.run_within(job, room)).await,
-            Weight::Node => {
+    async fn ask(&self, session: &Arc<Session>, job: &Job, grow: GrowReply<'_>) -> String {
+        let line = match job.runs() {
+            Runs::Here => Some(session.run(job)),
+            Runs::OnIndexThread => self.in_place(|| session.run_within(job, grow)).await,
+            Runs::OnNodeThread => {
                 let (session, own) = (session.clone(), job.clone());
                 self.blocking(&self.node, move || session.run(&own)).await
             }
@@ -77,7 +77,7 @@ impl Workers {
         for step in &accepted.steps {
             match step {
                 Step::Ready(_, line) => replies.add(line),
-                Step::Ask(job) if !replies.has_room() => replies.add_too_large(&job.id),
+                Step::Ask(job) if replies.is_full() => replies.add_too_large(&job.id),
                 Step::Ask(job) => {
                     // the reply, and what it becomes a part of
                     let so_far = replies.bytes();
@@ -104,7 +104,7 @@ impl Workers {
         let (beat, silence_max) = (self.beat.clone(), self.silence_max);
         let look = move |one: Watched| {
             beat.within(silence_max);
-            session.recheck(&[one])
+            session.watching().recheck(&[one])
         };
         let work = move || watched.into_iter().flat_map(look).collect();
         self.blocking(&self.index, work).await.unwrap_or_default()
