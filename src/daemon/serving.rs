@@ -15,10 +15,10 @@ use crate::live::shared::Shared;
 use crate::node::calls::NodeCalls;
 use crate::query::engine::Engine;
 use crate::query::relay::Relay;
-use crate::server;
 use crate::server::electrum::tips::TipChannel;
 use crate::server::http::page::Facts;
 use crate::server::net::shutdown::Shutdown;
+use crate::server::{self, Speaks};
 use crate::session::hub::SessionHub;
 use crate::shares::Shares;
 use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
@@ -61,14 +61,17 @@ impl Serving {
         let said = session_config(config, &shares, &listeners);
         let sessions = Arc::new(SessionHub::new(said, engine, relay));
         notify::ready();
+        let mut speaking: Vec<_> = Vec::new();
         if let Some(listener) = metrics {
             let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];
             let facts = Facts { progress, live, sessions: sessions.clone(), files };
-            tokio::spawn(server::http::metrics::run(listener, shutdown.clone(), Arc::new(facts)));
+            speaking.push((listener, Speaks::Metrics(Arc::new(facts))));
         }
         let settings = server_settings(config, &shares);
         let shared = sessions.clone();
-        let task = tokio::spawn(server::run(listeners, shutdown, tips, settings, shared));
+        let electrum = listeners.into_iter().map(|listener| (listener, Speaks::Electrum));
+        speaking.extend(electrum);
+        let task = tokio::spawn(server::run(speaking, shutdown, tips, settings, shared));
         Ok(Serving { task, sessions })
     }
 

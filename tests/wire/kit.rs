@@ -97,7 +97,8 @@ pub fn serve_with(
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
-            hekte::server::run(vec![listener], signal, ours, settings, theirs).await.unwrap();
+            let listeners = vec![(listener, hekte::server::Speaks::Electrum)];
+            hekte::server::run(listeners, signal, ours, settings, theirs).await.unwrap();
         });
         runtime.shutdown_background();
     });

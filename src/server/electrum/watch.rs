@@ -6,7 +6,8 @@ use tokio::sync::{RwLock, mpsc};
 use tokio::time::sleep;
 
 use crate::limits::RECHECK_CHUNK;
-use crate::server::Common;
+use crate::server::electrum::answer::recheck;
+use crate::server::electrum::common::Common;
 use crate::server::electrum::outbox::Outgoing;
 use crate::server::electrum::tips::{TipListener, TouchListener};
 use crate::session::subscription::Watched;
@@ -42,19 +43,19 @@ impl Notifier<'_> {
     }
 
     async fn tell_tips(&self, mut tips: TipListener) {
-        while let Some(news) = tips.next().await {
-            let mut news = Some(news);
+        while let Some(announced) = tips.next().await {
+            let mut announced = Some(announced);
             let order = match self.lanes.tip.try_write() {
                 Ok(order) => order,
                 Err(_) => {
                     // this client has to wait, and the others' scripts need not
-                    news = None;
+                    announced = None;
                     self.lanes.tip.write().await
                 }
             };
             let Some(line) = self.session.watching().tip_notice() else { continue };
             let sent = self.queue.try_send(Outgoing::plain(line));
-            drop(news);
+            drop(announced);
             if let Err(full) = sent
                 && self.queue.send(full.into_inner()).await.is_err()
             {
@@ -102,7 +103,7 @@ impl Notifier<'_> {
         let mut sent = 0;
         for chunk in watched.chunks(RECHECK_CHUNK) {
             let _order = self.lanes.watched.write().await;
-            for line in self.common.workers.recheck(self.session, chunk.to_vec()).await {
+            for line in recheck(&self.common.workers, self.session, chunk.to_vec()).await {
                 self.queue.send(Outgoing::plain(line)).await.ok()?;
                 sent += 1;
             }

@@ -1,36 +1,86 @@
-//! Accepts clients: so many at once, and patiently when accepting fails.
+//! Accepts clients, up to a number at once, and goes on after accepting has failed.
 
-use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{debug, info, warn};
+use log::warn;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::host::beat::Beat;
 use crate::limits::{BEAT_EVERY, SERVER_SILENCE_MAX};
-use crate::metrics;
-use crate::server::Common;
-use crate::server::electrum::connection::{End, serve};
+use crate::metrics::{self, Held};
 use crate::server::net::shutdown::Shutdown;
 
-/// Pause after the first failed accept; doubles up to the second figure (file descriptors run out
-/// and come back).
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Silence before the first probe of a connection, and between probes.
-const KEEP_ALIVE_SECONDS: (u32, u32) = (120, 30);
+/// Pause after the first failed accept; it doubles with each further one, up to
+/// `LONGEST_PAUSE`: file descriptors run out and come back.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// See `FIRST_PAUSE`.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Silence before the first probe of a connection.
+const KEEP_ALIVE_IDLE_SECONDS: u32 = 120;
+/// Silence between probes of a connection.
+const KEEP_ALIVE_PROBE_SECONDS: u32 = 30;
 /// At most one line about refused clients in this time.
 const REFUSAL_LOG_PAUSE: Duration = Duration::from_secs(30);
 
-/// Accepts until the signal to stop; each client runs in a task of its own.
+/// One permit for each client of all listeners together; clones are the same permits.
+#[derive(Clone)]
+pub(crate) struct ClientLimit {
+    permits: Arc<Semaphore>,
+    max: usize,
+}
+
+/// A client's permit to be connected; kept for as long as it is served.
+pub(crate) struct Admission {
+    _permit: OwnedSemaphorePermit,
+    _counted: Held,
+}
+
+/// A client that has been let in.
+pub(crate) struct Client {
+    /// Its connection.
+    pub(crate) stream: TcpStream,
+    /// Its address.
+    pub(crate) peer: SocketAddr,
+    /// To be dropped when it has been served.
+    pub(crate) admission: Admission,
+}
+
+impl ClientLimit {
+    /// At most `max` clients at once.
+    pub(crate) fn new(max: usize) -> ClientLimit {
+        ClientLimit { permits: Arc::new(Semaphore::new(max)), max }
+    }
+
+    fn admit(&self) -> Option<Admission> {
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        metrics::CLIENTS_ACCEPTED.add(1);
+        Some(Admission { _permit: permit, _counted: metrics::CLIENTS.hold() })
+    }
+
+    /// Waits until every client has given its permit back, but no longer than `patience`.
+    pub(crate) async fn all_gone(&self, patience: Duration) {
+        let all = u32::try_from(self.max).unwrap_or(u32::MAX);
+        if timeout(patience, self.permits.acquire_many(all)).await.is_err() {
+            let left = self.max.saturating_sub(self.permits.available_permits());
+            warn!("{left} clients did not finish within {patience:?}");
+        }
+    }
+}
+
+/// Accepts until the signal to stop; `serve` is called with each client that is let in, and must
+/// return at once.
 pub(crate) async fn accept_clients(
     listener: TcpListener,
     mut shutdown: Shutdown,
-    common: Arc<Common>,
+    limit: ClientLimit,
+    serve: impl Fn(Client),
 ) {
-    let mut pause = PAUSES.0;
+    let mut pause = FIRST_PAUSE;
     let mut refused = Refused::default();
     let beat = Beat::new("the loop that accepts clients");
     loop {
@@ -46,36 +96,19 @@ pub(crate) async fn accept_clients(
                 warn!("cannot accept a client: {error}; trying again in {pause:?}");
                 tokio::select! {
                     () = shutdown.requested() => return,
-                    () = sleep(pause) => pause = (pause * 2).min(PAUSES.1),
+                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                 }
                 continue;
             }
         };
-        pause = PAUSES.0;
-        let Ok(permit) = common.clients.clone().try_acquire_owned() else {
-            metrics::CLIENTS_REFUSED.add(1);
-            refused.one(&peer.to_string(), common.settings.max_clients);
-            continue;
-        };
-        prepare(&stream);
-        let (common, shutdown) = (common.clone(), shutdown.clone());
-        metrics::CLIENTS_ACCEPTED.add(1);
-        let counted = metrics::CLIENTS.hold();
-        tokio::spawn(async move {
-            debug!("client {peer} connected");
-            let end = serve(stream, common, shutdown).await;
-            match end {
-                End::Write(error) if error.kind() == ErrorKind::TimedOut => {
-                    info!("client {peer} dropped: {error}");
-                }
-                End::ByClient | End::Stopping | End::Read(_) | End::Write(_) => {
-                    debug!("client {peer} left: {end}")
-                }
-                End::Tls => warn!("client {peer} dropped: {end}"),
-                _ => info!("client {peer} dropped: {end}"),
+        pause = FIRST_PAUSE;
+        match limit.admit() {
+            Some(admission) => {
+                prepare(&stream);
+                serve(Client { stream, peer, admission });
             }
-            drop((permit, counted));
-        });
+            None => refused.one(peer, limit.max),
+        }
     }
 }
 
@@ -84,8 +117,8 @@ fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     // best effort: a socket that refuses an option still works
     let _ = setsockopt(stream, sockopt::KeepAlive, &true);
-    let _ = setsockopt(stream, sockopt::TcpKeepIdle, &KEEP_ALIVE_SECONDS.0);
-    let _ = setsockopt(stream, sockopt::TcpKeepInterval, &KEEP_ALIVE_SECONDS.1);
+    let _ = setsockopt(stream, sockopt::TcpKeepIdle, &KEEP_ALIVE_IDLE_SECONDS);
+    let _ = setsockopt(stream, sockopt::TcpKeepInterval, &KEEP_ALIVE_PROBE_SECONDS);
 }
 
 /// Clients turned away since the last line about them.
@@ -96,7 +129,8 @@ struct Refused {
 }
 
 impl Refused {
-    fn one(&mut self, peer: &str, max_clients: usize) {
+    fn one(&mut self, peer: SocketAddr, max_clients: usize) {
+        metrics::CLIENTS_REFUSED.add(1);
         self.since = self.since.saturating_add(1);
         if self.last_line.is_some_and(|at| at.elapsed() < REFUSAL_LOG_PAUSE) {
             return;
