@@ -235,10 +235,10 @@ impl Answers for Engine {
 
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {
         let out = (outpoint.txid.to_byte_array(), outpoint.vout);
-        let budget = self.budget();
+        let limit = self.search_limit();
         for _ in 0..MOMENT_TRIES {
             let view = self.views.open()?;
-            let confirmed = outpoint::confirmed(&view, &out, &budget)?;
+            let confirmed = outpoint::confirmed(&view, &out, &limit)?;
             let shared = self.views.shared();
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {

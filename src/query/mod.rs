@@ -14,6 +14,7 @@ pub mod node_tx;
 pub mod outpoint;
 pub mod relay;
 pub mod script_type;
+mod search_limit;
 mod stretch;
 pub mod summary;
 pub mod tx;
