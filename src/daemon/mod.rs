@@ -32,7 +32,7 @@ use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
 use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
 use crate::store::tables::State;
 use crate::sync::blocks::load::BlockLoader;
@@ -92,7 +92,7 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let (driver, sources) = assemble(config, folder, &params, node, stop)?;
     let (shared, progress) = (sources.live.clone(), sources.progress.clone());
-    let (trigger, shutdown) = server::shutdown::channel();
+    let (trigger, shutdown) = server::net::shutdown::channel();
     let serving = match config.sync_only {
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),

@@ -75,7 +75,7 @@ impl<'a> TxReader<'a> {
     fn locate(&mut self, txnum: TxNum, first: TxNum, txs: u32) -> Answer<Option<(u32, u32)>> {
         let view = self.view;
         let key = i64::from(txnum.0);
-        // the row that is likely to hold it takes one page less to find than the one that must
+        // the likely row first: a forward seek reads one page less than an exact backward one
         let likely = key - i64::from(LENS_PER_ROW - 1);
         let row = view.db()?.row_at_or_behind(ItemTable::Lens, likely);
         if let Some(place) = self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs) {
@@ -134,7 +134,7 @@ impl<'a> TxReader<'a> {
         Err(misread(self.view, height, "its file has become shorter"))
     }
 
-    /// Reads part of a block; `false` if the file ends before, or no block is so long.
+    /// Reads part of a block; `false` if the file ends first or the range is longer than any block.
     fn fill(&mut self, block: BlockInfo, offset: u32, len: u32) -> Answer<bool> {
         let start = block.pos.offset.checked_add(offset);
         let (Some(offset), true) = (start, len <= BLOCK_BYTES_MAX) else { return Ok(false) };

@@ -38,7 +38,7 @@ pub struct Views {
     shared: Arc<Shared>,
     /// Views that are open.
     open: AtomicUsize,
-    /// So many threads may work on one question if there is no other.
+    /// Threads that may work on one question while there is no other.
     threads: usize,
 }
 
@@ -157,7 +157,7 @@ impl<'a> View<'a> {
         self.views.failed(error)
     }
 
-    /// The same for a part of the index that is not there, though this moment has it.
+    /// The error for a part of the index that this moment has and the database has not.
     pub fn lost(&self, what: impl Display) -> QueryError {
         self.failed(damaged(&self.views.path, what))
     }
@@ -268,8 +268,8 @@ impl<'a> View<'a> {
         Ok(headers)
     }
 
-    /// Transactions from number `from` on that are filed under `prefix`, ascending; if there are
-    /// more than `limit`, more than `limit` of them.
+    /// Transactions from number `from` on that are filed under `prefix`, ascending. The search may
+    /// stop once it has found more than `limit`, so a longer list only says that there are too many.
     pub fn find(
         &self,
         kind: RunKind,

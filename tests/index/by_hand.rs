@@ -11,6 +11,7 @@ use bitcoin::{
 use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
 use hekte::index::chunk::Posting;
 use hekte::parse::tx::header;
+use hekte::protocol::reply::wire_height;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
 use hekte::store::run::RunWriter;
@@ -84,7 +85,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
         let script = ScriptHash::of(&[0x51, 8]);
         let heights = |script| -> Vec<i64> {
             let history = engine.history(script).unwrap();
-            history.iter().map(|entry| entry.confirmation.wire_height()).collect()
+            history.iter().map(|entry| wire_height(entry.confirmation)).collect()
         };
         assert_eq!(heights(&script), [1, 3, 5]);
         assert_eq!(engine.balance(&script).unwrap().confirmed, 2 * 1008);

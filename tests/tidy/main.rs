@@ -21,7 +21,7 @@ const RESERVED: [(&str, &[&str], &str); 4] = [
     ("rusqlite", &["store"], "add a method to store/ and call that"),
     (
         "serde_json",
-        &["node", "query", "protocol", "session", "server", "inspect", "check"],
+        &["node", "protocol", "session", "server", "inspect", "check"],
         "JSON belongs to the wire and to bitcoind's RPC: pass typed values",
     ),
     ("clap", &["config", "cli"], "settings reach the program as a Config"),

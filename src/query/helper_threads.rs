@@ -5,27 +5,27 @@ use std::thread::{self, Builder};
 
 use super::view::View;
 
-/// The thread of a question with its view, and others that help, each with a view of its own of
-/// the same moment.
-pub struct Crew<'a> {
+/// The thread of a question with its view, and other threads that help. Each of them has a view of
+/// its own, of the moment of the first one.
+pub struct HelperThreads<'a> {
     view: &'a View<'a>,
     others: Vec<View<'a>>,
 }
 
-impl<'a> Crew<'a> {
+impl<'a> HelperThreads<'a> {
     /// Up to `wanted` threads, as many as have nothing to do just now.
-    pub fn new(view: &'a View<'a>, wanted: usize) -> Crew<'a> {
+    pub fn new(view: &'a View<'a>, wanted: usize) -> HelperThreads<'a> {
         let mut others = Vec::new();
         while others.len() + 1 < wanted
             && let Some(other) = view.sibling()
         {
             others.push(other);
         }
-        Crew { view, others }
+        HelperThreads { view, others }
     }
 
-    /// How many threads there are, now that others' questions have taken back what they need.
-    pub fn hands(&mut self) -> usize {
+    /// How many threads there are, after threads that other questions need were given back.
+    pub fn count(&mut self) -> usize {
         while self.view.is_crowded() && self.others.pop().is_some() {}
         self.others.len() + 1
     }
@@ -38,7 +38,7 @@ impl<'a> Crew<'a> {
         per: usize,
         work: impl Fn(&View<'_>, &[T]) -> R + Sync,
     ) -> Vec<R> {
-        let Crew { view, others } = self;
+        let HelperThreads { view, others } = self;
         let work = &work;
         let mut parts = items.chunks(per.max(1)).take(others.len() + 1);
         let Some(own) = parts.next() else { return Vec::new() };

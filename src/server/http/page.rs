@@ -11,7 +11,7 @@ use crate::live::shared::Shared;
 use crate::mempool::pool::Mempool;
 use crate::metrics;
 use crate::metrics::page::Page;
-use crate::session::config::Shared as Sessions;
+use crate::session::hub::SessionHub;
 use crate::store::tables::RunKind;
 
 /// Fee bands of the mempool's series: 0 to 1 satoshi per virtual byte, 1 to 2, 2 to 4 and so on;
@@ -29,7 +29,7 @@ pub struct Facts {
     /// The moment that is served.
     pub live: Arc<Shared>,
     /// Who watches what.
-    pub sessions: Arc<Sessions>,
+    pub sessions: Arc<SessionHub>,
     /// The database that is served, and the one that is there during a build.
     pub files: [PathBuf; 2],
 }

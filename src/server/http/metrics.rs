@@ -1,9 +1,9 @@
-//! The port for dashboards and probes: a request line in, one page out, the connection closed.
+//! The port for dashboards and probes: one request, one page, and the connection is closed.
 
 use std::io;
 use std::sync::Arc;
 
-use log::{debug, info};
+use log::debug;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -11,8 +11,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::limits::{BEAT_EVERY, METRICS_CLIENTS, METRICS_HEAD_BYTES, METRICS_TIME};
-use crate::server::page::{Facts, Probe};
-use crate::server::shutdown::Shutdown;
+use crate::server::http::head::{Reply, RequestLine, read_head};
+use crate::server::http::page::{Facts, Probe};
+use crate::server::net::shutdown::Shutdown;
 
 /// What is asked for, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,21 +23,15 @@ enum Wanted {
     Metrics,
 }
 
-/// A status line's end, and the body.
-type Reply = (&'static str, String);
-
 /// Answers until `shutdown`. Clients over the limit wait in the kernel's queue, and none may stay
 /// longer than [`METRICS_TIME`].
-pub async fn run(listener: TcpListener, mut shutdown: Shutdown, facts: Arc<Facts>) {
-    if let Ok(address) = listener.local_addr() {
-        info!("serving metrics on http://{address}/metrics");
-    }
-    let room = Arc::new(Semaphore::new(METRICS_CLIENTS));
+pub async fn serve_metrics(listener: TcpListener, mut shutdown: Shutdown, facts: Arc<Facts>) {
+    let limit = Arc::new(Semaphore::new(METRICS_CLIENTS));
     let mut clients = JoinSet::new();
     loop {
         while clients.try_join_next().is_some() {}
         let next = async {
-            let permit = room.clone().acquire_owned().await;
+            let permit = limit.clone().acquire_owned().await;
             (listener.accept().await, permit)
         };
         let (accepted, permit) = tokio::select! {
@@ -61,7 +56,7 @@ pub async fn run(listener: TcpListener, mut shutdown: Shutdown, facts: Arc<Facts
 }
 
 async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
-    let head = read_head(&mut stream).await?;
+    let head = read_head(&mut stream, METRICS_HEAD_BYTES).await?;
     let (reply, with_body) = match wanted(&head) {
         Ok((wanted, with_body)) => {
             // looks at files and takes locks
@@ -93,47 +88,15 @@ async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads up to the empty line, or as much as is looked at.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(512);
-    let mut buffer = [0; 512];
-    while head.len() < METRICS_HEAD_BYTES {
-        let count = stream.read(&mut buffer).await?;
-        if count == 0 {
-            break;
-        }
-        head.extend_from_slice(&buffer[..count]);
-        if head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n") {
-            break;
-        }
-    }
-    Ok(head)
-}
-
 /// What a head asks for, and whether with a body; or the refusal.
 fn wanted(head: &[u8]) -> Result<(Wanted, bool), Reply> {
-    let bad = || ("400 Bad Request", "this port speaks HTTP\n".to_owned());
-    if head.len() >= METRICS_HEAD_BYTES {
-        return Err(("431 Request Header Fields Too Large", "the head is too long\n".to_owned()));
-    }
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = std::str::from_utf8(line).map_err(|_| bad())?;
-    let mut words = line.split_ascii_whitespace();
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(bad());
-    };
-    if !version.starts_with("HTTP/1.") {
-        return Err(bad());
-    }
-    let with_body = match method {
+    let line = RequestLine::of(head, METRICS_HEAD_BYTES)?;
+    let with_body = match line.method {
         "GET" => true,
         "HEAD" => false,
         _ => return Err(("405 Method Not Allowed", "GET and HEAD only\n".to_owned())),
     };
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    let wanted = match path {
+    let wanted = match line.path {
         "/health" => Wanted::Health,
         "/ready" => Wanted::Ready,
         // dashboards ask for / as well as for /metrics

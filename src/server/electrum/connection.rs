@@ -1,11 +1,10 @@
 //! One client's socket: bounded lines in, replies out, in-flight limits, idle and write timeouts.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use log::{debug, info, warn};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -17,15 +16,20 @@ use crate::limits::{
 use crate::metrics;
 use crate::protocol::line::{Line, LineCutter};
 use crate::protocol::message::line_too_long;
-use crate::server::Common;
-use crate::server::outbox::{Budget, Held, Outgoing, ReplyRoom, write_lines};
-use crate::server::shutdown::Shutdown;
-use crate::server::watch::{Lanes, Notifier};
-use crate::session::talk::{Accepted, Session};
+use crate::server::electrum::answer::answer;
+use crate::server::electrum::common::Common;
+use crate::server::electrum::outbox::{Outgoing, ReplyMemory, write_lines};
+use crate::server::electrum::watch::{Lanes, Notifier};
+use crate::server::net::listener::Client;
+use crate::server::net::memory::{ByteBudget, HeldBytes};
+use crate::server::net::shutdown::Shutdown;
+use crate::server::net::stream::ClientStream;
+use crate::session::job::Accepted;
+use crate::session::talk::Session;
 
 /// Why a connection ended; the log says so.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum End {
+enum End {
     /// The usual end.
     #[error("client closed the connection")]
     ByClient,
@@ -60,22 +64,41 @@ struct Connection {
     common: Arc<Common>,
     session: Arc<Session>,
     lanes: Lanes,
-    budget: Budget,
+    /// Memory for this client's replies.
+    replies: ByteBudget,
     queue: mpsc::Sender<Outgoing>,
     in_flight: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
+/// Serves one client, and says in the log how that ended.
+pub(crate) async fn serve_client(client: Client, common: Arc<Common>, shutdown: Shutdown) {
+    let Client { stream, peer, admission } = client;
+    debug!("client {peer} connected");
+    let end = serve(stream, common, shutdown).await;
+    match end {
+        End::Write(error) if error.kind() == ErrorKind::TimedOut => {
+            info!("client {peer} dropped: {error}");
+        }
+        End::ByClient | End::Stopping | End::Read(_) | End::Write(_) => {
+            debug!("client {peer} left: {end}");
+        }
+        End::Tls => warn!("client {peer} dropped: {end}"),
+        _ => info!("client {peer} dropped: {end}"),
+    }
+    drop(admission);
+}
+
 /// Serves one client until it leaves, breaks a limit or the server stops.
-pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: Shutdown) -> End {
-    let (input, output) = stream.into_split();
+async fn serve(stream: impl ClientStream, common: Arc<Common>, mut shutdown: Shutdown) -> End {
+    let (input, output) = stream.split();
     let (queue, outgoing) = mpsc::channel(WRITE_QUEUE_MESSAGES);
     let changes = common.tips.listen();
     let settings = common.settings.clone();
     let connection = Arc::new(Connection {
-        session: Arc::new(Session::new(common.shared.clone())),
+        session: Arc::new(Session::new(common.hub.clone())),
         lanes: Lanes::default(),
-        budget: Budget::new(settings.max_queued_bytes_per_client),
+        replies: ByteBudget::new(settings.max_queued_bytes_per_client),
         queue,
         in_flight: Arc::new(Semaphore::new(IN_FLIGHT_LINES_PER_CLIENT)),
         running: Arc::new(Semaphore::new(RUNNING_PER_CLIENT)),
@@ -112,7 +135,7 @@ pub(crate) async fn serve(stream: TcpStream, common: Arc<Common>, mut shutdown: 
 
 /// Reads until the client has nothing more to say.
 async fn read_lines(
-    mut input: OwnedReadHalf,
+    mut input: impl AsyncRead + Unpin,
     connection: &Arc<Connection>,
     jobs: &mut JoinSet<()>,
 ) -> End {
@@ -120,7 +143,7 @@ async fn read_lines(
     let mut cutter = LineCutter::new(MAX_LINE_BYTES);
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     let mut first = true;
-    let mut held = Held::None;
+    let mut held = HeldBytes::default();
     loop {
         let length = match timeout(idle, input.read(&mut buffer)).await {
             Err(_) => return End::Idle,
@@ -134,7 +157,7 @@ async fn read_lines(
             return End::Tls;
         }
         while let Some(line) = cutter.next(&mut bytes) {
-            if let Some(end) = connection.take(line, held.take(), jobs).await {
+            if let Some(end) = connection.take(line, std::mem::take(&mut held), jobs).await {
                 return end;
             }
         }
@@ -157,9 +180,14 @@ fn is_client_hello(bytes: &[u8]) -> bool {
 }
 
 impl Connection {
-    /// Takes one line, for whose bytes `held` was taken; waits while the client has too many in
-    /// flight, or all clients together too much, which stops reading.
-    async fn take(self: &Arc<Self>, line: Line, held: Held, jobs: &mut JoinSet<()>) -> Option<End> {
+    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines in
+    /// flight, or all clients together too many bytes; meanwhile nothing more is read.
+    async fn take(
+        self: &Arc<Self>,
+        line: Line,
+        held: HeldBytes,
+        jobs: &mut JoinSet<()>,
+    ) -> Option<End> {
         while jobs.try_join_next().is_some() {}
         let gone = || Some(End::ByClient);
         let line = match line {
@@ -169,11 +197,13 @@ impl Connection {
                 return if sent.is_err() { gone() } else { None };
             }
         };
-        // first, since it is the client that may be slow: others' memory must not wait for it
+        // this client's own slot comes before memory from the shared budget: a slow client must not
+        // hold memory that others need
         let Ok(permit) = self.in_flight.clone().acquire_owned().await else { return gone() };
-        // all but the end of a long line is counted: two of them never wait for each other
-        let counted = held.as_ref().map_or(0, |held| held.num_permits() << 10);
-        let read = self.common.requests.wait_for((line.len() * 2).saturating_sub(counted));
+        // most of a long line is counted in `held` already; only the rest is asked for, so that two
+        // long lines cannot wait for each other
+        let rest = (line.len() * 2).saturating_sub(held.bytes());
+        let read = self.common.requests.wait_for(rest);
         let Ok(read) = timeout(REQUEST_PATIENCE, read).await else { return Some(End::Crowded) };
         let accepted = self.session.accept(&line);
         drop(line);
@@ -193,8 +223,13 @@ impl Connection {
     }
 
     /// Answers one line and queues the reply.
-    async fn answer(&self, accepted: Accepted, held: [Held; 2], in_flight: OwnedSemaphorePermit) {
-        let _running = match accepted.is_light() {
+    async fn answer(
+        &self,
+        accepted: Accepted,
+        held: [HeldBytes; 2],
+        in_flight: OwnedSemaphorePermit,
+    ) {
+        let _running = match accepted.runs_here() {
             true => None,
             false => Some(self.running.acquire().await),
         };
@@ -202,11 +237,11 @@ impl Connection {
             true => Some((self.lanes.tip.read().await, self.lanes.watched.read().await)),
             false => None,
         };
-        let workers = &self.common.workers;
-        let mut room = ReplyRoom::new([&self.budget, &self.common.budget]);
-        let line = workers.answer(&self.session, &accepted, &mut room).await;
+        let Connection { common, session, .. } = self;
+        let mut memory = ReplyMemory::new([&self.replies, &common.replies]);
+        let line = answer(&common.workers, session, &accepted, &mut memory).await;
         let Some(line) = line else { return };
-        let reply = Outgoing::reply(line, room, in_flight, || accepted.busy_line());
+        let reply = Outgoing::reply(line, memory, in_flight, || accepted.busy_line());
         drop((accepted, held));
         // an error means that the connection is at its end
         let _ = self.queue.send(reply).await;

@@ -1,11 +1,10 @@
-//! Each question of a session put to the engine: one view, one answer.
+//! The engine as [`Answers`]: each question is put to one view and gets one answer.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, OutPoint, Txid};
-use serde_json::{Value, json};
 
 use crate::ids::{HeaderBytes, Height, ScriptHash, TxNum};
 use crate::mempool::histogram::fee_histogram;
@@ -14,16 +13,16 @@ use crate::mempool::pool::{MemTx, OutRef};
 use crate::parse::tx::header;
 
 use super::answers::{
-    Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, Phase,
-    ProvenHeaders, QueryError, RecentTx, Status, Tell, Tip, TxProof,
+    Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, ListSink,
+    OutpointStatus, Phase, ProvenHeaders, QueryError, RecentTx, Status, StatusReport, Tip, TxProof,
 };
+use super::decoded::{Mined, VerboseTx, decode};
 use super::engine::{Engine, MOMENT_TRIES};
 use super::merkle::prove;
+use super::node_tx::unknown;
 use super::outpoint;
 use super::summary::Summary;
 use super::tx::{TxPlace, TxReader};
-use super::unconfirmed::unknown;
-use super::verbose::{Mined, decode};
 use super::view::View;
 
 /// The newest transaction of that txid in the chain.
@@ -54,26 +53,23 @@ impl Answers for Engine {
         if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
     }
 
-    fn report(&self) -> Value {
-        let serving = self.views.shared().serving();
+    fn status_report(&self) -> StatusReport {
+        let synced = self.views.shared().serving();
         let told = self.progress.told();
-        let height = if serving { self.tip().height.0 } else { told.height };
-        let mut report = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "phase": told.stage.name(),
-            "height": height,
-            "target": told.target.max(height),
-            "percent": told.percent,
-            "seconds_in_phase": told.seconds,
-            "seconds_left": told.seconds_left,
-            "bytes_per_second": told.bytes_per_second,
-            "runs": self.views.shared().snapshot().runs.len() / 2,
-            "synced": serving,
-        });
-        if let Some(trouble) = told.trouble {
-            report["trouble"] = trouble.into();
+        let height = if synced { self.tip().height.0 } else { told.height };
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION"),
+            phase: told.stage.name(),
+            height,
+            target: told.target.max(height),
+            percent: told.percent,
+            seconds_in_phase: told.seconds,
+            seconds_left: told.seconds_left,
+            bytes_per_second: told.bytes_per_second,
+            runs: self.views.shared().snapshot().runs.len() / 2,
+            synced,
+            trouble: told.trouble,
         }
-        report
     }
 
     fn tip(&self) -> Tip {
@@ -138,7 +134,7 @@ impl Answers for Engine {
         self.proofs.prove(&view, height, cp_height)
     }
 
-    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()> {
+    fn history_into(&self, script: &ScriptHash, sink: ListSink<'_, HistoryEntry>) -> Answer<()> {
         let pick = |_: &Summary, picture: Picture| picture.entries;
         self.with_script_after(script, pick, |summary, pool| {
             let confirmed = summary.entries.iter().map(|entry| HistoryEntry {
@@ -147,7 +143,7 @@ impl Answers for Engine {
                 fee: None,
             });
             let count = summary.entries.len() + pool.len();
-            tell(count, &mut confirmed.chain(pool.iter().map(unconfirmed)));
+            sink(count, &mut confirmed.chain(pool.iter().map(unconfirmed)));
             Ok(())
         })
     }
@@ -172,7 +168,7 @@ impl Answers for Engine {
         })
     }
 
-    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
+    fn unspent_into(&self, script: &ScriptHash, sink: ListSink<'_, Coin>) -> Answer<()> {
         let pick = |_: &Summary, picture: Picture| picture;
         self.with_script_after(script, pick, |summary, picture| {
             let spent: HashSet<&OutRef> = picture.spent.iter().collect();
@@ -186,7 +182,7 @@ impl Answers for Engine {
             let pool = picture.coins.iter().map(|(out, value)| coin(*out, None, *value));
             // of the confirmed ones, those that are being spent are left out
             let count = summary.coins.len() + picture.coins.len();
-            tell(count, &mut confirmed.chain(pool));
+            sink(count, &mut confirmed.chain(pool));
             Ok(())
         })
     }
@@ -199,20 +195,20 @@ impl Answers for Engine {
         }
     }
 
-    fn transaction_verbose(&self, txid: &Txid) -> Answer<Value> {
+    fn transaction_verbose(&self, txid: &Txid) -> Answer<VerboseTx> {
         let decoded = self.confirmed(txid, |view, place| {
             let header = view.header(place.height)?;
             let mined = Mined {
-                block_hash: BlockHash::from_byte_array(header::hash(&header)).to_string(),
+                block_hash: BlockHash::from_byte_array(header::hash(&header)),
                 confirmations: view.tip().0 - place.height.0 + 1,
                 time: header::time(&header),
             };
             let mut reader = TxReader::new(view);
-            decode(reader.bytes(place)?, self.views.params().network, Some(mined))
+            decode(reader.bytes(place)?, self.views.params().network, mined)
         })?;
         match decoded {
             Some(decoded) => Ok(decoded),
-            None => self.unconfirmed.verbose(txid),
+            None => Ok(VerboseTx::ByNode(self.unconfirmed.decoded(txid)?)),
         }
     }
 
@@ -239,10 +235,10 @@ impl Answers for Engine {
 
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {
         let out = (outpoint.txid.to_byte_array(), outpoint.vout);
-        let budget = self.budget();
+        let limit = self.search_limit();
         for _ in 0..MOMENT_TRIES {
             let view = self.views.open()?;
-            let confirmed = outpoint::confirmed(&view, &out, &budget)?;
+            let confirmed = outpoint::confirmed(&view, &out, &limit)?;
             let shared = self.views.shared();
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {

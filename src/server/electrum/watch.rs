@@ -6,11 +6,13 @@ use tokio::sync::{RwLock, mpsc};
 use tokio::time::sleep;
 
 use crate::limits::RECHECK_CHUNK;
-use crate::server::Common;
-use crate::server::outbox::Outgoing;
-use crate::server::tips::{TipListener, TouchListener};
+use crate::server::electrum::answer::recheck;
+use crate::server::electrum::common::Common;
+use crate::server::electrum::outbox::Outgoing;
+use crate::server::electrum::tips::{TipListener, TouchListener};
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
+use crate::session::watch_list::noise;
 
 /// Each is held for reading from the moment a subscription is looked up until its reply is queued,
 /// and for writing from the look after a change until its notification is queued: so that no
@@ -41,19 +43,19 @@ impl Notifier<'_> {
     }
 
     async fn tell_tips(&self, mut tips: TipListener) {
-        while let Some(news) = tips.next().await {
-            let mut news = Some(news);
+        while let Some(announced) = tips.next().await {
+            let mut announced = Some(announced);
             let order = match self.lanes.tip.try_write() {
                 Ok(order) => order,
                 Err(_) => {
                     // this client has to wait, and the others' scripts need not
-                    news = None;
+                    announced = None;
                     self.lanes.tip.write().await
                 }
             };
-            let Some(line) = self.session.tip_notice() else { continue };
+            let Some(line) = self.session.watching().tip_notice() else { continue };
             let sent = self.queue.try_send(Outgoing::plain(line));
-            drop(news);
+            drop(announced);
             if let Err(full) = sent
                 && self.queue.send(full.into_inner()).await.is_err()
             {
@@ -64,29 +66,35 @@ impl Notifier<'_> {
     }
 
     async fn tell_touched(&self, mut touched: TouchListener) {
+        let watching = self.session.watching();
         let pause = self.common.settings.retry_pause;
         let mut stale = Vec::new();
-        let mut tip = self.session.tip();
+        let mut tip = watching.tip();
         loop {
             let mut new_tip = false;
             let watched = tokio::select! {
                 change = touched.next() => match change {
                     Some(change) => {
                         new_tip = std::mem::replace(&mut tip, change.tip) != change.tip;
-                        self.session.concerned(&change)
+                        watching.concerned(&change)
                     }
                     None => return,
                 },
                 () = sleep(pause), if !stale.is_empty() => std::mem::take(&mut stale),
             };
             let Some(told) = self.recheck(&watched).await else { return };
-            if let Some(noise) = self.session.noise(new_tip, told)
+            if let Some(noise) = self.noise(new_tip, told)
                 && self.queue.send(Outgoing::plain(noise)).await.is_err()
             {
                 return;
             }
-            stale = self.session.stale();
+            stale = watching.stale();
         }
+    }
+
+    /// What hides from an onlooker whether a new block concerned this client, if it needs hiding.
+    fn noise(&self, new_tip: bool, told: usize) -> Option<String> {
+        (new_tip && self.session.is_padded()).then(|| noise(told)).flatten()
     }
 
     /// Looks at everything in pieces, so that others get their turn. How many notifications were
@@ -95,7 +103,7 @@ impl Notifier<'_> {
         let mut sent = 0;
         for chunk in watched.chunks(RECHECK_CHUNK) {
             let _order = self.lanes.watched.write().await;
-            for line in self.common.workers.recheck(self.session, chunk.to_vec()).await {
+            for line in recheck(&self.common.workers, self.session, chunk.to_vec()).await {
                 self.queue.send(Outgoing::plain(line)).await.ok()?;
                 sent += 1;
             }

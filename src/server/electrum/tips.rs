@@ -9,9 +9,9 @@ use crate::limits::TIP_QUEUE_CHANGES;
 use crate::live::touched::TouchedList;
 use crate::query::answers::TipChange;
 
-/// A change whose tip is being told; when the last client has let go of it, all look at what it
-/// touched.
-struct Announced {
+/// A tip change on its way to the clients. Each client holds an `Arc` of it until the new header is
+/// queued; when the last one is dropped, `drop` tells all clients which scripts to look at again.
+pub(crate) struct Announced {
     change: Arc<TipChange>,
     touched: broadcast::Sender<Arc<TipChange>>,
 }
@@ -59,21 +59,16 @@ impl TipChannel {
     }
 }
 
-/// The news that the tip is another one. While a client holds it, nobody looks at scripts.
-pub(crate) struct News {
-    _announced: Arc<Announced>,
-}
-
 /// One client's view of the tips.
 pub(crate) struct TipListener(broadcast::Receiver<Arc<Announced>>);
 
 impl TipListener {
-    /// The next news; some may be skipped, since only the newest tip counts. `None` when there
-    /// will be no more.
-    pub(crate) async fn next(&mut self) -> Option<News> {
+    /// The next change, to be held until the client's notification is queued. Changes may be
+    /// skipped, since only the newest tip counts; `None` when there will be no more.
+    pub(crate) async fn next(&mut self) -> Option<Arc<Announced>> {
         loop {
             match self.0.recv().await {
-                Ok(announced) => return Some(News { _announced: announced }),
+                Ok(announced) => return Some(announced),
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }
@@ -159,8 +154,8 @@ mod tests {
         let (mut second, _) = channel.listen();
         let (third, _) = channel.listen();
         channel.announce(TipChange::clone(&change(1, None)));
-        let news = [first.0.try_recv().is_ok(), second.0.try_recv().is_ok()];
-        assert_eq!(news, [true; 2]);
+        let heard = [first.0.try_recv().is_ok(), second.0.try_recv().is_ok()];
+        assert_eq!(heard, [true; 2]);
         assert!(touched.0.try_recv().is_err(), "the third has not heard of the tip");
         drop(third);
         assert!(touched.0.try_recv().is_ok(), "and now it is gone");

@@ -1,11 +1,10 @@
 //! A client's lines on their way out: counted in memory, written with a deadline.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{
@@ -13,95 +12,65 @@ use crate::limits::{
     WRITE_CHUNK_BYTES,
 };
 use crate::metrics;
-
-/// Memory that requests or waiting replies may take, in permits of one KiB.
-#[derive(Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
-
-/// What is held of a budget; given back when it is dropped.
-pub(crate) type Held = Option<OwnedSemaphorePermit>;
-
-impl Budget {
-    pub(crate) fn new(bytes: usize) -> Budget {
-        Budget(Arc::new(Semaphore::new(bytes >> 10)))
-    }
-
-    /// Takes as much more as `held` lacks of `bytes`; false if there is no room.
-    pub(crate) fn grow(&self, held: &mut Held, bytes: usize) -> bool {
-        let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) << 10;
-        let Some(more) = bytes.checked_sub(has).filter(|more| *more > 0) else { return true };
-        let Some(permit) = self.take(more) else { return false };
-        match held {
-            Some(held) => held.merge(permit),
-            None => *held = Some(permit),
-        }
-        true
-    }
-
-    /// Takes so many bytes once there is room.
-    pub(crate) async fn wait_for(&self, bytes: usize) -> Held {
-        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
-        self.0.clone().acquire_many_owned(kib).await.ok()
-    }
-
-    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
-        self.0.clone().try_acquire_many_owned(kib).ok()
-    }
-}
+use crate::server::net::memory::{ByteBudget, HeldBytes};
 
 /// A line to write; what it holds is given back once it is written or dropped.
 pub(crate) struct Outgoing {
     line: String,
-    _held: Vec<OwnedSemaphorePermit>,
+    _held: Option<HeldByReply>,
+}
+
+/// What a reply holds until it is written.
+struct HeldByReply {
+    _memory: ReplyMemory,
+    _in_flight: OwnedSemaphorePermit,
 }
 
 impl Outgoing {
     /// A line that needs no counting.
     pub(crate) fn plain(line: String) -> Outgoing {
-        Outgoing { line, _held: Vec::new() }
+        Outgoing { line, _held: None }
     }
 
-    /// A reply with what is held for it, or `instead` where there is no room. Holds `in_flight` as
-    /// well.
+    /// A reply with the memory that is held for it, or the line of `instead` where there is too
+    /// little memory. Holds `in_flight` as well.
     pub(crate) fn reply(
         mut line: String,
-        mut room: ReplyRoom,
+        mut memory: ReplyMemory,
         in_flight: OwnedSemaphorePermit,
         instead: impl FnOnce() -> String,
     ) -> Outgoing {
-        // and a newline; a list of coins may be shorter than was expected
+        // keeps room for the newline, and gives back the rest where the reply came out much shorter
+        // than was expected, such as a list of coins many of which are being spent
         if line.capacity() - line.len() > line.len() / 8 + 64 {
             line.shrink_to(line.len() + 1);
         }
-        if !room.set(line.capacity()) {
-            room.set(0);
+        if !memory.set(line.capacity()) {
+            memory.set(0);
             line = instead();
         }
-        let held = room.held.into_iter().flatten().chain([in_flight]).collect();
-        Outgoing { line, _held: held }
+        Outgoing { line, _held: Some(HeldByReply { _memory: memory, _in_flight: in_flight }) }
     }
 }
 
 /// What a reply holds of its client's budget and of everyone's, from before it is made.
-pub(crate) struct ReplyRoom {
-    budgets: [Budget; 2],
-    held: [Held; 2],
+pub(crate) struct ReplyMemory {
+    budgets: [ByteBudget; 2],
+    held: [HeldBytes; 2],
 }
 
-impl ReplyRoom {
-    pub(crate) fn new(budgets: [&Budget; 2]) -> ReplyRoom {
-        ReplyRoom { budgets: budgets.map(Budget::clone), held: [None, None] }
+impl ReplyMemory {
+    /// Holds nothing yet.
+    pub(crate) fn new(budgets: [&ByteBudget; 2]) -> ReplyMemory {
+        ReplyMemory { budgets: budgets.map(ByteBudget::clone), held: Default::default() }
     }
 
-    /// Holds so many bytes, no more and no less; false, and nothing changed for the worse, if there
-    /// is no room.
+    /// Holds exactly `bytes` from now on; false if a budget does not have them, and then no more is
+    /// held than before.
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
         let counted = if bytes > UNCOUNTED_REPLY_BYTES { bytes } else { 0 };
         for held in &mut self.held {
-            let surplus = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            let surplus = surplus.saturating_sub(counted.div_ceil(1024));
-            drop(held.as_mut().and_then(|held| held.split(surplus)));
+            held.shrink_to(counted);
         }
         let mut both = self.budgets.iter().zip(&mut self.held);
         both.all(|(budget, held)| budget.grow(held, counted))
