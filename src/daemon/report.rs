@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use crate::host::terminal;
-use crate::live::progress::{Progress, Stage, Told};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 
 /// How often a line goes to the log during a build.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -59,12 +59,13 @@ impl Reporter {
             self.seen.clear();
         }
         self.measure();
-        let told = self.progress.told();
-        let line = line(&told);
+        // without a served tip: the line tells what the counters say, also while serving
+        let report = self.progress.report(None);
+        let line = line(&report);
         if !is_build(stage) {
             drop(terminal::wiped());
         } else if self.terminal {
-            terminal::draw(&bar(told.percent, &line, terminal::width()));
+            terminal::draw(&bar(report.percent, &line, terminal::width()));
         } else if new || self.last_log.elapsed() >= LOG_EVERY {
             info!("{line}");
             self.last_log = Instant::now();
@@ -117,21 +118,21 @@ fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
 }
 
 /// Stage, percent, rate, time left, and the height last, where dashboards look for it.
-fn line(told: &Told) -> String {
-    let mut line = told.stage.name().to_string();
-    if is_build(told.stage) {
-        line += &format!(" {:.1} %", told.percent);
+fn line(report: &ProgressReport) -> String {
+    let mut line = report.stage.name().to_string();
+    if is_build(report.stage) {
+        line += &format!(" {:.1} %", report.percent);
     }
-    if let Some(rate) = told.bytes_per_second {
+    if let Some(rate) = report.bytes_per_second {
         line += &format!(", {:.1} MiB/s", rate as f64 / f64::from(1 << 20));
     }
-    if let Some(left) = told.seconds_left {
+    if let Some(left) = report.seconds_left {
         line += &format!(", {} left", show_time(left));
     }
-    if let Some(trouble) = &told.trouble {
+    if let Some(trouble) = &report.trouble {
         line += &format!(", {trouble}");
     }
-    format!("{line}, height={}", told.height)
+    format!("{line}, height={}", report.height)
 }
 
 /// The line with a bar in front; never wider than the terminal, or it would be drawn below itself.

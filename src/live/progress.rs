@@ -5,6 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::ids::Height;
+
 /// What a build is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -37,25 +39,34 @@ impl Stage {
     }
 }
 
-/// What a build has come to at one moment.
+/// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct ProgressReport {
     /// The stage.
     pub stage: Stage,
-    /// Last height indexed.
+    /// Whether every question is answered.
+    pub serving: bool,
+    /// The height of the tip that is served; while none is, the last height indexed.
     pub height: u32,
-    /// Last height there will be.
+    /// The last height there will be at the end of the stage.
     pub target: u32,
-    /// Of the stage.
+    /// How much of the stage is done.
     pub percent: f64,
-    /// Since the stage began.
+    /// Seconds since the stage began.
     pub seconds: u64,
-    /// Until it ends, at its present pace.
+    /// Seconds until the stage ends, at its present pace.
     pub seconds_left: Option<u64>,
     /// Bytes of blocks read lately, while blocks are read.
     pub bytes_per_second: Option<u64>,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
+}
+
+impl ProgressReport {
+    /// The height of the last block that is known of, indexed or not.
+    pub fn last_known(&self) -> u32 {
+        self.target.max(self.height)
+    }
 }
 
 /// Shared counters; written by the sync thread, read by whoever reports.
@@ -128,15 +139,17 @@ impl Progress {
         std::mem::replace(&mut *slot, trouble).is_some()
     }
 
-    /// Everything at once, for people and dashboards.
-    pub fn told(&self) -> Told {
+    /// Everything at once; `served` is the tip that is served, if one is.
+    pub fn report(&self, served: Option<Height>) -> ProgressReport {
         let (stage, since) = self.stage();
         let known = |figure: &AtomicU64| {
             Some(figure.load(Ordering::Relaxed)).filter(|figure| *figure != u64::MAX)
         };
-        Told {
+        let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
+        ProgressReport {
             stage,
-            height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
+            serving: served.is_some(),
+            height: served.map_or(indexed, |tip| tip.0),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
             seconds: since.elapsed().as_secs(),

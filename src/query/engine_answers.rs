@@ -54,21 +54,20 @@ impl Answers for Engine {
     }
 
     fn status_report(&self) -> StatusReport {
-        let synced = self.views.shared().serving();
-        let told = self.progress.told();
-        let height = if synced { self.tip().height.0 } else { told.height };
+        let shared = self.views.shared();
+        let report = self.progress.report(shared.served_tip());
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
-            phase: told.stage.name(),
-            height,
-            target: told.target.max(height),
-            percent: told.percent,
-            seconds_in_phase: told.seconds,
-            seconds_left: told.seconds_left,
-            bytes_per_second: told.bytes_per_second,
-            runs: self.views.shared().snapshot().runs.len() / 2,
-            synced,
-            trouble: told.trouble,
+            phase: report.stage.name(),
+            height: report.height,
+            target: report.last_known(),
+            percent: report.percent,
+            seconds_in_phase: report.seconds,
+            seconds_left: report.seconds_left,
+            bytes_per_second: report.bytes_per_second,
+            runs: shared.snapshot().runs.len() / 2,
+            synced: report.serving,
+            trouble: report.trouble,
         }
     }
 

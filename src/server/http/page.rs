@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::host::{beat, memory};
-use crate::live::progress::{Progress, Stage};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 use crate::live::shared::Shared;
 use crate::mempool::pool::Mempool;
 use crate::metrics;
@@ -54,12 +54,11 @@ impl Facts {
 
     /// Whether every question is answered.
     pub fn ready(&self) -> Probe {
-        let told = self.progress.told();
-        if self.live.serving() {
-            return Probe::Good(format!("serving, height={}", self.height()));
+        let ProgressReport { stage, serving, height, target, percent, .. } = self.report();
+        if serving {
+            return Probe::Good(format!("serving, height={height}"));
         }
-        let (height, target) = (told.height, told.target);
-        let (phase, percent) = (told.stage.name(), told.percent);
+        let phase = stage.name();
         Probe::Bad(format!("{phase}, {percent} %, height={height} of {target}"))
     }
 
@@ -75,17 +74,14 @@ impl Facts {
         page.into_text()
     }
 
-    /// The newest block that answers tell of, or while building the last one indexed.
-    fn height(&self) -> u32 {
-        match self.live.serving() {
-            true => self.live.snapshot().tip().unwrap_or_default().0,
-            false => self.progress.told().height,
-        }
+    fn report(&self) -> ProgressReport {
+        self.progress.report(self.live.served_tip())
     }
 
     fn sync(&self, page: &mut Page) {
-        let (serving, told, height) = (self.live.serving(), self.progress.told(), self.height());
-        let target = told.target.max(height);
+        let report = self.report();
+        let ProgressReport { serving, height, .. } = report;
+        let target = report.last_known();
         let safe = match serving {
             true => height,
             false => height.min(target.saturating_sub(BELOW_TIP_WHILE_BUILDING)),
@@ -102,7 +98,7 @@ impl Facts {
         page.gauges("hekte_sync_phase", "1 for the present phase.", "phase", phases);
         let help = "How much of the phase is done, 0 to 1.";
         page.gauge("hekte_sync_progress_ratio", help, self.progress.fraction());
-        if let Some(left) = told.seconds_left {
+        if let Some(left) = report.seconds_left {
             let help = "Time until the phase ends, at its present pace.";
             page.gauge("hekte_sync_remaining_seconds", help, left);
         }
