@@ -54,8 +54,8 @@ impl SyncContext {
 
     /// Reports that the index holds all the blocks there are.
     pub fn report_complete(&self, index: &ServedIndex) {
-        self.progress.blocks.store(index.blocks(), Ordering::Relaxed);
-        self.progress.target.store(index.blocks(), Ordering::Relaxed);
+        self.progress.blocks.store(index.blocks().0, Ordering::Relaxed);
+        self.progress.target.store(index.blocks().0, Ordering::Relaxed);
     }
 
     /// Answers questions about headers from a finished index that is not served yet.

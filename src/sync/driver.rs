@@ -10,6 +10,7 @@ use crate::blockfile::dir::{FileNum, Kind};
 use crate::error::{Error, Result};
 use crate::host::beat::{self, Beat};
 use crate::host::priority;
+use crate::ids::BlockCount;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
@@ -92,7 +93,8 @@ impl Driver {
             (None, Some(_)) => true,
             // a node that is away does not keep a finished index from being served
             (Some(node), Some(state)) => {
-                node.tip_height().is_ok_and(|tip| tip.0 + 1 > state.blocks + CATCH_UP_BLOCKS)
+                let ahead = |tip| BlockCount::up_to(tip).above(BlockCount(state.blocks));
+                node.tip_height().is_ok_and(|tip| ahead(tip) > CATCH_UP_BLOCKS)
             }
         })
     }
@@ -113,7 +115,7 @@ impl Driver {
         context.progress.enter(Stage::Following);
         context.report_complete(index);
         (context.on_tip)(index.publish());
-        info!("serving, height={}", index.blocks().saturating_sub(1));
+        info!("serving, height={}", index.blocks().tip().unwrap_or_default());
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&context.progress));
         while !context.stop.is_requested() {
             rescans.serve(index, &context.shared, &context.loader)?;

@@ -120,15 +120,15 @@ fn a_served_index_waits_for_room_and_goes_on() {
     let mut upkeep = Upkeep::new(&progress);
     let (mut held, mut full, end) = (0, 0, plan.blocks());
     for round in 0.. {
-        if live.blocks() == end {
+        if live.blocks().0 == end {
             break;
         }
         disk.leave(0);
         // in the second round until memory holds as much as it may
         for _ in 0..if round == 1 { 45 } else { 12 } {
             full += u32::from(live.is_full());
-            if live.blocks() < end && !live.is_full() {
-                let next = live.blocks();
+            if live.blocks().0 < end && !live.is_full() {
+                let next = live.blocks().0;
                 index.connect(live, &plan, next..next + 1);
                 live.publish();
             }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bitcoin::Network;
-use hekte::ids::Height;
+use hekte::ids::{BlockCount, Height};
 use hekte::inspect::digest::digest;
 use hekte::limits::MERGE_FAN_IN;
 use hekte::live::progress::Progress;
@@ -49,14 +49,14 @@ fn child() {
     let progress = Progress::default();
     let mut upkeep = Upkeep::new(&progress);
     let end = plan.blocks();
-    while live.blocks() < end {
-        let next = live.blocks();
+    while live.blocks().0 < end {
+        let next = live.blocks().0;
         index.connect(live, &plan, next..next + 1);
         live.publish();
         upkeep.step(live).unwrap();
         if rng.chance(1, 30) {
             let keep = next.saturating_sub(rng.range(1, DEEPEST) as u32).max(1);
-            live.disconnect_to(keep).unwrap();
+            live.disconnect_to(BlockCount(keep)).unwrap();
             live.publish();
         }
     }

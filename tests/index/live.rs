@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{Block, Network};
-use hekte::ids::{Prefix, TxNum};
+use hekte::ids::{BlockCount, Prefix, TxNum};
 use hekte::index::chunk::TxRange;
 use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use hekte::live::progress::Progress;
@@ -85,7 +85,7 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
         index.connect(&mut served.live, &ours, on_disk..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
-        let deep = served.live.disconnect_to(fork + 1).unwrap();
+        let deep = served.live.disconnect_to(BlockCount(fork + 1)).unwrap();
         assert_eq!(deep.is_some(), on_disk > fork + 1);
         index.connect(&mut served.live, &theirs, fork + 1..96);
         let tip = served.live.publish();
@@ -97,7 +97,7 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
         }
         // summaries of the old chain are still remembered
         answers::compare(&served.engine, &world.theirs);
-        served.live.disconnect_to(fork + 1).unwrap();
+        served.live.disconnect_to(BlockCount(fork + 1)).unwrap();
         index.connect(&mut served.live, &ours, fork + 1..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
@@ -149,7 +149,7 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     println!("{compared:?}, {} runs", served.live.snapshot().runs.len());
     // deeper than what is in memory, into a run
     let cut = on_disk - 30;
-    served.live.disconnect_to(cut).unwrap();
+    served.live.disconnect_to(BlockCount(cut)).unwrap();
     answers::scripts(&served.engine, &Model::new(&world.ours[..cut as usize]));
     index.connect(&mut served.live, &plan, cut..641);
     served.live.publish();

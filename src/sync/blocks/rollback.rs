@@ -6,7 +6,7 @@ use crate::chain::fork::shared_blocks;
 use crate::chain::key::BlockKey;
 use crate::error::{Error, Result};
 use crate::host::beat;
-use crate::ids::{Height, TxNum};
+use crate::ids::{BlockCount, Height, TxNum};
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
@@ -16,31 +16,33 @@ use crate::store::tables::State;
 /// How many of the first `blocks` stored blocks are on the chain that `key_at` tells.
 pub fn common_blocks(
     db: &Db,
-    blocks: u32,
+    blocks: BlockCount,
     mut key_at: impl FnMut(Height) -> Result<BlockKey>,
-) -> Result<u32> {
-    shared_blocks(blocks, |height| {
+) -> Result<BlockCount> {
+    let shared = shared_blocks(blocks.0, |height| {
         let stored = stored_block(db, Height(height))?;
         Ok(BlockKey::of_header(&stored.header) == key_at(Height(height))?)
-    })
+    })?;
+    Ok(BlockCount(shared))
 }
 
-/// Takes out all blocks from number `keep` on, in one transaction.
-pub fn roll_back(db: &Db, keep: u32) -> Result<State> {
+/// Takes out all blocks but the first `keep`, in one transaction.
+pub fn roll_back(db: &Db, keep: BlockCount) -> Result<State> {
     let before = db.state()?;
-    if keep >= before.blocks {
+    let gone = BlockCount(before.blocks).above(keep);
+    if gone == 0 {
         return Ok(before);
     }
-    warn!("taking {} blocks out of the index, down to {keep} blocks", before.blocks - keep);
-    let (txs, tip) = match keep.checked_sub(1) {
+    warn!("taking {gone} blocks out of the index, down to {keep} blocks");
+    let (txs, tip) = match keep.tip() {
         None => (0, [0; 32]),
         Some(last) => {
-            let first_gone = stored_block(db, Height(keep))?.first;
-            let kept = stored_block(db, Height(last))?.header;
+            let first_gone = stored_block(db, keep.next())?.first;
+            let kept = stored_block(db, last)?.header;
             (first_gone.0, header::hash(&kept))
         }
     };
-    let state = State { blocks: keep, txs, tip, generation: before.generation + 1, ..before };
+    let state = State { blocks: keep.0, txs, tip, generation: before.generation + 1, ..before };
     let change = db.change()?;
     // this takes longer the larger the runs are; it is rare, so its length has no deadline
     beat::waiting(|| change.cut_runs(TxNum(txs)))?;

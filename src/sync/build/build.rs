@@ -9,7 +9,7 @@ use crate::blockfile::dir::Kind;
 use crate::error::{Error, Result};
 use crate::host::disk;
 use crate::host::stop::StopToken;
-use crate::ids::{Height, TxNum};
+use crate::ids::{BlockCount, Height, TxNum};
 use crate::index::chunk::TxRange;
 use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
@@ -151,19 +151,21 @@ impl Build<'_> {
         let change = bulk.change()?;
         change.cut_runs(TxNum(0))?;
         change.commit()?;
-        roll_back(main, 0)
+        roll_back(main, BlockCount(0))
     }
 
     fn leave_foreign_blocks(&self, main: &Db, bulk: Option<&Db>, state: State) -> Result<State> {
-        let both = state.blocks.min(self.plan.blocks());
+        let stored = BlockCount(state.blocks);
+        let both = stored.min(BlockCount(self.plan.blocks()));
         let common = common_blocks(main, both, |height| {
             self.plan.key(height).ok_or_else(|| Error::Software("height above the plan".into()))
         })?;
         if common == both {
             return Ok(state);
         }
-        if state.phase == Phase::Ready && state.blocks - common > REORG_BLOCKS_MAX {
-            return Err(too_deep(state.blocks - common));
+        let depth = stored.above(common);
+        if state.phase == Phase::Ready && depth > REORG_BLOCKS_MAX {
+            return Err(too_deep(depth));
         }
         let state = roll_back(main, common)?;
         if let Some(bulk) = bulk {
@@ -178,7 +180,7 @@ impl Build<'_> {
     fn finish_merge(&self, main: &Db, mut state: State) -> Result<State> {
         let Some(mut bulk) = self.whole_bulk(&state)? else {
             warn!("the runs to be merged are gone; beginning anew");
-            let state = State { phase: Phase::Building, ..roll_back(main, 0)? };
+            let state = State { phase: Phase::Building, ..roll_back(main, BlockCount(0))? };
             store_state(main, &state)?;
             return Ok(state);
         };

@@ -8,7 +8,7 @@ use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{BlockCount, Height};
 use crate::limits::{CATCH_UP_BLOCKS, REORG_BLOCKS_MAX};
 use crate::live::progress::Stage;
 use crate::node::rpc::Rpc;
@@ -113,12 +113,12 @@ impl<'a> Follow<'a> {
             NodeState::Behind => self.go_back(index, look.tip)?,
             NodeState::Forked(common) => self.leave_fork(index, common)?,
         }
-        self.context.progress.target.store(look.blocks(), Ordering::Relaxed);
+        self.context.progress.target.store(look.blocks().0, Ordering::Relaxed);
         if is_far_behind(index, look.tip) {
             return Ok(Next::Build);
         }
         let connected = self.catch_up(index, &look)?;
-        self.context.progress.target.store(look.blocks(), Ordering::Relaxed);
+        self.context.progress.target.store(look.blocks().0, Ordering::Relaxed);
         // a new block waits for one step of upkeep at most
         if !self.upkeep.step(index)? {
             self.wait(index, &look, connected)?;
@@ -132,7 +132,7 @@ impl<'a> Follow<'a> {
             info!(
                 "bitcoind is at height {tip}, below our tip at {}: it is reindexing or starting \
                  up; the index is kept",
-                index.blocks().saturating_sub(1)
+                index.blocks().tip().unwrap_or_default()
             );
             self.said_far_below = true;
         }
@@ -142,12 +142,12 @@ impl<'a> Follow<'a> {
     /// bitcoind's chain is a part of ours: takes out the blocks above its tip.
     fn go_back(&mut self, index: &mut ServedIndex, tip: Height) -> Result<()> {
         warn!("bitcoind went back to height {tip}; following");
-        self.disconnect_to(index, tip.0 + 1)
+        self.disconnect_to(index, BlockCount::up_to(tip))
     }
 
     /// bitcoind's chain leaves ours after `common` blocks: takes out those above.
-    fn leave_fork(&mut self, index: &mut ServedIndex, common: u32) -> Result<()> {
-        let depth = index.blocks() - common;
+    fn leave_fork(&mut self, index: &mut ServedIndex, common: BlockCount) -> Result<()> {
+        let depth = index.blocks().above(common);
         if depth > REORG_BLOCKS_MAX {
             return Err(too_deep(depth));
         }
@@ -155,7 +155,7 @@ impl<'a> Follow<'a> {
         self.disconnect_to(index, common)
     }
 
-    fn disconnect_to(&mut self, index: &mut ServedIndex, keep: u32) -> Result<()> {
+    fn disconnect_to(&mut self, index: &mut ServedIndex, keep: BlockCount) -> Result<()> {
         if let Some(published) = index.disconnect_to(keep)? {
             (self.context.on_tip)(published);
         }
@@ -183,11 +183,11 @@ impl<'a> Follow<'a> {
 
     /// Connects blocks until `tip`.
     fn connect_up_to(&mut self, index: &mut ServedIndex, tip: Height) -> Result<Connected> {
-        while index.blocks() <= tip.0 && !self.context.stop.is_requested() {
+        while index.blocks() < BlockCount::up_to(tip) && !self.context.stop.is_requested() {
             if index.is_full() {
                 return Ok(Connected::Part);
             }
-            let height = Height(index.blocks());
+            let height = index.blocks().next();
             let Some(hash) = rejected_login_as_away(self.node.rpc().block_hash(height))? else {
                 return Ok(Connected::Part);
             };
@@ -274,13 +274,13 @@ impl<'a> Follow<'a> {
         (self.context.on_tip)(index.publish());
         self.context.progress.enter(Stage::Following);
         self.context.report_complete(index);
-        info!("serving, height={}", index.blocks().saturating_sub(1));
+        info!("serving, height={}", index.blocks().tip().unwrap_or_default());
     }
 }
 
 /// Whether a build is quicker than following. Where the disk is full none can begin.
 fn is_far_behind(index: &ServedIndex, tip: Height) -> bool {
-    tip.0 + 1 > index.blocks() + CATCH_UP_BLOCKS && !index.is_full()
+    BlockCount::up_to(tip).above(index.blocks()) > CATCH_UP_BLOCKS && !index.is_full()
 }
 
 /// Whether the newest block is of the last hours, by this machine's clock.

@@ -80,7 +80,7 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 pub fn find_all_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().reopen()?;
-    let list = list_all(loader, index.blocks())?;
+    let list = list_all(loader, index.blocks().0)?;
     let mut missing = 0u32;
     index.correct_positions(Height(0), |_, hash| {
         let found = list.find(hash).and_then(|places| match places.copies.is_empty() {

@@ -72,7 +72,7 @@ impl NewBlocks {
             self.last_full_scan = Some(Instant::now());
             let hash = BlockHash::from_byte_array(*hash);
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.all = list_all(loader, index.blocks())?;
+            self.all = list_all(loader, index.blocks().0)?;
         }
         Ok(None)
     }

@@ -4,7 +4,7 @@ use bitcoin::hashes::Hash;
 
 use crate::chain::fork::shared_blocks;
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{BlockCount, Height};
 use crate::node::error::RpcError;
 use crate::node::rpc::Rpc;
 use crate::sync::build::plan::ChainSource;
@@ -35,13 +35,13 @@ pub enum Relation {
     Ahead,
     /// It is a part of ours: bitcoind is behind.
     Behind,
-    /// It leaves ours after so many blocks.
-    Forked(u32),
+    /// It leaves ours after this many blocks.
+    Forked(BlockCount),
 }
 
 /// Compares the two chains; few questions, however deep a fork is.
 pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation> {
-    let both = index.blocks().min(tip.0 + 1);
+    let both = index.blocks().min(BlockCount::up_to(tip));
     let agrees = |height: u32| -> Result<bool> {
         let theirs = rejected_login_as_away(node.block_hash(Height(height)))?;
         let ours = index.hash(Height(height))?;
@@ -51,7 +51,7 @@ pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation
             None => Err(Error::Away("its chain has just become shorter".into())),
         }
     };
-    let shared = shared_blocks(both, agrees)?;
+    let shared = BlockCount(shared_blocks(both.0, agrees)?);
     Ok(match shared {
         shared if shared < both => Relation::Forked(shared),
         _ if both < index.blocks() => Relation::Behind,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bitcoin::Network;
 
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{BlockCount, Height};
 use crate::limits::FOLLOW_DOWN_BLOCKS_MAX;
 use crate::node::chain::BlockchainInfo;
 use crate::node::rpc::Rpc;
@@ -31,7 +31,7 @@ pub enum NodeState {
     /// Its chain is a part of ours, some blocks shorter.
     Behind,
     /// Its chain leaves ours after this many blocks.
-    Forked(u32),
+    Forked(BlockCount),
 }
 
 /// What one look at bitcoind found.
@@ -47,17 +47,18 @@ pub struct Look {
 
 impl Look {
     /// How many blocks bitcoind has.
-    pub fn blocks(&self) -> u32 {
-        self.info.blocks.max(self.tip.0) + 1
+    pub fn blocks(&self) -> BlockCount {
+        BlockCount::up_to(self.tip.max(Height(self.info.blocks)))
     }
 
-    /// Whether an index of so many `blocks` holds what bitcoind would call the present: while it
+    /// Whether an index of `blocks` blocks holds what bitcoind would call the present: while it
     /// is still downloading, a wallet would see too little.
-    pub fn is_present(&self, blocks: u32, network: Network) -> bool {
-        let complete = blocks > self.info.blocks.max(self.info.headers);
+    pub fn is_present(&self, blocks: BlockCount, network: Network) -> bool {
+        let up_to = |height| blocks >= BlockCount::up_to(Height(height));
+        let complete = up_to(self.info.blocks.max(self.info.headers));
         // nobody else has blocks of a regtest chain, so its node's doubts do not count
         let doubts = self.info.initial_block_download && network != Network::Regtest;
-        complete || !doubts && blocks > self.info.blocks
+        complete || !doubts && up_to(self.info.blocks)
     }
 }
 
@@ -157,7 +158,8 @@ impl<'a> NodeWatch<'a> {
     /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
     fn checked_tip(&mut self, index: &ServedIndex, info: &BlockchainInfo) -> Result<Height> {
         let tip = Height(info.blocks);
-        if self.snapshot == Some(false) && tip.0 < index.blocks() + SNAPSHOT_AHEAD {
+        let ahead = BlockCount::up_to(tip).above(index.blocks());
+        if self.snapshot == Some(false) && ahead <= SNAPSHOT_AHEAD {
             return Ok(tip);
         }
         let background = rejected_login_as_away(self.rpc.background_height(info))?;
@@ -169,6 +171,6 @@ impl<'a> NodeWatch<'a> {
 /// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with it
 /// would throw the index away.
 fn is_far_below(index: &ServedIndex, tip: Height, info: &BlockchainInfo) -> bool {
-    let depth = index.blocks().saturating_sub(tip.0 + 1);
+    let depth = index.blocks().above(BlockCount::up_to(tip));
     depth > FOLLOW_DOWN_BLOCKS_MAX || depth > 0 && info.initial_block_download
 }

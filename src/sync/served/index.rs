@@ -8,7 +8,7 @@ use log::warn;
 use crate::blockfile::dir::FilePos;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{Height, TxNum};
+use crate::ids::{BlockCount, Height, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::index::items::PositionItem;
 use crate::index::pages::{PageWriter, items_per_row};
@@ -90,8 +90,8 @@ impl ServedIndex {
     }
 
     /// Number of blocks.
-    pub fn blocks(&self) -> u32 {
-        self.snap.table.blocks()
+    pub fn blocks(&self) -> BlockCount {
+        BlockCount(self.snap.table.blocks())
     }
 
     /// Hash of a block of ours, internal byte order.
@@ -116,19 +116,19 @@ impl ServedIndex {
 
     /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
     /// which changes what readers see, so the outcome is published at once.
-    pub fn disconnect_to(&mut self, keep: u32) -> Result<Option<NewTip>> {
+    pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<NewTip>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
             if let Some(block) = self.snap.recent.pop() {
                 self.fresh.retain(|fresh| fresh.hash != block.hash);
                 self.touch(&block);
             }
-            self.snap.table.truncate(self.blocks().saturating_sub(1));
+            self.snap.table.truncate(self.blocks().0.saturating_sub(1));
         }
         let deep = self.blocks() > keep;
         if deep {
             let state = roll_back(&self.db, keep)?;
             self.touched.add_any();
-            self.snap.table.truncate(keep);
+            self.snap.table.truncate(keep.0);
             self.adopt(&state)?;
         }
         if let Some(tip) = self.snap.tip() {
@@ -159,7 +159,7 @@ impl ServedIndex {
         mut find: impl FnMut(Height, &[u8; 32]) -> Option<FilePos>,
     ) -> Result<u32> {
         let mut corrected = Vec::new();
-        for height in (from.0..self.blocks()).map(Height) {
+        for height in (from.0..self.blocks().0).map(Height) {
             let hash = self.hash(height)?;
             if let Some(pos) = find(height, &hash)
                 && self.snap.table.set_pos(height, pos)
