@@ -8,9 +8,9 @@ use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::client::Client;
 use serde_json::json;
 
-use crate::world::{SETTLED, World};
+use crate::random_world::{RandomWorld, SETTLED};
 
-impl World {
+impl RandomWorld {
     fn reward(&mut self) -> String {
         format!("raw({})", self.regular().to_hex_string())
     }

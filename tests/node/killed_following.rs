@@ -61,7 +61,7 @@ fn spawn(world: &World, folder: &Path) -> Child {
     let (node, cookie) = (&world.node, world.node.rpc.cookie().display());
     let (url, blocks) = (node.rpc.url(), node.blocks_dir());
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill_live::child", "--nocapture"])
+        .args(["--exact", "killed_following::child", "--nocapture"])
         .env(CHILD, format!("{url}|{cookie}|{}|{}", blocks.display(), folder.display()))
         .stdout(Stdio::null())
         .spawn()

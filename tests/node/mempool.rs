@@ -1,5 +1,4 @@
 //! Unconfirmed payments beside a real bitcoind: seen, chained, spent, replaced, confirmed.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
 

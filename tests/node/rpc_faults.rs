@@ -1,7 +1,5 @@
 //! bitcoind's RPC when things go wrong: closed connections, new cookies, replies that do not fit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

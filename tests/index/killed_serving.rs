@@ -19,7 +19,7 @@ use hekte_testkit::rng::Rng;
 use hekte_testkit::scratch::Scratch;
 
 use crate::common::{Index, ONE_BATCH, copy_folder};
-use crate::kill::kills_wanted;
+use crate::killed_building::kills_wanted;
 use crate::random_chains::orderly;
 use crate::tight::TIGHT;
 
@@ -131,7 +131,7 @@ fn built(folder: &Path, index: &Index) -> bool {
 fn run_for(blocks: &Path, folder: &Path, rng: &mut Rng) -> bool {
     let seed = rng.word() >> 1;
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill_live::child", "--nocapture"])
+        .args(["--exact", "killed_serving::child", "--nocapture"])
         .env(CHILD, format!("{}|{}|{seed}", blocks.display(), folder.display()))
         .stdout(Stdio::null())
         .spawn()

@@ -117,7 +117,7 @@ fn kill_until_done(
     loop {
         assert!(start.elapsed() < Duration::from_secs(120), "never comes to an end");
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::child"])
+            .args(["--exact", "killed_building::child"])
             .env(CHILD, format!("{}|{}|{batch}", blocks.display(), folder.display()))
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
