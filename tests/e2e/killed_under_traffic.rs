@@ -35,7 +35,7 @@ fn killed_under_traffic_it_is_right_after_the_next_start() {
         let depth = world.rng.range(1, 30) as u32;
         match round % 4 {
             // in the middle of a reorganisation, of new blocks, of the mempool's comparison
-            0 => world.reorganise(depth, &mut door),
+            0 => world.reorg(depth, &mut door),
             1 => world.mine(depth),
             _ => world.step(&mut door),
         }

@@ -39,7 +39,7 @@ impl RandomWorld {
             88..94 => self.mine_conflict(),
             _ => {
                 let depth = self.rng.range(1, 7) as u32;
-                self.reorganise(depth, door);
+                self.reorg(depth, door);
             }
         }
     }
@@ -67,7 +67,7 @@ fn all_who_watch_know_what_the_node_knows() {
         }
         if n % (steps / depths.len() as u64).max(1) == 0 {
             let depth = depths[(n * depths.len() as u64 / steps) as usize % depths.len()];
-            world.reorganise_at_once(depth, &mut door);
+            world.reorg_at_once(depth, &mut door);
             deepest = deepest.max(depth);
         }
         world.settle(&mut watching, &hekte);

@@ -265,7 +265,7 @@ fn a_lost_or_emptied_bulk_file_costs_time_only() {
 
 /// Indexing went on along a branch that lost while hekte was off.
 #[test]
-fn a_build_that_meets_another_chain_leaves_the_old_one() {
+fn a_build_that_meets_a_reorg_leaves_the_old_chain() {
     let scratch = Scratch::new("other");
     let chain = mixed(34, 125);
     orderly(scratch.path(), &chain);

@@ -90,7 +90,7 @@ fn killed_while_following_it_goes_on() {
             std::thread::sleep(Duration::from_millis(rng.range(0, 8)));
         }
         if rng.chance(1, 6) {
-            world.reorganise(rng.range(1, 12) as u32);
+            world.reorg(rng.range(1, 12) as u32);
         }
         if kill % 10 == 9 {
             caught_up(&world, &folder);
