@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bitcoin::Network;
@@ -13,6 +12,7 @@ use hekte::store::tables::{Phase, State};
 use hekte::sync::bulk::{BULK_FILE, Build, INDEX_FILE, Outcome};
 use hekte::sync::plan::{Plan, scan_all};
 use hekte_testkit::chain::{ChainSpec, Shape, generate};
+use hekte_testkit::child;
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::{Hekte, run};
 use hekte_testkit::rng::Rng;
@@ -21,21 +21,18 @@ use hekte_testkit::scratch::Scratch;
 use crate::common::{Index, ONE_BATCH, copy_folder};
 use crate::random_chains::{disorderly, mixed, orderly};
 
-/// Tells the child process where to build; see [`child`].
-const CHILD: &str = "INDEX_TEST_CHILD";
 const BATCH: usize = 300;
 
-/// Not a test by itself: what [`killed_at_any_moment_it_goes_on`] starts and kills.
+/// Builds an index until it is killed.
 #[test]
-fn child() {
-    let Some(folders) = std::env::var_os(CHILD) else { return };
-    let folders = folders.into_string().unwrap();
-    let [blocks, folder, batch] = folders.split('|').collect::<Vec<_>>()[..] else { panic!() };
-    let index = Index::over(Path::new(blocks), Network::Regtest);
+#[ignore = "child process of killed_at_any_moment_it_goes_on"]
+fn build_to_be_killed() {
+    let Some([blocks, folder, batch]) = child::words() else { return };
+    let index = Index::over(Path::new(&blocks), Network::Regtest);
     let plan = index.plan().unwrap();
     let build = Build {
         memory: 256 << 20,
-        folder: Path::new(folder),
+        folder: Path::new(&folder),
         params: &index.params,
         loader: &index.loader,
         plan: &plan,
@@ -116,28 +113,15 @@ fn kill_until_done(
     let (start, mut kills) = (Instant::now(), 0u64);
     loop {
         assert!(start.elapsed() < Duration::from_secs(120), "never comes to an end");
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed_building::child"])
-            .env(CHILD, format!("{}|{}|{batch}", blocks.display(), folder.display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        let child = child::start(
+            "killed_building::build_to_be_killed",
+            &[&blocks.display(), &folder.display(), &batch],
+        );
         // scanning takes a few milliseconds; small batches take longer to the first commit
-        let end = Instant::now() + Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
-        let status = loop {
-            match child.try_wait().unwrap() {
-                Some(status) => break Some(status),
-                None if Instant::now() > end => break None,
-                None => std::thread::sleep(Duration::from_micros(200)),
-            }
-        };
-        if let Some(status) = status {
-            assert!(status.success());
+        let time = Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
+        if child::ended_within(child, time) {
             return kills as u32;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
         kills += 1;
         seen.push(phase(folder, fresh));
     }
