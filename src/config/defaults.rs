@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::during_ibd::DuringIbd;
 use super::network::Network;
-use super::values::DuringIbd;
 use crate::limits;
 
 pub const NETWORK: Network = Network::Bitcoin;

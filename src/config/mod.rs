@@ -1,6 +1,7 @@
 //! The one immutable configuration, made from defaults, file, environment and flags.
 
 pub mod defaults;
+mod during_ibd;
 mod layers;
 pub mod layout;
 pub mod network;
@@ -25,8 +26,8 @@ use self::settings::Flags;
 use crate::error::{Error, Result};
 use crate::host::access;
 
+pub use self::during_ibd::DuringIbd;
 pub use self::layers::DEFAULT_FILE;
-pub use self::values::DuringIbd;
 
 /// All settings, valid and complete.
 #[derive(Clone, Debug)]
@@ -117,7 +118,7 @@ impl Config {
             sync_only: layers.get("sync_only", units::yes_no)?.unwrap_or(false),
             rebuild: layers.get("rebuild", units::yes_no)?.unwrap_or(false),
             index_during_ibd: layers
-                .get("index_during_ibd", values::during_ibd)?
+                .get("index_during_ibd", DuringIbd::parse)?
                 .unwrap_or(defaults::INDEX_DURING_IBD),
             max_history: number("max_history", defaults::MAX_HISTORY)?,
             query_time: layers
@@ -145,12 +146,6 @@ impl Config {
     /// The folder of this network's index, which holds nothing else: deleting it rebuilds.
     pub fn index_dir(&self) -> PathBuf {
         self.data_dir.join(self.network.name()).join("index")
-    }
-
-    /// Ok if the block files are there, complete from the first on, ours to read and of this
-    /// network; see [`layout::verify`].
-    pub fn verify_blocks(&self) -> Result<()> {
-        layout::verify(&self.blocks_dir, self.network, self.magic)
     }
 
     /// The settings that were given otherwise, or not at all, in `old`.

@@ -19,30 +19,6 @@ use crate::host::{access, log as host_log, memory};
 /// Below this nothing useful fits: SQLite, a block of 4 MB and its undo data, a few buffers.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;
 
-/// Whether to index while bitcoind is in its first download.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DuringIbd {
-    /// On solid state yes, on rotating disks no.
-    Auto,
-    /// Always.
-    Always,
-    /// Wait until the download is done.
-    Never,
-}
-
-impl DuringIbd {
-    const ALL: [DuringIbd; 3] = [DuringIbd::Auto, DuringIbd::Always, DuringIbd::Never];
-
-    /// As an operator writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            DuringIbd::Auto => "auto",
-            DuringIbd::Always => "always",
-            DuringIbd::Never => "never",
-        }
-    }
-}
-
 /// bitcoind's folders, from whichever were named.
 pub fn folders(layers: &Layers, network: Network) -> Result<Layout> {
     let bitcoin_dir = layers.get("bitcoin_dir", units::path)?;
@@ -149,12 +125,6 @@ pub fn memory_budget(layers: &Layers) -> Result<u64> {
 fn default_memory(ram: Option<u64>, limit: Option<u64>) -> u64 {
     let wanted = (ram.unwrap_or(1 << 30) / 4).clamp(256 << 20, 1 << 30);
     wanted.min(limit.map_or(u64::MAX, |limit| limit / 4 * 3)).max(MIN_MEMORY_BYTES)
-}
-
-/// Whether to index during bitcoind's first download.
-pub fn during_ibd(text: &str) -> std::result::Result<DuringIbd, String> {
-    let known = DuringIbd::ALL.into_iter().find(|when| when.name() == text);
-    known.ok_or_else(|| format!("`{text}` -> auto, always or never"))
 }
 
 /// The longest time for one question.
