@@ -2,6 +2,7 @@
 
 mod circles;
 mod items;
+mod scripts;
 mod texts;
 mod tokens;
 
