@@ -2,11 +2,8 @@
 
 use bitcoin::BlockHash;
 
+use crate::config::defaults::SERVER_NAME;
 use crate::limits;
-
-/// The name under which the server reports itself unless told otherwise: Sparrow sends batches
-/// only to names it knows, and dashboards read the version after the slash.
-pub const SOFTWARE: &str = concat!("hekte/", env!("CARGO_PKG_VERSION"), " (electrumx-compatible)");
 
 /// A name under which the server can be reached, for `server.features`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +39,7 @@ impl SessionConfig {
     /// The defaults for a network.
     pub fn new(genesis_hash: BlockHash) -> SessionConfig {
         SessionConfig {
-            software: SOFTWARE.to_owned(),
+            software: SERVER_NAME.to_owned(),
             texts: Texts::of(&format!("Served by hekte {}.", env!("CARGO_PKG_VERSION")), ""),
             genesis_hash,
             hosts: Vec::new(),

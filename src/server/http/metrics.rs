@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn request_lines() {
+    fn only_get_and_head_in_plain_http_1_are_answered() {
         let good = |head: &str| wanted(head.as_bytes()).ok();
         assert_eq!(good("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Some((Wanted::Metrics, true)));
         assert_eq!(good("GET /metrics HTTP/1.0\n\n"), Some((Wanted::Metrics, true)));

@@ -20,8 +20,8 @@ fn grown(node: &Bitcoind, blocks: u32) -> (Maker, Vec<bitcoin::Block>) {
 }
 
 #[test]
-fn forks_of_any_depth_stay_valid() {
-    if !bitcoind::available("fork") {
+fn reorgs_of_any_depth_stay_valid() {
+    if !bitcoind::available("reorg") {
         return;
     }
     let node = Bitcoind::start(&[]);
@@ -35,7 +35,7 @@ fn forks_of_any_depth_stay_valid() {
             node.submit(&block);
             blocks.push(block);
         }
-        assert_eq!(node.tip(), maker.tip(), "after a fork of {depth} blocks");
+        assert_eq!(node.tip(), maker.tip(), "after a reorg of {depth} blocks");
     }
     let info = node.rpc.call("gettxoutsetinfo", json!(["none"]));
     let (coins, _) = Model::new(&blocks).totals();
@@ -46,7 +46,7 @@ fn forks_of_any_depth_stay_valid() {
 
 #[test]
 fn chosen_payments_arrive_and_loose_transactions_relay() {
-    if !bitcoind::available("fork") {
+    if !bitcoind::available("reorg") {
         return;
     }
     let node = Bitcoind::start(&[]);
@@ -76,7 +76,7 @@ fn chosen_payments_arrive_and_loose_transactions_relay() {
 
 #[test]
 fn bench_chains_are_valid_too_and_survive_a_kill() {
-    if !bitcoind::available("fork") {
+    if !bitcoind::available("reorg") {
         return;
     }
     let mut node = Bitcoind::start(&["-blocksxor=0"]);

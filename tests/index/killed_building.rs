@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bitcoin::Network;
@@ -17,6 +16,7 @@ use hekte::sync::build::build::{Build, Outcome};
 use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
 use hekte_testkit::chain::{ChainSpec, Shape, generate};
+use hekte_testkit::child;
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::{Hekte, run};
 use hekte_testkit::rng::Rng;
@@ -25,21 +25,18 @@ use hekte_testkit::scratch::Scratch;
 use crate::common::{Index, ONE_BATCH, copy_folder};
 use crate::random_chains::{disorderly, mixed, orderly};
 
-/// Tells the child process where to build; see [`child`].
-const CHILD: &str = "INDEX_TEST_CHILD";
 const BATCH: usize = 300;
 
-/// Not a test by itself: what [`killed_at_any_moment_it_goes_on`] starts and kills.
+/// Builds an index until it is killed.
 #[test]
-fn child() {
-    let Some(folders) = std::env::var_os(CHILD) else { return };
-    let folders = folders.into_string().unwrap();
-    let [blocks, folder, batch] = folders.split('|').collect::<Vec<_>>()[..] else { panic!() };
-    let index = Index::over(Path::new(blocks), Network::Regtest);
+#[ignore = "child process of killed_at_any_moment_it_goes_on"]
+fn build_to_be_killed() {
+    let Some([blocks, folder, batch]) = child::words() else { return };
+    let index = Index::over(Path::new(&blocks), Network::Regtest);
     let plan = index.plan().unwrap();
     let build = Build {
         memory_bytes: 256 << 20,
-        folder: Path::new(folder),
+        folder: Path::new(&folder),
         loader: &index.loader,
         plan: &plan,
         batch_bytes: batch.parse::<usize>().unwrap() * 8,
@@ -118,28 +115,15 @@ fn kill_until_done(
     let (start, mut kills) = (Instant::now(), 0u64);
     loop {
         assert!(start.elapsed() < Duration::from_secs(120), "never comes to an end");
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::child"])
-            .env(CHILD, format!("{}|{}|{batch}", blocks.display(), folder.display()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        let child = child::start(
+            "killed_building::build_to_be_killed",
+            &[&blocks.display(), &folder.display(), &batch],
+        );
         // scanning takes a few milliseconds; small batches take longer to the first commit
-        let end = Instant::now() + Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
-        let status = loop {
-            match child.try_wait().unwrap() {
-                Some(status) => break Some(status),
-                None if Instant::now() > end => break None,
-                None => std::thread::sleep(Duration::from_micros(200)),
-            }
-        };
-        if let Some(status) = status {
-            assert!(status.success());
+        let time = Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
+        if child::ended_within(child, time) {
             return kills as u32;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
         kills += 1;
         seen.push(phase(folder, fresh));
     }
@@ -267,7 +251,7 @@ fn a_lost_or_emptied_bulk_file_costs_time_only() {
 
 /// Indexing went on along a branch that lost while hekte was off.
 #[test]
-fn a_build_that_meets_another_chain_leaves_the_old_one() {
+fn a_build_that_meets_a_reorg_leaves_the_old_chain() {
     let scratch = Scratch::new("other");
     let chain = mixed(34, 125);
     orderly(scratch.path(), &chain);

@@ -9,11 +9,11 @@ use hekte_testkit::client::Client;
 use hekte_testkit::hekte::Hekte;
 use serde_json::json;
 
+use crate::random_world::RandomWorld;
 use crate::subscriber::Subscriber;
 use crate::wander::{door, number};
-use crate::world::World;
 
-fn watch(world: &mut World, hekte: &Hekte) -> [Subscriber; 2] {
+fn watch(world: &mut RandomWorld, hekte: &Hekte) -> [Subscriber; 2] {
     ["1.6", "1.7"].map(|version| world.subscriber(hekte.client(), version))
 }
 
@@ -21,7 +21,7 @@ fn watch(world: &mut World, hekte: &Hekte) -> [Subscriber; 2] {
 fn killed_under_traffic_it_is_right_after_the_next_start() {
     let kills = number("HEKTE_E2E_KILLS", 5);
     let seed = number("HEKTE_E2E_SEED", 2);
-    let Some(mut world) = World::new("killed_under_traffic", seed) else { return };
+    let Some(mut world) = RandomWorld::new("killed_under_traffic", seed) else { return };
     for round in 0..kills {
         let hekte = world.hekte();
         let mut door = door(&hekte);
@@ -35,7 +35,7 @@ fn killed_under_traffic_it_is_right_after_the_next_start() {
         let depth = world.rng.range(1, 30) as u32;
         match round % 4 {
             // in the middle of a reorganisation, of new blocks, of the mempool's comparison
-            0 => world.reorganise(depth, &mut door),
+            0 => world.reorg(depth, &mut door),
             1 => world.mine(depth),
             _ => world.step(&mut door),
         }
@@ -57,7 +57,7 @@ fn killed_under_traffic_it_is_right_after_the_next_start() {
 
 /// The node comes back with what it had flushed; its peers give it the blocks again, and some of
 /// the payments.
-fn restart_node(world: &mut World) {
+fn restart_node(world: &mut RandomWorld) {
     let blocks = world.truth.blocks.clone();
     let pool: Vec<String> =
         world.truth.pool.values().map(|loose| serialize_hex(&loose.tx)).collect();
@@ -72,7 +72,7 @@ fn restart_node(world: &mut World) {
     world.look();
 }
 
-fn steps(world: &mut World, door: &mut Client, count: u64) {
+fn steps(world: &mut RandomWorld, door: &mut Client, count: u64) {
     (0..count).for_each(|_| world.step(door));
 }
 
@@ -80,7 +80,7 @@ fn steps(world: &mut World, door: &mut Client, count: u64) {
 fn those_who_watch_miss_nothing_while_bitcoind_is_killed() {
     let kills = number("HEKTE_E2E_KILLS", 5) * 2 / 5;
     let seed = number("HEKTE_E2E_SEED", 3);
-    let Some(mut world) = World::new("bitcoind_is_killed", seed) else { return };
+    let Some(mut world) = RandomWorld::new("bitcoind_is_killed", seed) else { return };
     let hekte = world.hekte();
     let mut door = door(&hekte);
     let mut watching = watch(&mut world, &hekte);

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,27 +17,25 @@ use hekte::node::rpc::Rpc;
 use hekte::sync::blocks::load::BlockLoader;
 use hekte::sync::context::SyncContext;
 use hekte::sync::driver::{Driver, SyncSettings};
+use hekte_testkit::child;
 use hekte_testkit::rng::Rng;
 
 use crate::tight::TIGHT;
 use crate::world::{World, until};
 
-/// Tells the child process what to follow; see [`child`].
-const CHILD: &str = "NODE_TEST_LIVE_CHILD";
 /// Where the child notes the height that it serves.
 const TIP: &str = "tip";
 
-/// Not a test by itself: what [`killed_while_following_it_goes_on`] starts and kills.
+/// Follows a bitcoind until it is killed.
 #[test]
-fn child() {
-    let Some(words) = std::env::var_os(CHILD) else { return };
-    let words = words.into_string().unwrap();
-    let [url, cookie, blocks, folder] = words.split('|').collect::<Vec<_>>()[..] else { panic!() };
+#[ignore = "child process of killed_while_following_it_goes_on"]
+fn follow_to_be_killed() {
+    let Some([url, cookie, blocks, folder]) = child::words() else { return };
     let params = ChainParams::of(Network::Regtest);
-    let dir = Arc::new(BlockDir::open(Path::new(blocks)).unwrap());
+    let dir = Arc::new(BlockDir::open(Path::new(&blocks)).unwrap());
     let auth = RpcAuth::Cookie(cookie.into());
-    let node = NodeConfig { url: RpcUrl::parse(url, 18443).unwrap(), auth };
-    let tip = Path::new(folder).join(TIP);
+    let node = NodeConfig { url: RpcUrl::parse(&url, 18443).unwrap(), auth };
+    let tip = Path::new(&folder).join(TIP);
     let context = SyncContext {
         folder: folder.into(),
         loader: Arc::new(BlockLoader::new(dir, &params)),
@@ -63,14 +61,11 @@ fn child() {
 }
 
 fn spawn(world: &World, folder: &Path) -> Child {
-    let (node, cookie) = (&world.node, world.node.rpc.cookie().display());
-    let (url, blocks) = (node.rpc.url(), node.blocks_dir());
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill_live::child", "--nocapture"])
-        .env(CHILD, format!("{url}|{cookie}|{}|{}", blocks.display(), folder.display()))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+    let (rpc, blocks) = (&world.node.rpc, world.node.blocks_dir());
+    child::start(
+        "killed_following::follow_to_be_killed",
+        &[&rpc.url(), &rpc.cookie().display(), &blocks.display(), &folder.display()],
+    )
 }
 
 fn caught_up(world: &World, folder: &Path) {
@@ -95,7 +90,7 @@ fn killed_while_following_it_goes_on() {
             std::thread::sleep(Duration::from_millis(rng.range(0, 8)));
         }
         if rng.chance(1, 6) {
-            world.reorganise(rng.range(1, 12) as u32);
+            world.reorg(rng.range(1, 12) as u32);
         }
         if kill % 10 == 9 {
             caught_up(&world, &folder);

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bitcoin::Network;
 use hekte::ids::{BlockCount, Height};
@@ -16,29 +15,27 @@ use hekte::store::tables::{Phase, RunInfo};
 use hekte::sync::build::build::Outcome;
 use hekte::sync::served::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};
+use hekte_testkit::child;
 use hekte_testkit::rng::Rng;
 use hekte_testkit::scratch::Scratch;
 
 use crate::common::{Index, ONE_BATCH, copy_folder};
-use crate::kill::kills_wanted;
+use crate::killed_building::kills_wanted;
 use crate::random_chains::orderly;
 use crate::tight::TIGHT;
 
-/// Tells the child process where to go on; see [`child`].
-const CHILD: &str = "INDEX_TEST_LIVE_CHILD";
 /// Height at which the build ends and serving begins.
 const BUILT: u32 = 20;
 /// The deepest reorganisation: further than what is in memory.
 const DEEPEST: u64 = 14;
 
-/// Not a test by itself: what [`killed_while_serving_it_goes_on`] starts and kills.
+/// Builds an index, then takes blocks into it and out again, until it is killed.
 #[test]
-fn child() {
-    let Some(folders) = std::env::var_os(CHILD) else { return };
-    let folders = folders.into_string().unwrap();
-    let [blocks, folder, seed] = folders.split('|').collect::<Vec<_>>()[..] else { panic!() };
+#[ignore = "child process of killed_while_serving_it_goes_on"]
+fn serve_to_be_killed() {
+    let Some([blocks, folder, seed]) = child::words() else { return };
     let mut rng = Rng::new(seed.parse().unwrap());
-    let index = Index::over(Path::new(blocks), Network::Regtest).in_folder(folder);
+    let index = Index::over(Path::new(&blocks), Network::Regtest).in_folder(&folder);
     let plan = index.plan().unwrap();
     if !index.path().exists() || index.db(Mode::Bulk).state().unwrap().phase != Phase::Ready {
         index.build_first(BUILT);
@@ -131,25 +128,11 @@ fn built(folder: &Path, index: &Index) -> bool {
 /// Starts a child and kills it after a random time; whether it came to its end first.
 fn run_for(blocks: &Path, folder: &Path, rng: &mut Rng) -> bool {
     let seed = rng.word() >> 1;
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill_live::child", "--nocapture"])
-        .env(CHILD, format!("{}|{}|{seed}", blocks.display(), folder.display()))
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let end = Instant::now() + Duration::from_micros(rng.range(15_000, 220_000));
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            return true;
-        }
-        if Instant::now() > end {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return false;
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
+    let child = child::start(
+        "killed_serving::serve_to_be_killed",
+        &[&blocks.display(), &folder.display(), &seed],
+    );
+    child::ended_within(child, Duration::from_micros(rng.range(15_000, 220_000)))
 }
 
 impl Index {

@@ -21,7 +21,7 @@ fn killed_at_any_moment_it_is_right_at_the_next_start() {
             world.mine(1);
         }
         if rng.chance(1, 3) {
-            world.reorganise(rng.range(1, 12) as u32);
+            world.reorg(rng.range(1, 12) as u32);
         }
         std::thread::sleep(Duration::from_millis(rng.range(0, 150)));
         hekte.kill();

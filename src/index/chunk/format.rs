@@ -1,4 +1,4 @@
-//! Chunks of a run: page-sized rows of sorted postings (prefix, txnum), bit-packed and checksummed.
+//! The form of chunks: the keys that they are filed under, their parts and their checksum.
 //!
 //! A chunk is filed under a key of 63 bits: its first prefix (40 bits), then a sequence number
 //! (23 bits) that counts the chunks of a run that begin with the same prefix. Its bytes:
@@ -16,22 +16,14 @@
 //! run's first (fixed width); where there are more, the k of their gaps (5 bits) and each gap
 //! less one (Rice).
 
-mod decode;
-mod encode;
-#[cfg(test)]
-mod tests;
-
 use crate::ids::{Prefix, TxNum};
 
-pub use self::decode::{ChunkDecoder, DamagedChunk, Paused};
-pub use self::encode::ChunkEncoder;
-
-const HEADER_BYTES: usize = 4;
-const CRC_BYTES: usize = 4;
+pub(super) const HEADER_BYTES: usize = 4;
+pub(super) const CRC_BYTES: usize = 4;
 const SEQUENCE_BITS: u32 = 23;
-const PREFIX_BITS: u32 = 40;
-const TXNUM_BITS: u32 = 32;
-const K_BITS: u32 = 5;
+pub(super) const PREFIX_BITS: u32 = 40;
+pub(super) const TXNUM_BITS: u32 = 32;
+pub(super) const K_BITS: u32 = 5;
 
 /// One entry of the index: the transaction touches a hash with that prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,5 @@
 //! bitcoind's RPC when things go wrong: closed connections, new cookies, replies that do not fit.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -149,7 +147,7 @@ fn a_cookie_that_stays_wrong_is_reported_once() {
 }
 
 #[test]
-fn nobody_there() {
+fn a_bitcoind_that_is_not_running_is_away_and_its_address_is_named() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let rpc = by_password(RpcUrl { host: "127.0.0.1".into(), port, path: "/".into() });
     let error = rpc.call("a", vec![]).unwrap_err();

@@ -1,5 +1,4 @@
 //! Unconfirmed payments beside a real bitcoind: seen, chained, spent, replaced, confirmed.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
 
@@ -96,8 +95,7 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     }
     let Stage { mut node, mut maker, server, mut client, mine, hash, _dir } = stage();
     // a payment to me
-    let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 1_000_000;
-    let coin = *maker.wallet.coins().iter().find(signed).unwrap();
+    let coin = maker.wallet.signed_coins(1_000_000).next().unwrap();
     let pay = coin.value - 20_000;
     let tx = maker.loose_tx(&[coin], &[Pay::Owner(mine, pay)]);
     let txid = tx.compute_txid();

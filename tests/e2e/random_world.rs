@@ -25,7 +25,7 @@ pub const SETTLED: Duration = Duration::from_secs(60);
 pub const START: u32 = 220;
 
 /// Everything of one run.
-pub struct World {
+pub struct RandomWorld {
     pub node: Bitcoind,
     pub scratch: Scratch,
     pub truth: Truth,
@@ -43,9 +43,9 @@ pub struct World {
     pub sent: u32,
 }
 
-impl World {
+impl RandomWorld {
     /// A node with [`START`] blocks; `None` where the test is to be skipped.
-    pub fn new(test: &str, seed: u64) -> Option<World> {
+    pub fn new(test: &str, seed: u64) -> Option<RandomWorld> {
         if !bitcoind::available(test) {
             return None;
         }
@@ -67,7 +67,7 @@ impl World {
         let regulars = kinds.flat_map(|kind| (0..7).map(|key| Owner { kind: *kind, key }));
         let regulars: Vec<Owner> = regulars.collect();
         regulars.iter().for_each(|owner| own(&mut ring, *owner));
-        let mut world = World {
+        let mut world = RandomWorld {
             node,
             scratch: Scratch::new("e2e"),
             truth: Truth::default(),
