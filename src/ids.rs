@@ -30,6 +30,38 @@ impl fmt::Display for Height {
     }
 }
 
+/// How many blocks there are, genesis included: one more than the height of the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockCount(pub u32);
+
+impl BlockCount {
+    /// The blocks up to a height, that of the last one included.
+    pub fn up_to(tip: Height) -> BlockCount {
+        BlockCount(tip.next().0)
+    }
+
+    /// The height of the last block, if there is any.
+    pub fn tip(self) -> Option<Height> {
+        self.0.checked_sub(1).map(Height)
+    }
+
+    /// The height of the block that comes next.
+    pub fn next(self) -> Height {
+        Height(self.0)
+    }
+
+    /// By how many blocks this is more than `fewer`; 0 if it is not.
+    pub fn above(self, fewer: BlockCount) -> u32 {
+        self.0.saturating_sub(fewer.0)
+    }
+}
+
+impl fmt::Display for BlockCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Number of a transaction in chain order; the genesis coinbase is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxNum(pub u32);

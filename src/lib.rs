@@ -12,13 +12,15 @@ pub mod metrics;
 
 pub mod host;
 
-pub mod config;
-
-// bitcoind's files and bitcoind's word
+// bitcoind's files
 pub mod parse;
 
 pub mod blockfile;
 
+// what the operator says
+pub mod config;
+
+// bitcoind's word
 pub mod node;
 
 // what the index holds, and where
@@ -34,6 +36,11 @@ pub mod mempool;
 // the moment that is served
 pub mod live;
 
+// from outside
+pub mod inspect;
+
+pub mod check;
+
 // the write half
 pub mod sync;
 
@@ -47,11 +54,7 @@ pub mod session;
 
 pub mod server;
 
-// from outside
-pub mod inspect;
-
-pub mod check;
-
+// the command line
 pub mod cli;
 
 // everything together

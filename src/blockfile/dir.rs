@@ -26,6 +26,15 @@ pub enum Kind {
     Undo,
 }
 
+impl Kind {
+    fn stem(self) -> &'static str {
+        match self {
+            Kind::Block => "blk",
+            Kind::Undo => "rev",
+        }
+    }
+}
+
 /// Number of a file: the N of `blkN.dat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileNum(pub u32);
@@ -37,6 +46,26 @@ pub struct FilePos {
     pub file: FileNum,
     /// Offset of the first byte; files of 4 GiB and more are refused.
     pub offset: u32,
+}
+
+/// Name of a file; the number has five digits or more.
+pub fn file_name(kind: Kind, file: FileNum) -> String {
+    format!("{}{:05}.dat", kind.stem(), file.0)
+}
+
+/// The numbers of all files of a kind in `folder`, ascending.
+pub fn list_files(folder: &Path, kind: Kind) -> io::Result<Vec<FileNum>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        let digits = name.strip_prefix(kind.stem()).and_then(|rest| rest.strip_suffix(".dat"));
+        if let Some(Ok(number)) = digits.filter(|d| d.len() >= 5).map(str::parse) {
+            numbers.push(FileNum(number));
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// A folder of block files, open for reading. Files may grow, shrink and be overwritten while we
@@ -73,26 +102,14 @@ impl BlockDir {
         *read(&self.key)
     }
 
-    /// Name of a file.
+    /// Path of a file.
     pub fn file_path(&self, kind: Kind, file: FileNum) -> PathBuf {
-        let stem = if kind == Kind::Block { "blk" } else { "rev" };
-        self.path.join(format!("{stem}{:05}.dat", file.0))
+        self.path.join(file_name(kind, file))
     }
 
     /// The numbers of all blk files, ascending.
     pub fn block_files(&self) -> Result<Vec<FileNum>> {
-        let list = fs::read_dir(&self.path).map_err(|error| access::explain(&self.path, &error))?;
-        let mut numbers = Vec::new();
-        for entry in list {
-            let name = entry.map_err(|error| access::explain(&self.path, &error))?.file_name();
-            let name = name.to_string_lossy();
-            let digits = name.strip_prefix("blk").and_then(|rest| rest.strip_suffix(".dat"));
-            if let Some(Ok(number)) = digits.filter(|d| d.len() >= 5).map(str::parse) {
-                numbers.push(FileNum(number));
-            }
-        }
-        numbers.sort_unstable();
-        Ok(numbers)
+        list_files(&self.path, Kind::Block).map_err(|error| access::explain(&self.path, &error))
     }
 
     /// The blk files that were written to last, the latest first.

@@ -1,7 +1,7 @@
 //! Records of a blk or rev file: magic, length, bytes; found by hopping, after rubbish by search.
 
 use crate::error::{Error, Result};
-use crate::limits::HOP_WINDOW_BYTES;
+use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, HOP_WINDOW_BYTES, UNDO_BYTES_MAX};
 
 use super::dir::{BlockDir, FileNum, Kind, Raw};
 
@@ -10,6 +10,9 @@ pub type Magic = [u8; 4];
 
 /// Magic and length.
 pub const FRAME_HEADER_BYTES: u32 = 8;
+/// Bytes of the checksum behind each undo record: SHA256d(hash of the previous block ‖ body). The
+/// record's length does not count them.
+pub const CHECKSUM_BYTES: usize = 32;
 
 /// A place in a file where a record with a plausible length seems to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct Frames<'a> {
     kind: Kind,
     file: FileNum,
     magic: Magic,
-    /// Plausible lengths.
+    /// Smallest and largest plausible length.
     lens: (u32, u32),
     /// Bytes behind the length that belong to the record without being counted.
     trailer: u32,
@@ -53,16 +56,12 @@ struct Window {
 }
 
 impl<'a> Frames<'a> {
-    /// Starts at the beginning of a file. `lens`: smallest and largest plausible length;
-    /// `trailer`: bytes after the counted ones (32 of checksum in rev files).
-    pub fn new(
-        dir: &'a BlockDir,
-        kind: Kind,
-        file: FileNum,
-        magic: Magic,
-        lens: (u32, u32),
-        trailer: u32,
-    ) -> Self {
+    /// Starts at the beginning of a file.
+    pub fn new(dir: &'a BlockDir, kind: Kind, file: FileNum, magic: Magic) -> Self {
+        let (lens, trailer) = match kind {
+            Kind::Block => ((BLOCK_BYTES_MIN, BLOCK_BYTES_MAX), 0),
+            Kind::Undo => ((1, UNDO_BYTES_MAX), CHECKSUM_BYTES as u32),
+        };
         let window = Window::default();
         let (at, in_line, last, skipped) = (0, true, None, 0);
         Frames { dir, kind, file, magic, lens, trailer, at, in_line, last, skipped, window }
@@ -189,7 +188,8 @@ impl<'a> Frames<'a> {
     }
 }
 
-fn split_head(head: &[u8]) -> Option<(Magic, u32)> {
+/// Splits magic and length, the frame in front of a record.
+pub(super) fn split_head(head: &[u8]) -> Option<(Magic, u32)> {
     let (magic, rest) = head.split_first_chunk::<4>()?;
     Some((*magic, u32::from_le_bytes(*rest.first_chunk::<4>()?)))
 }

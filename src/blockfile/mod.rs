@@ -2,5 +2,6 @@
 
 pub mod dir;
 pub mod frames;
+pub mod record;
 pub mod rev;
 pub mod xor;

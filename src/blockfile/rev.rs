@@ -9,10 +9,7 @@ use crate::limits::UNDO_BYTES_MAX;
 use crate::parse::bytes::Cursor;
 
 use super::dir::{BlockDir, FileNum, FilePos, Kind};
-use super::frames::{Frames, Magic};
-
-/// Bytes of the checksum behind each body: SHA256d(hash of the previous block ‖ body).
-const CHECKSUM_BYTES: usize = 32;
+use super::frames::{CHECKSUM_BYTES, Frames, Magic};
 
 /// Where a record stands and how many transactions it is for.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +34,7 @@ impl RevFile {
     pub fn list(dir: &BlockDir, file: FileNum, magic: Magic) -> Result<RevFile> {
         let mut records = Vec::new();
         let mut empty = Vec::new();
-        let trailer = CHECKSUM_BYTES as u32;
-        let mut frames = Frames::new(dir, Kind::Undo, file, magic, (1, UNDO_BYTES_MAX), trailer);
+        let mut frames = Frames::new(dir, Kind::Undo, file, magic);
         while let Some(frame) = frames.next_frame()? {
             let at = u64::from(frame.offset);
             let head = frames.peek(at, 9.min(frame.len as usize))?;

@@ -7,33 +7,59 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::host::access;
 
+/// Name of the file that holds the key.
+pub const KEY_FILE: &str = "xor.dat";
+
+/// Length of a key.
+pub const KEY_BYTES: usize = 8;
+
 /// Eight bytes laid over blk and rev files, by absolute offset within each file; all zero for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct XorKey([u8; 8]);
+pub struct XorKey([u8; KEY_BYTES]);
+
+/// What a `blocks` folder says about its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredKey {
+    /// There is no xor.dat, so there is no key (Core node/blockstorage.cpp, InitBlocksdirXorKey).
+    Absent,
+    /// The key; all zero if the files stand as they are.
+    Key(XorKey),
+    /// xor.dat has this many bytes, so it is no key.
+    WrongLength(usize),
+}
+
+impl StoredKey {
+    /// Reads `xor.dat` in `blocks`.
+    pub fn read(blocks: &Path) -> Result<StoredKey> {
+        let path = blocks.join(KEY_FILE);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(match bytes.try_into() {
+                Ok(key) => StoredKey::Key(XorKey(key)),
+                Err(bytes) => StoredKey::WrongLength(bytes.len()),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(StoredKey::Absent),
+            Err(error) => Err(access::explain(&path, &error)),
+        }
+    }
+}
 
 impl XorKey {
-    /// Reads `xor.dat` in `blocks`; a missing file means that there is no key (Core
-    /// node/blockstorage.cpp, InitBlocksdirXorKey).
+    /// The key of the files in `blocks`.
     pub fn load(blocks: &Path) -> Result<XorKey> {
-        let path = blocks.join("xor.dat");
-        match fs::read(&path) {
-            Ok(bytes) => match bytes.try_into() {
-                Ok(key) => Ok(XorKey(key)),
-                Err(bytes) => Err(Error::Data(format!(
-                    "{}: {} bytes long where a key has 8; it is not bitcoind's xor.dat, or was \
-                     cut. Restore it: without the right key no block can be read",
-                    path.display(),
-                    bytes.len()
-                ))),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(XorKey::default()),
-            Err(error) => Err(access::explain(&path, &error)),
+        match StoredKey::read(blocks)? {
+            StoredKey::Absent => Ok(XorKey::default()),
+            StoredKey::Key(key) => Ok(key),
+            StoredKey::WrongLength(bytes) => Err(Error::Data(format!(
+                "{}: {bytes} bytes long where a key has {KEY_BYTES}; it is not bitcoind's \
+                 {KEY_FILE}, or was cut. Restore it: without the right key no block can be read",
+                blocks.join(KEY_FILE).display()
+            ))),
         }
     }
 
     /// Whether files stand as they are.
     pub fn is_none(&self) -> bool {
-        self.0 == [0; 8]
+        self.0 == [0; KEY_BYTES]
     }
 
     /// Undoes the key on bytes that were read at `offset`.
@@ -42,11 +68,11 @@ impl XorKey {
             return;
         }
         let mut key = self.0;
-        key.rotate_left((offset % 8) as usize);
+        key.rotate_left((offset % KEY_BYTES as u64) as usize);
         let word = u64::from_ne_bytes(key);
-        let mut words = bytes.chunks_exact_mut(8);
+        let mut words = bytes.chunks_exact_mut(KEY_BYTES);
         for chunk in &mut words {
-            if let Ok(eight) = <[u8; 8]>::try_from(&*chunk) {
+            if let Ok(eight) = <[u8; KEY_BYTES]>::try_from(&*chunk) {
                 chunk.copy_from_slice(&(u64::from_ne_bytes(eight) ^ word).to_ne_bytes());
             }
         }

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::host::beat;
 use crate::ids::HeaderBytes;
 use crate::index::extract::check_block;
-use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN};
 
 /// What one file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +29,7 @@ pub fn scan_file(
     mut found_at: impl FnMut(&HeaderBytes, FilePos),
 ) -> Result<FileScan> {
     beat::step();
-    let lens = (BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
-    let mut frames = Frames::new(dir, Kind::Block, file, magic, lens, 0);
+    let mut frames = Frames::new(dir, Kind::Block, file, magic);
     let mut found = FileScan::default();
     while let Some(frame) = frames.next_frame()? {
         let pos = FilePos { file, offset: frame.offset };

@@ -11,7 +11,6 @@ use crate::parse::tx::header;
 
 use super::key::{BlockKey, Copies};
 use super::scan::FileScan;
-use super::work::ByWork;
 
 /// Number of a block in a [`BlockTree`], in order of discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,12 +137,6 @@ impl BlockTree {
         self.found == 0
     }
 
-    /// Every block that hangs together with `genesis`, with the work from there to it, most work
-    /// first; of equal ones the first found.
-    pub fn by_work(&self, genesis: &BlockHash) -> ByWork {
-        ByWork::over(self, self.find(genesis))
-    }
-
     /// The blocks from `genesis` to `tip`; `None` if they do not hang together.
     pub fn path(&self, genesis: &BlockHash, tip: BlockId) -> Option<Vec<BlockId>> {
         let (genesis, mut length, mut at) = (BlockKey::of(genesis), 1, tip);
@@ -220,47 +213,10 @@ impl BlockTree {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use bitcoin::hashes::Hash;
 
     use super::*;
     use crate::blockfile::dir::FileNum;
-
-    fn headers(parent: BlockHash, salts: &[u8]) -> Vec<HeaderBytes> {
-        let mut parent = parent;
-        let make = |salt: &u8| {
-            let mut bytes = [0u8; 80];
-            bytes[4..36].copy_from_slice(parent.as_byte_array());
-            bytes[72..76].copy_from_slice(&0x207f_ffffu32.to_le_bytes());
-            bytes[76] = *salt;
-            parent = header::hash(&bytes);
-            bytes
-        };
-        salts.iter().map(make).collect()
-    }
-
-    #[test]
-    fn finds_the_most_work_in_any_order_of_discovery() {
-        let main = headers(BlockHash::all_zeros(), &[0, 1, 2, 3, 4]);
-        let side = headers(header::hash(&main[1]), &[12, 13]);
-        let lost = headers(BlockHash::from_byte_array([9; 32]), &[20, 21, 22, 23, 24, 25, 26]);
-        let mut tree = BlockTree::default();
-        let all: Vec<_> = lost.iter().chain(&side).chain(main.iter().rev()).collect();
-        for (i, bytes) in all.iter().enumerate() {
-            tree.add(bytes, FilePos { file: FileNum(0), offset: i as u32 });
-        }
-        let genesis = header::hash(&main[0]);
-        let sorted: Vec<_> = tree.by_work(&genesis).collect();
-        assert_eq!(sorted.len(), 7, "the lost branch does not hang together with genesis");
-        let tip = sorted[0].1;
-        assert_eq!(tree.key(tip), BlockKey::of_header(&main[4]));
-        let path = tree.path(&genesis, tip).unwrap();
-        assert_eq!(path.len(), 5);
-        assert_eq!(sorted[0].0, 8, "four blocks of two hashes each");
-        let again = tree.add(&main[4], FilePos { file: FileNum(7), offset: 7 });
-        assert_eq!(tree.copies(again).all().count(), 2);
-        assert_eq!(tree.len(), 14);
-    }
 
     #[test]
     fn a_million_blocks_take_what_is_set_aside_for_them() {

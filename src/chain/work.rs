@@ -2,6 +2,8 @@
 
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::ids::BlockHash;
+
 use super::tree::{BlockId, BlockTree};
 
 /// Blocks selected in one pass over the tree.
@@ -22,10 +24,11 @@ pub struct ByWork {
 struct Later(std::cmp::Reverse<u128>, BlockId);
 
 impl ByWork {
-    pub(super) fn over(tree: &BlockTree, root: Option<BlockId>) -> ByWork {
+    /// Sorts every block of `tree` that hangs together with `genesis` by the work from there to it.
+    pub fn over(tree: &BlockTree, genesis: &BlockHash) -> ByWork {
         let mut work = vec![UNKNOWN; tree.known() as usize];
         let mut path = Vec::new();
-        if let Some(root) = root {
+        if let Some(root) = tree.find(genesis) {
             work[root.0 as usize] = 0;
         }
         for start in 0..tree.known() {
@@ -107,11 +110,13 @@ fn work_of(bits: u32) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use bitcoin::hashes::Hash;
 
     use super::*;
     use crate::blockfile::dir::{FileNum, FilePos};
-    use crate::ids::BlockHash;
+    use crate::chain::key::BlockKey;
+    use crate::ids::HeaderBytes;
     use crate::parse::tx::header;
 
     #[test]
@@ -119,6 +124,42 @@ mod tests {
         assert_eq!(work_of(0x1d00_ffff), 0x1_0001_0001);
         assert!(work_of(0x1702_0000) > work_of(0x1703_0000));
         assert_eq!(work_of(0), 0);
+    }
+
+    fn headers(parent: BlockHash, salts: &[u8]) -> Vec<HeaderBytes> {
+        let mut parent = parent;
+        let make = |salt: &u8| {
+            let mut bytes = [0u8; 80];
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
+            bytes[72..76].copy_from_slice(&0x207f_ffffu32.to_le_bytes());
+            bytes[76] = *salt;
+            parent = header::hash(&bytes);
+            bytes
+        };
+        salts.iter().map(make).collect()
+    }
+
+    #[test]
+    fn finds_the_most_work_in_any_order_of_discovery() {
+        let main = headers(BlockHash::all_zeros(), &[0, 1, 2, 3, 4]);
+        let side = headers(header::hash(&main[1]), &[12, 13]);
+        let lost = headers(BlockHash::from_byte_array([9; 32]), &[20, 21, 22, 23, 24, 25, 26]);
+        let mut tree = BlockTree::default();
+        let all: Vec<_> = lost.iter().chain(&side).chain(main.iter().rev()).collect();
+        for (i, bytes) in all.iter().enumerate() {
+            tree.add(bytes, FilePos { file: FileNum(0), offset: i as u32 });
+        }
+        let genesis = header::hash(&main[0]);
+        let sorted: Vec<_> = ByWork::over(&tree, &genesis).collect();
+        assert_eq!(sorted.len(), 7, "the lost branch does not hang together with genesis");
+        let tip = sorted[0].1;
+        assert_eq!(tree.key(tip), BlockKey::of_header(&main[4]));
+        let path = tree.path(&genesis, tip).unwrap();
+        assert_eq!(path.len(), 5);
+        assert_eq!(sorted[0].0, 8, "four blocks of two hashes each");
+        let again = tree.add(&main[4], FilePos { file: FileNum(7), offset: 7 });
+        assert_eq!(tree.copies(again).all().count(), 2);
+        assert_eq!(tree.len(), 14);
     }
 
     #[test]
@@ -133,9 +174,9 @@ mod tests {
             let parent = header::hash(&bytes);
             bytes[4..36].copy_from_slice(parent.as_byte_array());
         }
-        let heights: Vec<u128> = tree.by_work(&genesis).map(|(work, _)| work / 2).collect();
+        let heights: Vec<u128> = ByWork::over(&tree, &genesis).map(|(work, _)| work / 2).collect();
         let expected: Vec<u128> = (0..u128::from(count)).rev().collect();
         assert_eq!(heights, expected);
-        assert_eq!(tree.by_work(&BlockHash::from_byte_array([7; 32])).count(), 0);
+        assert_eq!(ByWork::over(&tree, &BlockHash::from_byte_array([7; 32])).count(), 0);
     }
 }

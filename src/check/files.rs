@@ -5,13 +5,12 @@ use std::io;
 use std::path::Path;
 
 use super::report::Report;
+use crate::blockfile::dir::{Kind, file_name, list_files};
+use crate::blockfile::xor::{KEY_BYTES, KEY_FILE, StoredKey};
 use crate::config::{Config, layout, units};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::host::{access, acl};
-
-/// Length of the key in xor.dat.
-const KEY_BYTES: usize = 8;
 
 /// Looks at the folders and files; the sum of blk and rev files in bytes, if they can be listed.
 pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64> {
@@ -47,7 +46,7 @@ pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64>
             new_files(dir, report);
         }
     }
-    match key(&dir.join("xor.dat")) {
+    match key(dir) {
         Ok(text) => report.ok("xor key", text),
         Err(error) => report.error("xor key", &error),
     }
@@ -100,39 +99,34 @@ struct BlockFiles {
 
 fn block_files(dir: &Path) -> io::Result<BlockFiles> {
     let mut files = BlockFiles::default();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let newest = match name.get(..3) {
-            Some("blk") if name.ends_with(".dat") => &mut files.newest_blk,
-            Some("rev") if name.ends_with(".dat") => &mut files.newest_rev,
-            _ => continue,
-        };
-        // five digits or more: longer names are newer
-        let newer = |known: &String| (known.len(), known.as_str()) < (name.len(), name.as_str());
-        if newest.as_ref().is_none_or(newer) {
-            *newest = Some(name);
-        }
-        files.count += 1;
-        files.bytes += entry.metadata().map_or(0, |facts| facts.len());
-    }
+    let blk = add_files(&mut files, dir, Kind::Block)?;
+    let rev = add_files(&mut files, dir, Kind::Undo)?;
+    (files.newest_blk, files.newest_rev) = (blk, rev);
     Ok(files)
 }
 
+/// Counts the files of a kind; the name of the newest.
+fn add_files(files: &mut BlockFiles, dir: &Path, kind: Kind) -> io::Result<Option<String>> {
+    let mut newest = None;
+    for number in list_files(dir, kind)? {
+        let name = file_name(kind, number);
+        files.count += 1;
+        files.bytes += fs::metadata(dir.join(&name)).map_or(0, |facts| facts.len());
+        newest = Some(name);
+    }
+    Ok(newest)
+}
+
 /// The state of the key, without the key.
-fn key(file: &Path) -> Result<String> {
-    match fs::read(file) {
-        Ok(key) if key.len() != KEY_BYTES => Err(Error::Data(format!(
-            "{} has {} bytes instead of {KEY_BYTES} -> bitcoind does not start with it either; \
-             restore it, or make bitcoind download the chain again",
-            file.display(),
-            key.len()
+fn key(blocks: &Path) -> Result<String> {
+    match StoredKey::read(blocks)? {
+        StoredKey::WrongLength(bytes) => Err(Error::Data(format!(
+            "{} has {bytes} bytes instead of {KEY_BYTES} -> bitcoind does not start with it \
+             either; restore it, or make bitcoind download the chain again",
+            blocks.join(KEY_FILE).display()
         ))),
-        Ok(key) if key.iter().all(|byte| *byte == 0) => Ok("all zero, files are plain".into()),
-        Ok(_) => Ok("in use".into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok("none, files are plain (made before Bitcoin Core 28)".into())
-        }
-        Err(error) => Err(access::explain(file, &error)),
+        StoredKey::Key(key) if key.is_none() => Ok("all zero, files are plain".into()),
+        StoredKey::Key(_) => Ok("in use".into()),
+        StoredKey::Absent => Ok("none, files are plain (made before Bitcoin Core 28)".into()),
     }
 }

@@ -11,7 +11,7 @@ use crate::config::{Config, units};
 use crate::error::Error;
 use crate::host::disk::{self, Storage};
 use crate::host::{access, memory};
-use crate::sync::room::{Room, room};
+use crate::store::space::{DiskNeed, disk_need};
 
 /// 1 January 2024: a clock before that has not been set since the board came up.
 const OLDEST_SANE_TIME: u64 = 1_704_067_200;
@@ -71,7 +71,7 @@ fn space(config: &Config, block_bytes: u64, report: &mut Report) {
         Ok(free) => free,
         Err(error) => return report.error("disk space", &error),
     };
-    let Room { index, more, .. } = room(&config.index_dir(), block_bytes, 0);
+    let DiskNeed { index, more, .. } = disk_need(&config.index_dir(), block_bytes, 0);
     let text = format!(
         "{} free in {}, {} more needed for an index of about {}",
         units::show_size(free),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks() {
+    fn a_clock_behind_the_newest_block_or_not_set_is_found() {
         let now = 1_800_000_000;
         let check = |network, now, block, code| {
             assert_eq!(code_of(|report| clock(network, now, block, report)), code);

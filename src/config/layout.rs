@@ -1,10 +1,10 @@
 //! Where bitcoind keeps its files, found from whichever of its folders the operator named.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::network::Network;
+use crate::blockfile::dir::{BlockDir, FileNum, Kind, Raw, file_name, list_files};
+use crate::blockfile::xor::KEY_FILE;
 use crate::error::{Error, Result};
 use crate::host::access;
 
@@ -49,8 +49,8 @@ fn folder_of(network: Network) -> Option<&'static std::ffi::OsStr> {
 }
 
 fn has_block_files(dir: &Path) -> bool {
-    dir.join("blk00000.dat").is_file()
-        || lowest_block_file(dir).is_ok_and(|lowest| lowest.is_some())
+    let first = file_name(Kind::Block, FileNum(0));
+    dir.join(first).is_file() || list_files(dir, Kind::Block).is_ok_and(|files| !files.is_empty())
 }
 
 /// Ok if `blocks_dir` holds the block files of this chain from the first on, and all kinds of them
@@ -66,15 +66,17 @@ pub fn verify(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()>
         )),
         other => other,
     })?;
-    let lowest = lowest_block_file(blocks_dir).map_err(|e| access::explain(blocks_dir, &e))?;
+    let files = list_files(blocks_dir, Kind::Block);
+    let files = files.map_err(|error| access::explain(blocks_dir, &error))?;
     let shown = blocks_dir.display();
-    match lowest {
-        Some(0) => {}
+    match files.first() {
+        Some(FileNum(0)) => {}
         Some(lowest) => {
             return Err(Error::Unavailable(format!(
-                "{shown} begins with blk{lowest:05}.dat: the node is pruned, and hekte needs \
-                 every block -> set prune=0 in bitcoin.conf and restart bitcoind with -reindex, \
-                 which downloads the chain again"
+                "{shown} begins with {}: the node is pruned, and hekte needs every block -> set \
+                 prune=0 in bitcoin.conf and restart bitcoind with -reindex, which downloads the \
+                 chain again",
+                file_name(Kind::Block, *lowest)
             )));
         }
         None => {
@@ -84,38 +86,33 @@ pub fn verify(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()>
             )));
         }
     }
-    for name in ["blk00000.dat", "rev00000.dat", "xor.dat"] {
+    let [blk, rev] = [Kind::Block, Kind::Undo].map(|kind| file_name(kind, FileNum(0)));
+    access::readable(&blocks_dir.join(blk))?;
+    for name in [&rev, KEY_FILE] {
         match access::readable(&blocks_dir.join(name)) {
             // a node at genesis has no undo data yet, an old one no key
-            Err(Error::NoInput(_)) if name != "blk00000.dat" => {}
+            Err(Error::NoInput(_)) => {}
             outcome => outcome?,
         }
     }
     check_magic(blocks_dir, network, magic)
 }
 
-/// The number of the first block file that is there; `None` without any.
-pub fn lowest_block_file(blocks_dir: &Path) -> io::Result<Option<u32>> {
-    let mut lowest = None;
-    for entry in fs::read_dir(blocks_dir)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix("blk")?.strip_suffix(".dat"));
-        if let Some(number) = number.and_then(|number| number.parse::<u32>().ok()) {
-            lowest = Some(lowest.map_or(number, |lowest: u32| lowest.min(number)));
-        }
-    }
-    Ok(lowest)
-}
-
 /// Files that begin with the magic of another known network are a wrong setting, not damage.
 fn check_magic(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()> {
-    let stored = first_bytes(&blocks_dir.join("blk00000.dat"))?;
-    let key = match first_bytes(&blocks_dir.join("xor.dat")) {
-        Err(Error::NoInput(_)) => [0; 4],
-        key => key?,
+    let blocks = match BlockDir::open(blocks_dir) {
+        // a damaged key is reported by those who read blocks with it
+        Err(Error::Data(_)) => return Ok(()),
+        opened => opened?,
     };
-    let found = std::array::from_fn(|i| stored[i] ^ key[i]);
-    if found == magic || stored == [0; 4] {
+    let mut found = [0; 4];
+    blocks.read(Kind::Block, FileNum(0), 0, &mut found, Raw::Yes)?;
+    // bitcoind lays its key only over what it writes: zeros are preallocated
+    if found == [0; 4] {
+        return Ok(());
+    }
+    blocks.key().apply(&mut found, 0);
+    if found == magic {
         return Ok(());
     }
     let other = Network::ALL.into_iter().find(|other| other.magic() == found);
@@ -133,18 +130,11 @@ fn check_magic(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()
     }
 }
 
-/// The first four bytes of a file, zeros where it is shorter.
-fn first_bytes(path: &Path) -> Result<[u8; 4]> {
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| access::explain(path, &error))?;
-    file.take(4).read_to_end(&mut bytes).map_err(|error| access::explain(path, &error))?;
-    bytes.resize(4, 0);
-    Ok([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::fs;
 
     use super::*;
 

@@ -12,20 +12,20 @@ use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
-use crate::live::progress::Progress;
+use crate::host::stop::StopToken;
 use crate::live::served::Served;
 use crate::live::touched::Touched;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
-use crate::server::settings::Settings;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::net::settings::Settings;
 use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
-use crate::sync::driver::NodeCheck;
-use crate::sync::live::NewTip;
+use crate::sync::context::NodeCheck;
 use crate::sync::mempool::MempoolSync;
+use crate::sync::served::index::NewTip;
 
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
@@ -182,13 +182,13 @@ pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
     shared: Arc<Served>,
-    progress: Arc<Progress>,
+    stop: StopToken,
     tips: TipChannel,
 ) -> Result<()> {
     let mempool = MempoolSync {
         node: node.with_timeout(MEMPOOL_PATIENCE),
         shared: shared.clone(),
-        progress,
+        stop,
         bytes_max,
         on_change: mempool_announcer(tips, shared),
     };

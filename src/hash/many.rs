@@ -3,7 +3,7 @@
 use wide::u32x8;
 
 use super::lanes::{INITIAL, LANES, State, compress};
-use super::{sha256, sha256d};
+use super::sha::{sha256, sha256d};
 
 /// Messages are hashed when so many bytes of them wait: as much as stays in a first-level cache.
 const WAITING: usize = 16 << 10;

@@ -32,14 +32,6 @@ pub fn free_bytes(path: &Path) -> Result<u64> {
     Ok((facts.blocks_available() as u64).saturating_mul(facts.fragment_size() as u64))
 }
 
-/// True if both paths are on one file system; false when either cannot be asked.
-pub fn same_disk(one: &Path, other: &Path) -> bool {
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => one.dev() == other.dev(),
-        _ => false,
-    }
-}
-
 /// What the file system of `path` is stored on.
 pub fn storage(path: &Path) -> Storage {
     let Ok(facts) = fs::metadata(path) else { return Storage::Unknown };

@@ -11,4 +11,5 @@ pub mod memory;
 pub mod notify;
 pub mod priority;
 pub mod signal;
+pub mod stop;
 pub mod terminal;

@@ -4,7 +4,7 @@ use bitcoin::hashes::Hash;
 
 use crate::blockfile::dir::FilePos;
 use crate::hash::many::{Hashing, Many};
-use crate::hash::{merkle_level_up, merkle_node};
+use crate::hash::merkle_level_up;
 use crate::ids::{HeaderBytes, Prefix, Txid};
 use crate::parse::bytes::{ParseError, compact_size_len};
 use crate::parse::tx::{BlockView, header};
@@ -180,17 +180,4 @@ fn check_merkle(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, M
         nodes = level;
     }
     Ok(nodes)
-}
-
-/// The Merkle node over one full group of [`NODE_TXS`] txids.
-pub fn group_node(txids: &[[u8; 32]; NODE_TXS]) -> [u8; 32] {
-    let mut level = *txids;
-    let mut count = NODE_TXS;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            level[i] = merkle_node(&level[2 * i], &level[2 * i + 1]);
-        }
-    }
-    level[0]
 }

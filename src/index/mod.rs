@@ -5,6 +5,7 @@ pub mod bits;
 pub mod chunk;
 pub mod encoders;
 pub mod extract;
+pub mod items;
 pub mod lens;
 pub mod merge;
 pub mod packed;

@@ -9,6 +9,11 @@ pub const fn items_per_row(size: usize) -> u64 {
     ((CHUNK_BYTES_MAX - 4) / size) as u64
 }
 
+/// Key of the row that holds an item; all items are `size` bytes long.
+pub const fn row_of(size: usize, item: u64) -> i64 {
+    (item / items_per_row(size)) as i64
+}
+
 /// A row to be stored: its number, its sealed bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -30,11 +35,6 @@ pub struct PageWriter<const N: usize> {
 }
 
 impl<const N: usize> PageWriter<N> {
-    /// Number of the row that `next` falls into.
-    pub fn row_of(item: u64) -> i64 {
-        (item / items_per_row(N)) as i64
-    }
-
     /// Starts before item `next`; `row` holds what is stored of its row (it may hold more).
     pub fn resume(next: u64, row: &[u8]) -> Option<Self> {
         let keep = (next % items_per_row(N)) as usize * N;
@@ -77,7 +77,7 @@ impl<const N: usize> PageWriter<N> {
     }
 
     fn seal(&mut self, item: u64) {
-        let key = Self::row_of(item);
+        let key = row_of(N, item);
         self.full.push(Row { key, bytes: sealed(key, &self.partial) });
     }
 }
@@ -107,7 +107,7 @@ mod tests {
                     stored.insert(row.key, row.bytes);
                 }
                 let empty = Vec::new();
-                let key = PageWriter::<84>::row_of(n + 1);
+                let key = row_of(84, n + 1);
                 let row = stored.get(&key).map_or(&empty[..], |row| open_row(key, row).unwrap());
                 writer = PageWriter::resume(n + 1, row).unwrap();
             }
@@ -116,7 +116,7 @@ mod tests {
             stored.insert(row.key, row.bytes);
         }
         for n in 0..200u64 {
-            let key = PageWriter::<84>::row_of(n);
+            let key = row_of(84, n);
             assert_eq!(item_of(open_row(key, &stored[&key]).unwrap(), n), Some(&item(n)));
         }
     }

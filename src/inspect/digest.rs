@@ -10,17 +10,17 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::NODE_TXS;
+use crate::index::items::{BlockItem, NODE_BYTES, first_node_of};
 use crate::index::lens::lens_of;
 use crate::index::merge::Merge;
-use crate::index::pages::items_per_row;
+use crate::index::pages::{item_of, row_of};
 use crate::store::error::damaged;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::in_force;
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{ItemTable, RunKind};
-use crate::store::write::{BLOCK_ITEM, NODE_ITEM};
-use crate::sync::bulk::INDEX_FILE;
-use crate::sync::compact::in_force;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,8 @@ fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     if height > last {
         return Err(Error::Usage(format!("the index ends at height {last}")));
     }
-    let txs = if height == last { TxNum(state.txs) } else { stored_block(db, height.next())?.1 };
+    let txs =
+        if height == last { TxNum(state.txs) } else { stored_block(db, height.next())?.first };
     let mut hasher = Sha256::new();
     hasher.update(b"hekte digest 1");
     hash_blocks(db, height, &mut hasher)?;
@@ -82,8 +83,8 @@ fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
 fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256) -> Result<()> {
     let mut left = height.0 as usize + 1;
     db.each_row(ItemTable::Blocks, |_, row| {
-        let items = left.min(row.len() / BLOCK_ITEM);
-        hasher.update(&row[..items * BLOCK_ITEM]);
+        let items = left.min(row.len() / BlockItem::BYTES);
+        hasher.update(&row[..items * BlockItem::BYTES]);
         left -= items;
         Ok(())
     })?;
@@ -103,24 +104,23 @@ fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
     whole(db, left, "lens")
 }
 
-/// Nodes are filed by txnum / 16, a slot between two blocks may be unused; a slot counts if it
-/// holds a node of a block up to `height`.
+/// Hashes the nodes of all blocks up to `height`; items between two blocks may be unused, and do
+/// not count.
 pub(super) fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
     let mut rows: Vec<u8> = Vec::new();
     let mut row_key = -1;
     let mut first = TxNum(0);
     for h in 0..=height.0 {
-        let end = if h == height.0 { txs } else { stored_block(db, Height(h + 1))?.1 };
+        let end = if h == height.0 { txs } else { stored_block(db, Height(h + 1))?.first };
         let count = (end.0 - first.0) as usize / NODE_TXS;
         for j in 0..count {
-            let slot = u64::from(first.0) / NODE_TXS as u64 + j as u64;
-            let key = (slot / items_per_row(NODE_ITEM)) as i64;
+            let node = first_node_of(first) + j as u64;
+            let key = row_of(NODE_BYTES, node);
             if key != row_key {
                 rows = db.row(ItemTable::Nodes, key)?.unwrap_or_default();
                 row_key = key;
             }
-            let at = (slot % items_per_row(NODE_ITEM)) as usize * NODE_ITEM;
-            match rows.get(at..at + NODE_ITEM) {
+            match item_of::<NODE_BYTES>(&rows, node) {
                 Some(node) => hasher.update(node),
                 None => return Err(damaged(&db.path, format_args!("nodes row {key}"))),
             }

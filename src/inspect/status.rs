@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
+use crate::store::folder::{BULK_FILE, INDEX_FILE};
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{BuildState, RunKind};
-use crate::sync::bulk::{BULK_FILE, INDEX_FILE};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -10,15 +10,15 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::ids::{BlockHash, Height, Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
+use crate::index::items::{BlockItem, PositionItem};
 use crate::index::lens::lens_of;
 use crate::parse::tx::header;
+use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::runs::{in_force, tiles};
 use crate::store::stream::STREAM_PAGES;
 use crate::store::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
-use crate::store::write::POSITION_ITEM;
-use crate::sync::bulk::{INDEX_FILE, tiles};
-use crate::sync::compact::in_force;
 
 use super::digest::hash_nodes;
 
@@ -98,7 +98,7 @@ fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
     let mut previous = BlockHash::all_zeros();
     let mut first = 0;
     for height in (0..state.blocks).map(Height) {
-        let (bytes, txnum) = stored_block(db, height)?;
+        let BlockItem { header: bytes, first: txnum } = stored_block(db, height)?;
         if header::previous(&bytes) != previous {
             return broken(db, format_args!("header {height} does not follow the one before; it"));
         }
@@ -138,7 +138,7 @@ fn check_nodes(db: &Db, state: &State) -> Result<()> {
 fn check_positions(db: &Db, state: &State) -> Result<()> {
     let mut items = 0;
     db.each_row(ItemTable::Positions, |_, row| {
-        items += row.len() / POSITION_ITEM;
+        items += row.len() / PositionItem::BYTES;
         Ok(())
     })?;
     if items < state.blocks as usize { broken(db, "the end of positions") } else { Ok(()) }

@@ -1,6 +1,5 @@
 //! What is served: one consistent moment of the chain in memory, over the runs on disk.
 
-pub mod header_tree;
 pub mod progress;
 pub mod recent;
 pub mod served;

@@ -1,10 +1,11 @@
 //! How far a build is, for the log, the terminal, the tip that is served meanwhile and systemd.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::host::lock::lock;
+use crate::ids::Height;
 
 /// What a build is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,25 +39,34 @@ impl Stage {
     }
 }
 
-/// What a build has come to at one moment.
+/// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct ProgressReport {
     /// The stage.
     pub stage: Stage,
-    /// Last height indexed.
+    /// Whether every question is answered.
+    pub serving: bool,
+    /// The height of the tip that is served; while none is, the last height indexed.
     pub height: u32,
-    /// Last height there will be.
+    /// The last height there will be at the end of the stage.
     pub target: u32,
-    /// Of the stage.
+    /// How much of the stage is done.
     pub percent: f64,
-    /// Since the stage began.
+    /// Seconds since the stage began.
     pub seconds: u64,
-    /// Until it ends, at its present pace.
+    /// Seconds until the stage ends, at its present pace.
     pub seconds_left: Option<u64>,
     /// Bytes of blocks read lately, while blocks are read.
     pub bytes_per_second: Option<u64>,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
+}
+
+impl ProgressReport {
+    /// The height of the last block that is known of, indexed or not.
+    pub fn last_known(&self) -> u32 {
+        self.target.max(self.height)
+    }
 }
 
 /// A figure that threads share and that may be unknown, as it is at first.
@@ -109,8 +119,6 @@ pub struct Progress {
     /// Bytes of blocks read in a second lately.
     pub bytes_per_second: Estimate,
     trouble: Mutex<Option<String>>,
-    /// Someone wants hekte to stop.
-    pub stop: AtomicBool,
 }
 
 impl Default for Progress {
@@ -128,7 +136,6 @@ impl Default for Progress {
             seconds_left: Estimate::default(),
             bytes_per_second: Estimate::default(),
             trouble: Mutex::default(),
-            stop: AtomicBool::new(false),
         }
     }
 }
@@ -146,11 +153,6 @@ impl Progress {
         *lock(&self.stage)
     }
 
-    /// Whether to stop.
-    pub fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
     /// What keeps hekte from going on, if anything.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
@@ -162,12 +164,14 @@ impl Progress {
         std::mem::replace(&mut *slot, trouble).is_some()
     }
 
-    /// Everything at once, for people and dashboards.
-    pub fn report(&self) -> Report {
+    /// Everything at once; `served` is the tip that is served, if one is.
+    pub fn report(&self, served: Option<Height>) -> ProgressReport {
         let (stage, since) = self.stage();
-        Report {
+        let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
+        ProgressReport {
             stage,
-            height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
+            serving: served.is_some(),
+            height: served.map_or(indexed, |tip| tip.0),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
             seconds: since.elapsed().as_secs(),

@@ -137,6 +137,11 @@ impl Served {
         self.serving.load(Ordering::Acquire)
     }
 
+    /// The height of the tip that is served; `None` while only headers are.
+    pub fn served_tip(&self) -> Option<Height> {
+        self.serving().then(|| self.snapshot().tip().unwrap_or_default())
+    }
+
     /// Stops serving anything but headers, which come from `source`. Readers are closed: a build
     /// wants the database for itself.
     pub fn build_with(&self, source: Arc<dyn HeaderSource>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::hashes::Hash;
 
-use crate::blockfile::dir::{FileNum, FilePos};
+use crate::blockfile::dir::FilePos;
 use crate::ids::{BlockHash, HeaderBytes, Height, TxNum};
 use crate::parse::tx::header;
 use crate::shares::TABLE_BYTES_PER_BLOCK;
@@ -132,18 +132,10 @@ impl ChainTable {
     }
 }
 
-/// A position from its stored form.
-pub fn position_from(item: &[u8; 8]) -> FilePos {
-    let [a, b, c, d, e, f, g, h] = *item;
-    FilePos {
-        file: FileNum(u32::from_le_bytes([a, b, c, d])),
-        offset: u32::from_le_bytes([e, f, g, h]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blockfile::dir::FileNum;
 
     #[test]
     fn finds_blocks_by_transaction_and_cuts() {

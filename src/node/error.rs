@@ -29,11 +29,6 @@ pub enum RpcError {
 }
 
 impl RpcError {
-    /// True if the same call may work later without anybody doing anything.
-    pub fn passes(&self) -> bool {
-        matches!(self, RpcError::Away(_) | RpcError::WarmingUp(_))
-    }
-
     /// True if the node has no such method or keeps it from us.
     pub fn is_refused_method(&self) -> bool {
         matches!(self, RpcError::Forbidden { .. } | RpcError::Method { code: -32601, .. })

@@ -6,11 +6,11 @@ use bitcoin::hashes::Hash;
 
 use crate::host::lock::lock;
 use crate::ids::{BlockHash, Height};
-use crate::live::header_tree::{GROUP_HEADERS, HeaderTree};
 use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 
 use super::answers::{Answer, HeaderProof, QueryError};
+use super::header_tree::{GROUP_HEADERS, HeaderTree};
 use super::view::View;
 
 /// The kept nodes, and for each group of headers the tag of its last: a reorg shows there.

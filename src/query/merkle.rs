@@ -5,11 +5,11 @@ use bitcoin::hashes::Hash;
 use crate::hash::{fold_branch, merkle_branch, merkle_lift};
 use crate::ids::{Height, TxNum, Txid};
 use crate::index::extract::{NODE_LEVEL, NODE_TXS};
-use crate::index::pages::items_per_row;
+use crate::index::items::{NODE_BYTES, first_node_of};
+use crate::index::pages::{item_of, row_of};
 use crate::parse::bytes::Cursor;
 use crate::parse::tx::{TxView, header};
 use crate::store::tables::ItemTable;
-use crate::store::write::NODE_ITEM;
 
 use super::answers::{Answer, QueryError, TxProof};
 use super::tx::{TxReader, misread};
@@ -86,19 +86,18 @@ fn group_txids(view: &View<'_>, height: Height, group: u32, txs: u32) -> Answer<
 }
 
 fn stored_nodes(view: &View<'_>, height: Height, count: u32) -> Answer<Vec<[u8; 32]>> {
-    let first = view.snap.table.get(height).map_or(0, |block| block.first.0);
-    let slot = u64::from(first) / NODE_TXS as u64;
-    let per_row = items_per_row(NODE_ITEM);
+    let first = view.snap.table.get(height).map_or(TxNum(0), |block| block.first);
+    let first = first_node_of(first);
     let mut nodes = Vec::with_capacity(count as usize + 1);
     let (mut row, mut row_key) = (Vec::new(), -1);
-    for slot in slot..slot + u64::from(count) {
-        let key = (slot / per_row) as i64;
+    for node in first..first + u64::from(count) {
+        let key = row_of(NODE_BYTES, node);
         if key != row_key {
             let read = view.db()?.row(ItemTable::Nodes, key);
             row = read.map_err(|error| view.failed(error))?.unwrap_or_default();
             row_key = key;
         }
-        match crate::index::pages::item_of::<NODE_ITEM>(&row, slot) {
+        match item_of::<NODE_BYTES>(&row, node) {
             Some(node) => nodes.push(*node),
             None => return Err(view.lost(format_args!("the Merkle nodes of block {height}"))),
         }

@@ -7,12 +7,12 @@ use crate::mempool::script_tag::ScriptTag;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};
-use super::history::Budget;
+use super::search_limit::SearchLimit;
 use super::tx::TxReader;
 use super::view::View;
 
 /// The confirmed side. Only transactions behind the funding one are read, up to the spender.
-pub fn confirmed(view: &View<'_>, out: &OutPoint, budget: &Budget) -> Answer<OutpointStatus> {
+pub fn confirmed(view: &View<'_>, out: &OutPoint, limit: &SearchLimit) -> Answer<OutpointStatus> {
     let mut reader = TxReader::new(view);
     let Some((funder, place)) = reader.find(&out.txid)?.last().copied() else {
         return Ok(OutpointStatus::default());
@@ -28,13 +28,13 @@ pub fn confirmed(view: &View<'_>, out: &OutPoint, budget: &Budget) -> Answer<Out
     }
     let prefix = ScriptHash::of(&script).prefix();
     status.script = Some(prefix);
-    let limit = budget.postings as usize;
-    let later = view.find(RunKind::Script, prefix, TxNum(funder.0 + 1), limit)?;
+    let max = limit.postings as usize;
+    let later = view.find(RunKind::Script, prefix, TxNum(funder.0 + 1), max)?;
     for (i, txnum) in later.iter().enumerate() {
-        budget.check_time()?;
-        if i >= limit {
+        limit.check_time()?;
+        if i >= max {
             return Err(QueryError::TooLong(format!(
-                "history too large: the spender is not among the next {limit} transactions of \
+                "history too large: the spender is not among the next {max} transactions of \
                  the script"
             )));
         }

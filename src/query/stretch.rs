@@ -7,16 +7,16 @@ use crate::ids::{OutPoint, ScriptHash, TxNum, Txid};
 use crate::index::extract::is_unspendable;
 
 use super::answers::{Answer, QueryError};
-use super::history::Budget;
+use super::search_limit::SearchLimit;
 use super::tx::{TxPlace, TxReader};
 use super::view::View;
 
 /// Transactions that are read in one go.
 const PART: usize = 64;
-/// Reading one takes longer than this where it is not cached; then the kernel is told of a whole
-/// part before it is read, so that a disk has several reads to order.
+/// Reading a transaction takes longer than this where it is not cached; then the kernel is told of
+/// a whole part before it is read, so that a disk has several reads to order.
 const SLOW_READ: Duration = Duration::from_micros(50);
-/// A stretch ends when it holds so many inputs: a transaction may have tens of thousands.
+/// A stretch ends when it holds more inputs than this: a transaction may have tens of thousands.
 const SPENDS_MAX: usize = 16_384;
 
 /// What is looked for.
@@ -26,22 +26,22 @@ pub struct Search<'a> {
     /// The scriptPubKey, if an output with it was seen before.
     pub known: Option<&'a [u8]>,
     /// What it may cost.
-    pub budget: &'a Budget,
+    pub limit: &'a SearchLimit,
     /// Whether reads came from the disk the last time.
     pub slow: AtomicBool,
 }
 
-/// One transaction.
-pub struct Seen {
+/// One transaction that was read.
+pub struct ReadTx {
     /// Where it stands.
     pub place: TxPlace,
     /// Its txid.
     pub txid: Txid,
     /// Whether that is the one that is indexed; else this is still to be checked.
     pub checked: bool,
-    /// How many of [`Stretch::spends`] are its own, and of [`Stretch::pays`].
+    /// How many of [`Stretch::spends`] are its own.
     pub spends: usize,
-    /// See there.
+    /// How many of [`Stretch::pays`] are its own.
     pub pays: usize,
 }
 
@@ -49,7 +49,7 @@ pub struct Seen {
 #[derive(Default)]
 pub struct Stretch {
     /// The transactions; fewer than asked for if it took too long or too much.
-    pub txs: Vec<Seen>,
+    pub txs: Vec<ReadTx>,
     /// All that they spend, of whatever script.
     pub spends: Vec<OutPoint>,
     /// Their outputs to the script: index and satoshi.
@@ -69,7 +69,7 @@ impl Search<'_> {
             if let Err(error) = self.read_part(&mut reader, part, &mut stretch) {
                 stretch.error = Some(error);
             }
-            let over = self.budget.check_time().is_err();
+            let over = self.limit.check_time().is_err();
             if over || stretch.error.is_some() || stretch.spends.len() > SPENDS_MAX {
                 break;
             }
@@ -129,7 +129,7 @@ impl Search<'_> {
         }
         let spends = stretch.spends.len() - spent_before;
         let pays = stretch.pays.len() - paid_before;
-        stretch.txs.push(Seen { place, txid, checked, spends, pays });
+        stretch.txs.push(ReadTx { place, txid, checked, spends, pays });
         Ok(())
     }
 }

@@ -147,11 +147,11 @@ fn status_text(txid: &Txid, height: i64) -> String {
 /// Summaries of the scripts that were asked for last, within a budget of bytes.
 pub struct Summaries {
     budget: usize,
-    held: Mutex<Held>,
+    held: Mutex<Cached>,
     made: Condvar,
 }
 
-struct Held {
+struct Cached {
     bytes: usize,
     /// What is set aside for those being made.
     making: usize,
@@ -166,7 +166,7 @@ struct Slot {
 impl Summaries {
     /// Holds up to about `budget` bytes.
     pub fn new(budget: usize) -> Summaries {
-        let held = Held { bytes: 0, making: 0, by_script: LruCache::unbounded() };
+        let held = Cached { bytes: 0, making: 0, by_script: LruCache::unbounded() };
         Summaries { budget, held: Mutex::new(held), made: Condvar::new() }
     }
 

@@ -1,7 +1,7 @@
 //! A transaction by its number: position in the block file, read, checked.
 
 use crate::blockfile::dir::{FilePos, Kind};
-use crate::blockfile::frames::FRAME_HEADER_BYTES;
+use crate::blockfile::record::{Head, head_at};
 use crate::ids::{Height, Prefix, TxNum, Txid};
 use crate::index::lens::{LENS_PER_ROW, LensCursor};
 use crate::limits::BLOCK_BYTES_MAX;
@@ -12,9 +12,6 @@ use crate::store::tables::{ItemTable, RunKind};
 
 use super::answers::{Answer, QueryError};
 use super::view::View;
-
-/// Magic, length and header.
-const HEAD_BYTES: usize = FRAME_HEADER_BYTES as usize + 80;
 
 /// Reads transactions of one view; cheap for ascending numbers, since it remembers where it is.
 pub struct TxReader<'a> {
@@ -78,7 +75,7 @@ impl<'a> TxReader<'a> {
     fn locate(&mut self, txnum: TxNum, first: TxNum, txs: u32) -> Answer<Option<(u32, u32)>> {
         let view = self.view;
         let key = i64::from(txnum.0);
-        // the row that is likely to hold it takes one page less to find than the one that must
+        // the likely row first: a forward seek reads one page less than an exact backward one
         let likely = key - i64::from(LENS_PER_ROW - 1);
         let row = view.db()?.row_at_or_behind(ItemTable::Lens, likely);
         if let Some(place) = self.locate_in(row.map_err(|e| view.failed(e))?, txnum, first, txs) {
@@ -137,7 +134,7 @@ impl<'a> TxReader<'a> {
         Err(misread(self.view, height, "its file has become shorter"))
     }
 
-    /// Reads part of a block; `false` if the file ends before, or no block is so long.
+    /// Reads part of a block; `false` if the file ends first or the range is longer than any block.
     fn fill(&mut self, block: BlockInfo, offset: u32, len: u32) -> Answer<bool> {
         let start = block.pos.offset.checked_add(offset);
         let (Some(offset), true) = (start, len <= BLOCK_BYTES_MAX) else { return Ok(false) };
@@ -199,22 +196,11 @@ pub fn misread(view: &View<'_>, height: Height, why: &str) -> QueryError {
     }
 }
 
-/// Compares what stands before a block, and its header; the length of its record.
+/// Checks that the record of this block still stands where it should; the record's length.
 fn check_record(view: &View<'_>, height: Height, block: BlockInfo) -> Answer<u32> {
-    let mut head = [0; HEAD_BYTES];
-    let start = block.pos.offset.checked_sub(FRAME_HEADER_BYTES);
-    let Some(offset) = start else {
-        return Err(view.wrong_position(height, "its position is not one"));
-    };
-    let pos = FilePos { offset, ..block.pos };
-    let whole = view.dir().read_exact(Kind::Block, pos, &mut head).map_err(|e| view.failed(e))?;
-    let (magic, rest) = head.split_at(4);
-    let (len, header) = rest.split_at(4);
-    let (Ok(len), Ok(header)) = (len.try_into(), header.try_into()) else {
-        return Err(QueryError::Internal("a frame's parts".into()));
-    };
-    if !whole || magic != view.magic() || HeaderTag::of(header) != block.tag {
-        return Err(view.wrong_position(height, "another record stands there"));
+    let found = head_at(view.dir(), view.magic(), block.pos).map_err(|e| view.failed(e))?;
+    match found {
+        Some(Head { len, header }) if HeaderTag::of(&header) == block.tag => Ok(len),
+        _ => Err(view.wrong_position(height, "another record stands there")),
     }
-    Ok(u32::from_le_bytes(len))
 }

@@ -16,14 +16,14 @@ use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::{HeaderBytes, Height, Prefix, TxNum, Txid};
 use crate::index::chunk::Posting;
-use crate::index::pages::{item_of, items_per_row};
+use crate::index::items::BlockItem;
+use crate::index::pages::{item_of, row_of};
 use crate::limits::INDEX_WORKERS;
 use crate::live::served::{Served, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
 use crate::store::tables::{ItemTable, RunKind};
-use crate::store::write::BLOCK_ITEM;
 
 use super::answers::{Answer, QueryError};
 
@@ -38,7 +38,7 @@ pub struct Views {
     shared: Arc<Served>,
     /// Views that are open.
     open: AtomicUsize,
-    /// So many threads may work on one question if there is no other.
+    /// Threads that may work on one question while there is no other.
     threads: usize,
 }
 
@@ -157,7 +157,7 @@ impl<'a> View<'a> {
         self.views.failed(error)
     }
 
-    /// The same for a part of the index that is not there, though this moment has it.
+    /// The error for a part of the index that this moment has and the database has not.
     pub fn lost(&self, what: impl Display) -> QueryError {
         self.failed(damaged(&self.views.path, what))
     }
@@ -251,7 +251,7 @@ impl<'a> View<'a> {
                 headers.push(block.header);
                 continue;
             }
-            let key = (u64::from(height) / items_per_row(BLOCK_ITEM)) as i64;
+            let key = row_of(BlockItem::BYTES, u64::from(height));
             if key != row_key {
                 row = self
                     .db()?
@@ -260,17 +260,16 @@ impl<'a> View<'a> {
                     .unwrap_or_default();
                 row_key = key;
             }
-            let item = item_of::<BLOCK_ITEM>(&row, u64::from(height));
-            match item.and_then(|item| item.first_chunk()) {
-                Some(header) => headers.push(*header),
+            match item_of(&row, u64::from(height)) {
+                Some(item) => headers.push(BlockItem::decode(item).header),
                 None => return Err(self.lost(format_args!("the stored header of block {height}"))),
             }
         }
         Ok(headers)
     }
 
-    /// Transactions from number `from` on that are filed under `prefix`, ascending; if there are
-    /// more than `limit`, more than `limit` of them.
+    /// Transactions from number `from` on that are filed under `prefix`, ascending. The search may
+    /// stop once it has found more than `limit`, so a longer list only says that there are too many.
     pub fn find(
         &self,
         kind: RunKind,

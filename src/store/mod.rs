@@ -1,11 +1,14 @@
 //! The index database: the only folder that knows SQL. Tables are drawn in docs/store-format.md.
 
 pub mod error;
+pub mod folder;
 pub mod holds;
 pub mod items;
 pub mod moment;
 pub mod open;
 pub mod run;
+pub mod runs;
+pub mod space;
 pub mod stream;
 pub mod tables;
 pub mod wal;

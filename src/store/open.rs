@@ -36,7 +36,7 @@ pub enum Mode {
     Bulk,
     /// Small transactions beside readers: write-ahead log. A power cut may take the last commits
     /// (the blocks are read again), never tear one.
-    Live,
+    ReadWrite,
     /// Reading only.
     Read,
 }
@@ -87,11 +87,6 @@ impl Db {
         sql_error(&self.path, &error)
     }
 
-    /// Changes from building to serving or back; no other connection may be open.
-    pub fn switch(&self, mode: Mode) -> Result<()> {
-        self.settings(mode).map_err(|error| self.error(error))
-    }
-
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
         conn.busy_timeout(PATIENCE)?;
@@ -104,7 +99,7 @@ impl Db {
                 self.leave_wal()?;
                 conn.pragma_update(None, "synchronous", "FULL")?;
             }
-            Mode::Live => {
+            Mode::ReadWrite => {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
                 conn.pragma_update(None, "synchronous", "NORMAL")?;
                 conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use super::folder::LOG_ENDING;
 use super::open::Db;
 use crate::error::Result;
 
@@ -19,7 +20,7 @@ impl Db {
         self.conn.busy_timeout(super::open::PATIENCE).map_err(error)?;
         outcome.map_err(error)?;
         let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
+        log.push(LOG_ENDING);
         Ok(fs::metadata(log).map_or(0, |meta| meta.len()))
     }
 

@@ -6,19 +6,13 @@ use crate::error::Result;
 use crate::host::beat;
 use crate::ids::TxNum;
 use crate::index::chunk::{Chunk, TxRange};
+use crate::index::items::{BlockItem, NODE_BYTES, PositionItem, first_node_of};
 use crate::index::lens::LensWriter;
-use crate::index::pages::{PageWriter, Row};
+use crate::index::pages::{PageWriter, Row, items_per_row, row_of};
 
 use super::error::{damaged, sql_error};
 use super::open::Db;
 use super::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
-
-/// Bytes of a block's item: header, first txnum.
-pub const BLOCK_ITEM: usize = 84;
-/// Bytes of a position's item: file, offset.
-pub const POSITION_ITEM: usize = 8;
-/// Bytes of a Merkle node.
-pub const NODE_ITEM: usize = 32;
 
 /// One transaction; what is not committed is undone when it is dropped.
 pub struct Change<'a> {
@@ -49,19 +43,19 @@ impl Db {
         Ok(RowWriters {
             blocks: self.page_writer(ItemTable::Blocks, next_block)?,
             positions: self.page_writer(ItemTable::Positions, next_block)?,
-            nodes: self.page_writer(ItemTable::Nodes, u64::from(state.txs) / 16)?,
+            nodes: self.page_writer(ItemTable::Nodes, first_node_of(TxNum(state.txs)))?,
             lens,
         })
     }
 
     fn page_writer<const N: usize>(&self, table: ItemTable, next: u64) -> Result<PageWriter<N>> {
-        let row = self.row(table, PageWriter::<N>::row_of(next))?.unwrap_or_default();
+        let row = self.row(table, row_of(N, next))?.unwrap_or_default();
         match PageWriter::resume(next, &row) {
             Some(writer) => Ok(writer),
             // nodes of the last blocks may be missing: their slots were never filled
             None if table == ItemTable::Nodes => {
                 let mut row = row;
-                row.resize(row.len() + N * 126, 0);
+                row.resize(row.len() + N * items_per_row(N) as usize, 0);
                 PageWriter::resume(next, &row)
                     .ok_or_else(|| damaged(&self.path, "the end of nodes"))
             }
@@ -74,11 +68,11 @@ impl Db {
 #[derive(Debug)]
 pub struct RowWriters {
     /// Header and first txnum.
-    pub blocks: PageWriter<BLOCK_ITEM>,
+    pub blocks: PageWriter<{ BlockItem::BYTES }>,
     /// Where blocks stand.
-    pub positions: PageWriter<POSITION_ITEM>,
+    pub positions: PageWriter<{ PositionItem::BYTES }>,
     /// Merkle nodes.
-    pub nodes: PageWriter<NODE_ITEM>,
+    pub nodes: PageWriter<NODE_BYTES>,
     /// Transaction lengths.
     pub lens: LensWriter,
 }
@@ -218,9 +212,10 @@ impl Change<'_> {
             self.tx.execute(&sql, [from]).map_err(|error| self.err(error))?;
             Ok(())
         };
-        cut(ItemTable::Blocks, PageWriter::<BLOCK_ITEM>::row_of(blocks) + 1)?;
-        cut(ItemTable::Positions, PageWriter::<POSITION_ITEM>::row_of(blocks) + 1)?;
-        cut(ItemTable::Nodes, PageWriter::<NODE_ITEM>::row_of(u64::from(state.txs) / 16) + 1)?;
+        let node = first_node_of(TxNum(state.txs));
+        cut(ItemTable::Blocks, row_of(BlockItem::BYTES, blocks) + 1)?;
+        cut(ItemTable::Positions, row_of(PositionItem::BYTES, blocks) + 1)?;
+        cut(ItemTable::Nodes, row_of(NODE_BYTES, node) + 1)?;
         cut(ItemTable::Lens, i64::from(state.txs))
     }
 }

@@ -8,9 +8,9 @@ use log::{info, warn};
 
 use crate::error::Result;
 use crate::host::beat::{self, Beat};
+use crate::host::stop::StopToken;
 use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
-use crate::live::progress::Progress;
 use crate::live::served::Served;
 use crate::live::touch::Touch;
 use crate::live::touched::Touched;
@@ -27,7 +27,7 @@ pub struct MempoolSync {
     /// Where the mempool is.
     pub shared: Arc<Served>,
     /// When to stop.
-    pub progress: Arc<Progress>,
+    pub stop: StopToken,
     /// Bytes that the mempool may take.
     pub bytes_max: usize,
     /// Called with the scripts and transactions that a change touched.
@@ -48,7 +48,7 @@ impl MempoolSync {
     pub fn run(mut self) {
         Beat::new("the thread that reads the mempool").speak_for_this_thread();
         let mut away = false;
-        while !self.progress.stopping() {
+        while !self.stop.is_requested() {
             beat::step();
             if !self.shared.serving() {
                 self.shared.mempool_wakeup.wait(Duration::from_millis(200));
@@ -107,7 +107,7 @@ impl MempoolSync {
         for batch in batches {
             let fetched = self.fetch(batch)?;
             // a block in the meantime: its transactions are gone there, but not confirmed here
-            if self.progress.stopping() || self.common_tip()? != Some(tip) {
+            if self.stop.is_requested() || self.common_tip()? != Some(tip) {
                 return Ok(Look::Again);
             }
             match self.apply(&std::mem::take(&mut gone), fetched, tip) {

@@ -12,12 +12,13 @@ use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
 use hekte::index::chunk::Posting;
 use hekte::index::packed::PackedPosting;
 use hekte::parse::tx::header;
+use hekte::protocol::reply::wire_height;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
 use hekte::store::run::RunWriter;
 use hekte::store::tables::RunKind;
-use hekte::sync::batch::empty_run;
-use hekte::sync::load::{Load, LoadBuffers};
+use hekte::sync::blocks::batch::empty_run;
+use hekte::sync::blocks::load::{Load, LoadBuffers};
 use hekte_testkit::chain::describe;
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -85,7 +86,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
         let script = ScriptHash::of(&[0x51, 8]);
         let heights = |script| -> Vec<i64> {
             let history = engine.history(script).unwrap();
-            history.iter().map(|entry| entry.confirmation.wire_height()).collect()
+            history.iter().map(|entry| wire_height(entry.confirmation)).collect()
         };
         assert_eq!(heights(&script), [1, 3, 5]);
         assert_eq!(engine.balance(&script).unwrap().confirmed, 2 * 1008);
@@ -116,7 +117,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let scratch = Scratch::new("collisions");
     orderly(scratch.path(), &chain);
     let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let db = index.db(Mode::Live);
+    let db = index.db(Mode::ReadWrite);
     let mut rng = Rng::new(5);
     let mut foreign = 0;
     for run in db.runs().unwrap() {

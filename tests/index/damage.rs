@@ -11,8 +11,8 @@ use bitcoin::{Block, Network};
 use hekte::ids::{Height, ScriptHash};
 use hekte::query::answers::{Answers, QueryError};
 use hekte::query::engine::Engine;
-use hekte::sync::bulk::Outcome;
-use hekte::sync::locate::{find_all_again, look_again, newest_are_in_place};
+use hekte::sync::build::build::Outcome;
+use hekte::sync::follow::locate::{find_all_again, look_again, newest_are_in_place};
 use hekte_testkit::chain::Chain;
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::run;
@@ -127,7 +127,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
         let asked = right_or_refused(&served.engine, &blocks);
         assert!(asked.refused > 0 && asked.right > 100, "{asked:?}");
         assert!(served.shared.take_rescan(), "nobody looks for it");
-        find_all_again(&mut served.live, &index.loader, &index.params).unwrap();
+        find_all_again(&mut served.live, &index.loader).unwrap();
         drop(served);
         // another start: what is indexed stays
         match index.build(ONE_BATCH) {
@@ -140,7 +140,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
     let error = index.plan().unwrap_err().to_string();
     assert!(error.contains("blk00001.dat is missing"), "{error}");
     let mut served = index.serve();
-    look_again(&mut served.live, &index.loader, &index.params).unwrap();
+    look_again(&mut served.live, &index.loader).unwrap();
     assert!(right_or_refused(&served.engine, &blocks).right > 100, "the server goes on");
     drop(served);
     fs::write(&file, &bytes).unwrap();
@@ -169,14 +169,14 @@ fn blocks_that_moved_are_found_again() {
     }
     index.loader.dir().reopen().unwrap();
     let mut served = index.serve();
-    assert!(!newest_are_in_place(&served.live, &index.loader, &index.params).unwrap());
+    assert!(!newest_are_in_place(&served.live, &index.loader).unwrap());
     let asked = right_or_refused(&served.engine, &blocks);
     assert!(asked.refused > 0 && served.shared.take_rescan());
-    find_all_again(&mut served.live, &index.loader, &index.params).unwrap();
+    find_all_again(&mut served.live, &index.loader).unwrap();
     answers::compare(&served.engine, &blocks);
     drop(served);
     let served = index.serve();
-    assert!(newest_are_in_place(&served.live, &index.loader, &index.params).unwrap());
+    assert!(newest_are_in_place(&served.live, &index.loader).unwrap());
     answers::compare(&served.engine, &blocks);
 }
 

@@ -8,7 +8,7 @@ use hekte::index::encoders::{Encoded, Sorted, encode_in_turn};
 use hekte::store::open::{Db, Mode};
 use hekte::store::run::fill;
 use hekte::store::tables::RunKind;
-use hekte::sync::batch::empty_run;
+use hekte::sync::blocks::batch::empty_run;
 use hekte_testkit::scratch::Scratch;
 
 use crate::common::Index;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hekte::ids::ScriptHash;
 use hekte::live::touched::Touched;
 use hekte::query::answers::{Answers, TipChange};
-use hekte::server::settings::Settings;
+use hekte::server::net::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::fake::{EXAMPLE, SLOW, bytes};

@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 
 use bitcoin::Network;
 use hekte::chain::params::ChainParams;
+use hekte::host::stop::StopToken;
 use hekte::ids::Height;
 use hekte::live::progress::Progress;
 use hekte::live::served::Served;
-use hekte::sync::bulk::{Build, INDEX_FILE, Outcome};
-use hekte::sync::live::Live;
-use hekte::sync::load::{Load, LoadBuffers};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::store::folder::INDEX_FILE;
+use hekte::sync::blocks::load::{Load, LoadBuffers};
+use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
+use hekte::sync::served::index::ServedIndex;
+use hekte::sync::served::settings::UpkeepSettings;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
@@ -78,21 +81,19 @@ pub fn run_one(folder: &Path, data: &Path) {
     plan.truncate(from);
     let build = Build {
         folder: data,
-        params: &params,
         loader: &loader,
         plan: &plan,
-        memory: 256 << 20,
+        memory_bytes: 256 << 20,
         batch_bytes: 128 << 20,
-        slice_bytes: 64 << 20,
-        spare_bytes: None,
-        threads: 2,
+        pace: DiskPace { spare_bytes: None, slice_bytes: 64 << 20, threads: 2 },
         progress: &Progress::default(),
+        stop: StopToken::default(),
     };
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);
-    let settings = LiveSettings::default();
+    let settings = UpkeepSettings::default();
     let shared = Arc::new(Served::default());
-    let live = Live::open(data, &params, shared, settings);
+    let live = ServedIndex::open(data, &params, shared, settings);
     let mut live = live.unwrap_or_else(|error| panic!("{error}"));
     live.publish();
     let size = || fs::metadata(data.join(INDEX_FILE)).map_or(0, |meta| meta.len());

@@ -5,8 +5,8 @@ use std::fs;
 
 use hekte::ids::{Height, Prefix, ScriptHash};
 use hekte::parse::tx::BlockView;
-use hekte::sync::load::Load;
-use hekte::sync::read::read_blocks;
+use hekte::sync::blocks::load::{Load, RecordCopy};
+use hekte::sync::build::read::read_blocks;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
@@ -155,7 +155,9 @@ fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let mut buffer = Vec::new();
     for copies in (0..plan.blocks()).map_while(|height| plan.copies(Height(height))) {
         let read = loader.read_block(copies.key, copies.first, &mut buffer);
-        read.unwrap_or_else(|error| panic!("{error}")).unwrap_or_else(|why| panic!("{why}"));
+        if let RecordCopy::Unusable(why) = read.unwrap_or_else(|error| panic!("{error}")) {
+            panic!("{why}");
+        }
         let mut block = BlockView::new(&buffer).unwrap_or_else(|error| panic!("{error}"));
         for _ in 0..block.txs {
             let tx = block.next_tx().unwrap_or_else(|error| panic!("{error}"));

@@ -3,7 +3,7 @@
 use crate::ids::{Prefix, TxNum};
 use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
 
-use super::{
+use super::format::{
     CRC_BYTES, ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row,
 };
 

@@ -4,7 +4,7 @@ use crate::ids::Prefix;
 use crate::index::bits::{BitWriter, gamma_cost, rice_cost};
 use crate::limits::{CHUNK_BYTES_MAX, GROUP_POSTINGS_MAX};
 
-use super::{
+use super::format::{
     CRC_BYTES, Chunk, ChunkKey, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, TxRange, seal_row,
 };
 

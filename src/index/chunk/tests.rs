@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ids::{Prefix, TxNum};
 
 fn round_trip(postings: &[Posting], range: TxRange) -> Vec<Chunk> {
     let mut encoder = ChunkEncoder::new(range, postings.len() as u64);
