@@ -41,7 +41,7 @@ impl Stage {
 
 /// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProgressReport {
+pub struct Report {
     /// The stage.
     pub stage: Stage,
     /// Whether every question is answered.
@@ -62,7 +62,7 @@ pub struct ProgressReport {
     pub trouble: Option<String>,
 }
 
-impl ProgressReport {
+impl Report {
     /// The height of the last block that is known of, indexed or not.
     pub fn last_known(&self) -> u32 {
         self.target.max(self.height)
@@ -165,10 +165,10 @@ impl Progress {
     }
 
     /// Everything at once; `served` is the tip that is served, if one is.
-    pub fn report(&self, served: Option<Height>) -> ProgressReport {
+    pub fn report(&self, served: Option<Height>) -> Report {
         let (stage, since) = self.stage();
         let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
-        ProgressReport {
+        Report {
             stage,
             serving: served.is_some(),
             height: served.map_or(indexed, |tip| tip.0),
