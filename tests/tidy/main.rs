@@ -1,5 +1,6 @@
 //! The house rules as a test: each failure names the file, the rule and the mend.
 
+mod seams;
 mod texts;
 
 use std::fs;

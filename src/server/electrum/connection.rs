@@ -180,8 +180,8 @@ fn is_client_hello(bytes: &[u8]) -> bool {
 }
 
 impl Connection {
-    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines in
-    /// flight, or all clients together too many bytes; meanwhile nothing more is read.
+    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines
+    /// in flight, or all clients together too many bytes; meanwhile nothing more is read.
     async fn take(
         self: &Arc<Self>,
         line: Line,
