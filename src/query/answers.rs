@@ -147,7 +147,7 @@ pub struct RecentTx {
 
 /// How far the index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum Readiness {
     /// First sync; only the tip and headers up to the indexed height are answered.
     Building,
     /// Ready for every question.
@@ -196,10 +196,10 @@ pub struct TipChange {
 pub type ListSink<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
-/// `phase`, `tip` and `status_report`, which answer from memory.
+/// `readiness`, `tip` and `status_report`, which answer from memory.
 pub trait Answers: Send + Sync {
     /// How far the index is.
-    fn phase(&self) -> Phase;
+    fn readiness(&self) -> Readiness;
     /// How far the index is in figures, for `hekte status`.
     fn status_report(&self) -> StatusReport;
     /// The newest block; while building, the newest indexed block.

@@ -14,7 +14,8 @@ use crate::parse::tx::header;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, ListSink,
-    OutpointStatus, Phase, ProvenHeaders, QueryError, RecentTx, Status, StatusReport, Tip, TxProof,
+    OutpointStatus, ProvenHeaders, QueryError, Readiness, RecentTx, Status, StatusReport, Tip,
+    TxProof,
 };
 use super::decoded::{Mined, VerboseTx, decode};
 use super::engine::{Engine, MOMENT_TRIES};
@@ -49,8 +50,8 @@ impl Engine {
 }
 
 impl Answers for Engine {
-    fn phase(&self) -> Phase {
-        if self.views.shared().serving() { Phase::Serving } else { Phase::Building }
+    fn readiness(&self) -> Readiness {
+        if self.views.shared().serving() { Readiness::Serving } else { Readiness::Building }
     }
 
     fn status_report(&self) -> StatusReport {
@@ -154,7 +155,7 @@ impl Answers for Engine {
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
         self.with_script(script, |summary, picture| {
-            // who asks for a status watches: note what, if spent, would change it
+            // a client that asks for a status watches: note the coins whose spending would change it
             let coins = summary.coins.keys().chain(picture.coins.iter().map(|(out, _)| out));
             self.views.shared().watched.note(script.prefix(), coins);
             let tail = picture.entries.iter();
@@ -243,7 +244,7 @@ impl Answers for Engine {
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
                 let status = outpoint::with_mempool(confirmed, &out, &pool);
-                // who asks may watch: note what, if spent, would change it
+                // the client may watch this outpoint: note it, since its spending changes the status
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
                     shared.watched.note(script, [out].iter());

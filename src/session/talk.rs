@@ -11,7 +11,7 @@ use crate::protocol::message::{
 use crate::protocol::method::Method;
 use crate::protocol::read;
 use crate::protocol::version::Version;
-use crate::query::answers::{Phase, QueryError};
+use crate::query::answers::{QueryError, Readiness};
 use crate::session::dispatch::Dispatch;
 use crate::session::hub::SessionHub;
 use crate::session::job::{Accepted, GrowReply, Job, Step};
@@ -92,7 +92,7 @@ impl Session {
             Ok(request) => request,
             Err(Malformed { id, error }) => return Step::ready(id, Err(error)),
         };
-        if self.hub.answers.phase() == Phase::Building && !Method::while_building(&name) {
+        if self.hub.answers.readiness() == Readiness::Building && !Method::while_building(&name) {
             let error = ErrorObject::new(INTERNAL, QueryError::Building.to_string());
             return Step::ready(id, Err(error));
         }

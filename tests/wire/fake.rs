@@ -119,10 +119,10 @@ impl FakeIndex {
 }
 
 impl Answers for FakeIndex {
-    fn phase(&self) -> Phase {
+    fn readiness(&self) -> Readiness {
         match self.building.load(Ordering::SeqCst) {
-            true => Phase::Building,
-            false => Phase::Serving,
+            true => Readiness::Building,
+            false => Readiness::Serving,
         }
     }
 
