@@ -205,7 +205,10 @@ impl Answers for Engine {
                 time: header::time(&header),
             };
             let mut reader = TxReader::new(view);
-            decode(reader.bytes(place)?, self.views.params().network, mined)
+            let decoded = decode(reader.bytes(place)?, self.views.params().network, mined);
+            decoded.map_err(|error| {
+                QueryError::Internal(format!("transaction cannot be decoded: {error}"))
+            })
         })?;
         match decoded {
             Some(decoded) => Ok(decoded),
