@@ -66,8 +66,8 @@ impl Json {
         Json::long_list(items, 2, limit_bytes, write)
     }
 
-    /// Like [`Json::list`], for a list whose text is known to take `expected_bytes` at most: no more
-    /// memory than that is taken.
+    /// Like [`Json::list`], for a list whose text is known to take `expected_bytes` at most: no
+    /// more memory than that is taken.
     pub fn long_list<T>(
         items: impl IntoIterator<Item = T>,
         expected_bytes: usize,

@@ -113,7 +113,7 @@ pub enum Method {
     TestMempoolAccept(Vec<String>),
     /// `blockchain.estimatefee`
     EstimateFee {
-        /// Confirmed within so many blocks.
+        /// Number of blocks within which the transaction shall be confirmed.
         blocks: u32,
         /// How careful; bitcoind's default where not given.
         mode: Option<FeeMode>,

@@ -192,7 +192,7 @@ pub struct TipChange {
 pub type ListSink<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
-/// `phase`, `tip` and `status_report`, which answer from memory.
+/// `readiness`, `tip` and `status_report`, which answer from memory.
 pub trait Answers: Send + Sync {
     /// How far the index is.
     fn readiness(&self) -> Readiness;

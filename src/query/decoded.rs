@@ -1,9 +1,7 @@
 //! A transaction in full, as a verbose answer needs it.
 
-use bitcoin::consensus::deserialize;
+use bitcoin::consensus::{deserialize, encode};
 use bitcoin::{BlockHash, Network, Transaction};
-
-use super::answers::{Answer, QueryError};
 
 /// A transaction in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +38,10 @@ pub struct Mined {
 }
 
 /// Decodes a transaction's bytes.
-pub fn decode(raw: &[u8], network: Network, mined: Mined) -> Answer<VerboseTx> {
-    let tx: Transaction = deserialize(raw)
-        .map_err(|error| QueryError::Internal(format!("transaction cannot be decoded: {error}")))?;
+///
+/// # Errors
+/// When the bytes are no transaction.
+pub fn decode(raw: &[u8], network: Network, mined: Mined) -> Result<VerboseTx, encode::Error> {
+    let tx: Transaction = deserialize(raw)?;
     Ok(VerboseTx::Decoded(Box::new(DecodedTx { tx, raw: raw.to_vec(), network, mined })))
 }

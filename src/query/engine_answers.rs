@@ -151,7 +151,7 @@ impl Answers for Engine {
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
         self.with_script(script, |summary, effect| {
-            // who asks for a status watches: note what, if spent, would change it
+            // a client that asks for a status watches: note the coins whose spending would change it
             let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
             self.views.shared().watched.note(script.prefix(), coins);
             let tail = effect.entries.iter();
@@ -197,7 +197,10 @@ impl Answers for Engine {
                 time: header::time(&header),
             };
             let mut reader = TxReader::new(view);
-            decode(reader.bytes(place)?, self.views.params().network, mined)
+            let decoded = decode(reader.bytes(place)?, self.views.params().network, mined);
+            decoded.map_err(|error| {
+                QueryError::Internal(format!("transaction cannot be decoded: {error}"))
+            })
         })?;
         match decoded {
             Some(decoded) => Ok(decoded),
@@ -235,7 +238,7 @@ impl Answers for Engine {
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
                 let status = outpoint::with_mempool(confirmed, outpoint, &pool);
-                // who asks may watch: note what, if spent, would change it
+                // the client may watch this outpoint: note it, since its spending changes the status
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
                     shared.watched.note(script, std::iter::once(outpoint));

@@ -20,7 +20,7 @@ struct Kept {
     last: Vec<HeaderTag>,
 }
 
-/// Makes proofs; shared by all who ask.
+/// Makes proofs; one for all questions.
 #[derive(Debug, Default)]
 pub struct HeaderProofs {
     kept: Mutex<Kept>,

@@ -67,8 +67,8 @@ struct HistorySearch<'a> {
 }
 
 impl HistorySearch<'_> {
-    /// Reads all these transactions and enters what they do. Several threads read, each a stretch of
-    /// its own; what they found is entered in chain order before more is read.
+    /// Reads all these transactions and enters what they do. Several threads read, each a stretch
+    /// of its own; what they found is entered in chain order before more is read.
     fn read(&mut self, threads: &mut HelperThreads<'_>, txnums: &[TxNum]) -> Answer<()> {
         let mut left = txnums;
         let mut slow = true;

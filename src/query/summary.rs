@@ -170,8 +170,8 @@ impl Summaries {
         Summaries { budget, held: Mutex::new(held), made: Condvar::new() }
     }
 
-    /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: others
-    /// who ask for the same script then wait instead of reading the same transactions.
+    /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: other
+    /// questions about this script then wait instead of reading its transactions, too.
     pub fn get(&self, script: &ScriptHash) -> Arc<Mutex<Summary>> {
         let mut held = lock(&self.held);
         if let Some(slot) = held.by_script.get(script) {
@@ -184,9 +184,9 @@ impl Summaries {
         summary
     }
 
-    /// Sets memory aside for so many more entries of a summary, out of that for all summaries: the
-    /// least recently used ones go, and of long histories one waits for another. `None` if that
-    /// takes until `deadline`.
+    /// Sets memory aside for `entries` more entries of a summary, out of the budget for all
+    /// summaries: the least recently used ones are dropped, and one long history waits for another.
+    /// `None` if that takes until `deadline`.
     pub fn make_room(&self, entries: usize, deadline: Instant) -> Option<Making<'_>> {
         if entries < UNCOUNTED_ENTRIES {
             return Some(Making { summaries: self, bytes: 0 });

@@ -155,7 +155,8 @@ impl<'a> TxReader<'a> {
         Err(misread(view, place.height, "a transaction's bytes have changed"))
     }
 
-    /// The same, but whether the txid is the one that is indexed is for the caller to check.
+    /// Reads a transaction at its place, and its txid, without a look at the index: the caller must
+    /// check that the txid is the one that is indexed.
     pub fn unchecked(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, Txid)> {
         let view = self.view;
         let bytes = self.range(place.height, place.block, place.offset, place.len)?;

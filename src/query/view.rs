@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     }
 
     /// Transactions from number `from` on that are filed under `prefix`, ascending. The search may
-    /// stop once it has found more than `limit`, so a longer list only says that there are too many.
+    /// stop once it has found more than `limit`: a list longer than that may not be complete.
     pub fn find(
         &self,
         kind: RunKind,

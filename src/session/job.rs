@@ -18,8 +18,8 @@ pub enum Runs {
     OnNodeThread,
 }
 
-/// Asked before a long answer is made: whether there is memory for a reply of so many bytes, which
-/// is then held for it.
+/// Called with the size of a long reply, in bytes, before the reply is made. `true` says that this
+/// much memory is now held for it; `false` that there is too little.
 pub type GrowReply<'a> = &'a mut (dyn FnMut(usize) -> bool + Send);
 
 /// A question understood but not yet asked.

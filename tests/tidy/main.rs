@@ -3,6 +3,7 @@
 mod circles;
 mod items;
 mod scripts;
+mod seams;
 mod texts;
 mod tokens;
 

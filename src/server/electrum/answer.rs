@@ -34,7 +34,7 @@ pub(crate) async fn answer(
             Step::Ready(_, line) => replies.add(line),
             Step::Ask(job) if replies.is_full() => replies.add_too_large(&job.id),
             Step::Ask(job) => {
-                // the reply, and what it becomes a part of
+                // twice: as a reply of its own, and then as a part of the batch
                 let so_far = replies.bytes();
                 let mut both = |bytes: usize| memory.set(so_far.saturating_add(bytes * 2));
                 let line = ask(workers, session, job, &mut both).await;

@@ -116,7 +116,7 @@ async fn serve(stream: impl ClientStream, common: Arc<Common>, mut shutdown: Shu
             () = notifier.run(changes) => End::Stopping,
             () = shutdown.requested() => End::Stopping,
         };
-        // what was asked is answered still; the queue closes when the last answer is in
+        // questions already read are still answered; the queue closes after the last answer
         while jobs.join_next().await.is_some() {}
         end
     };
@@ -162,7 +162,7 @@ async fn read_lines(
             }
         }
         let begun = cutter.held_bytes();
-        // as long again, for what will be understood of it
+        // twice: the line itself, and what is parsed from it
         let counted = if begun > UNCOUNTED_LINE_BYTES { begun * 2 } else { 0 };
         if !connection.common.requests.grow(&mut held, counted) {
             return End::Crowded;
@@ -180,8 +180,8 @@ fn is_client_hello(bytes: &[u8]) -> bool {
 }
 
 impl Connection {
-    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines in
-    /// flight, or all clients together too many bytes; meanwhile nothing more is read.
+    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines
+    /// in flight, or all clients together too many bytes; meanwhile nothing more is read.
     async fn take(
         self: &Arc<Self>,
         line: Line,
@@ -210,7 +210,7 @@ impl Connection {
         let close = accepted.close;
         if !accepted.steps.is_empty() {
             if accepted.unsubscribes() {
-                // overtaking the subscription, it would leave that in force for ever
+                // if it overtook the subscription, that would stay in force for ever
                 while jobs.join_next().await.is_some() {}
                 self.answer(accepted, [held, read], permit).await;
                 return close.then_some(End::NoCommonVersion);

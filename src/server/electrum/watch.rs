@@ -14,14 +14,14 @@ use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 use crate::session::watch_list::noise;
 
-/// Each is held for reading from the moment a subscription is looked up until its reply is queued,
-/// and for writing from the look after a change until its notification is queued: so that no
-/// notification overtakes the reply it belongs to.
+/// Two locks that keep a client's notifications behind the replies they belong to. Each is held for
+/// reading from the moment a subscription is looked up until its reply is queued, and for writing
+/// from the look after a change until the notification is queued.
 #[derive(Default)]
 pub(crate) struct Lanes {
-    /// Of the tip, which must not wait while scripts are looked at.
+    /// For notifications of the tip, which must not wait while scripts are looked at.
     pub(crate) tip: RwLock<()>,
-    /// Of scripts and outpoints.
+    /// For notifications of scripts and outpoints.
     pub(crate) watched: RwLock<()>,
 }
 
@@ -48,7 +48,7 @@ impl Notifier<'_> {
             let order = match self.lanes.tip.try_write() {
                 Ok(order) => order,
                 Err(_) => {
-                    // this client has to wait, and the others' scripts need not
+                    // this client has to wait; the scripts of other clients need not
                     announced = None;
                     self.lanes.tip.write().await
                 }

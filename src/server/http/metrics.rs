@@ -76,7 +76,8 @@ async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
     }
     stream.write_all(text.as_bytes()).await?;
     stream.shutdown().await?;
-    // until the other side closes, too: bytes left unread would take the reply back
+    // reads until the client closes: a socket closed with bytes unread sends a reset, and the
+    // client would lose the reply
     let mut rest = [0; 512];
     let mut left = METRICS_HEAD_BYTES;
     while left > 0 {

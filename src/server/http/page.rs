@@ -18,17 +18,17 @@ use crate::store::tables::RunKind;
 /// the last one takes all above.
 const FEE_BANDS: usize = 21;
 
-/// While hekte is not serving, dashboards that know electrs must not take the height for that of a
-/// complete index: it stays so far below the tip.
+/// Blocks by which the height shown stays below the tip while hekte is not serving: dashboards that
+/// know electrs must not take it for the height of a complete index.
 const BELOW_TIP_WHILE_BUILDING: u32 = 10;
 
-/// Where it is all looked up.
+/// What the page and the probes are made from.
 pub struct Facts {
-    /// Of the sync thread.
+    /// How far the sync thread is.
     pub progress: Arc<Progress>,
     /// The moment that is served.
     pub live: Arc<Served>,
-    /// Who watches what.
+    /// The sessions, for the number of watched scripts and outpoints.
     pub sessions: Arc<SessionHub>,
     /// The database that is served, and the one that is there during a build.
     pub files: [PathBuf; 2],
@@ -39,7 +39,7 @@ pub struct Facts {
 pub enum Probe {
     /// As it should be.
     Good(String),
-    /// Not so, and why.
+    /// Something is wrong; the text says what.
     Bad(String),
 }
 

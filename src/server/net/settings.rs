@@ -1,10 +1,10 @@
-//! How many clients, how much memory, how long: the limits of the TCP side that may be set.
+//! The limits of the serving side that may be set: clients, memory, time.
 
 use std::time::Duration;
 
 use crate::limits;
 
-/// The limits of the TCP side. The defaults are those of `limits.rs`; tests set smaller ones.
+/// The limits of the serving side. The defaults are those of `limits.rs`; tests set smaller ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Clients at once.
@@ -15,7 +15,7 @@ pub struct Settings {
     pub node_workers: usize,
     /// Replies computed but not written, over all clients.
     pub max_queued_bytes: usize,
-    /// The same for one client.
+    /// Replies computed but not written, of one client.
     pub max_queued_bytes_per_client: usize,
     /// Requests being read and answered, over all clients.
     pub max_request_bytes: usize,
@@ -23,9 +23,9 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// A client that takes nothing is let go after this.
     pub write_timeout: Duration,
-    /// Pause before another look at watched things that could not be looked at.
+    /// Pause before scripts and outpoints are looked at again after a look that failed.
     pub retry_pause: Duration,
-    /// How long questions may be without an answer, all of them, until they count as hung.
+    /// After this time without an answer to any question of any client, the server counts as hung.
     pub silence_max: Duration,
     /// How long connections may take to finish at the end.
     pub shutdown_wait: Duration,
