@@ -16,19 +16,21 @@ pub enum Touched {
 }
 
 impl Touched {
-    /// Lists prefixes that come in any order and may repeat.
-    pub fn these(prefixes: impl IntoIterator<Item = Prefix>) -> Touched {
-        let mut list = TouchedList::default();
-        list.extend(prefixes);
-        list.finish()
-    }
-
     /// Whether the scripts or transactions with this prefix may have changed.
     pub fn touches(&self, prefix: Prefix) -> bool {
         match self {
             Touched::These(prefixes) => prefixes.binary_search(&prefix).is_ok(),
             Touched::Any => true,
         }
+    }
+}
+
+impl FromIterator<Prefix> for Touched {
+    /// Lists prefixes that come in any order and may repeat.
+    fn from_iter<I: IntoIterator<Item = Prefix>>(prefixes: I) -> Touched {
+        let mut list = TouchedList::default();
+        list.extend(prefixes);
+        list.finish()
     }
 }
 
@@ -90,13 +92,13 @@ mod tests {
 
     #[test]
     fn more_than_can_be_listed_is_any() {
-        let many = |count: usize| Touched::these((0..count as u64).map(Prefix));
+        let many = |count: usize| Touched::from_iter((0..count as u64).map(Prefix));
         assert!(!many(3).touches(Prefix(3)) && many(3).touches(Prefix(2)));
         assert_ne!(many(TOUCHED_MAX), Touched::Any);
         assert_eq!(many(TOUCHED_MAX + 1), Touched::Any);
         let mut list = TouchedList::default();
         list.merge(&many(TOUCHED_MAX));
-        list.merge(&Touched::these([Prefix(TOUCHED_MAX as u64)]));
+        list.merge(&Touched::from_iter([Prefix(TOUCHED_MAX as u64)]));
         list.merge(&many(1));
         assert_eq!(list.finish(), Touched::Any);
     }

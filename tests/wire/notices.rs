@@ -18,7 +18,7 @@ const X80B1: &str = "80b19848aed792565ab7c5a79b7c2a00fbf985741579396ebe0ab6098e6
 fn announce(server: &Serving, touched: Option<&[&str]>) {
     let prefix = |text: &&str| text.parse::<ScriptHash>().unwrap().prefix();
     let touched =
-        touched.map_or(Touched::Any, |scripts| Touched::these(scripts.iter().map(prefix)));
+        touched.map_or(Touched::Any, |scripts| Touched::from_iter(scripts.iter().map(prefix)));
     server.tips.announce(TipChange { tip: server.index.tip(), touched });
 }
 

@@ -43,7 +43,7 @@ fn replies_and_notifications_of_1_7_are_of_few_lengths() {
     assert_eq!(length(ask("blockchain.scriptpubkey.subscribe", json!([SCRIPT]))), 1024);
     server.index.mempool_gone.store(true, Ordering::SeqCst);
     let script: hekte::ids::ScriptHash = EXAMPLE.parse().expect("a hash");
-    let touched = Touched::these([script.prefix()]);
+    let touched = Touched::from_iter([script.prefix()]);
     server.tips.announce(TipChange { tip: server.index.tip(), touched });
     assert_eq!(length(None), 1024);
 }

@@ -125,7 +125,7 @@ mod tests {
     use crate::query::answers::Tip;
 
     fn these(touched: Option<&[u64]>) -> Touched {
-        touched.map_or(Touched::Any, |list| Touched::these(list.iter().copied().map(Prefix)))
+        touched.map_or(Touched::Any, |list| Touched::from_iter(list.iter().copied().map(Prefix)))
     }
 
     fn change(height: u32, touched: Option<&[u64]>) -> Arc<TipChange> {
