@@ -1,4 +1,4 @@
-//! What all parts of the sync thread work with: the files, bitcoind, and whom they tell what they do.
+//! What all parts of the sync thread work with: the files, bitcoind, and where they report.
 
 use std::path::PathBuf;
 use std::sync::Arc;

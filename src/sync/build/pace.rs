@@ -1,4 +1,4 @@
-//! How a build writes: how much at once, with how many threads, and what it leaves free on the disk.
+//! How a build writes: how much at once, with how many threads, and what it leaves free.
 
 /// How a build writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

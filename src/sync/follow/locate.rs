@@ -126,8 +126,8 @@ impl Rescans {
     }
 }
 
-/// Calls [`find_all_again`] while serving, where a file that is missing or unreadable costs only the
-/// answers that need it.
+/// Calls [`find_all_again`] while serving, where a file that is missing or unreadable costs only
+/// the answers that need it.
 pub fn look_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
     match find_all_again(index, loader) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {

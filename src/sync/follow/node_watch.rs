@@ -1,4 +1,4 @@
-//! bitcoind as the follower sees it: whether it is the right one, and where its chain stands to ours.
+//! bitcoind as the follower sees it: whether it is the right one, and how its chain stands to ours.
 
 use std::time::Duration;
 
