@@ -151,7 +151,7 @@ impl Answers for Engine {
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
         self.with_script(script, |summary, effect| {
-            // a client that asks for a status watches: note the coins whose spending changes it
+            // clients ask for a status to watch it: note the coins whose spending would change it
             let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
             self.views.shared().watched.note(script.prefix(), coins);
             let tail = effect.entries.iter();
@@ -238,7 +238,7 @@ impl Answers for Engine {
             let pool = shared.mempool();
             if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
                 let status = outpoint::with_mempool(confirmed, outpoint, &pool);
-                // the client may watch this outpoint: note it, as its spending changes the status
+                // the client may watch this outpoint, whose spending would change the status
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
                     shared.watched.note(script, std::iter::once(outpoint));
