@@ -7,8 +7,7 @@ use std::collections::HashSet;
 
 use super::places::{Places, Slot, out_tag, tag, tags_of_outputs};
 use crate::ids::{Prefix, ScriptHash};
-use crate::index::extract::is_unspendable;
-use crate::parse::tx::TxView;
+use crate::parse::tx::{TxView, is_unspendable};
 
 /// An output, by txid (internal byte order) and index.
 pub type OutRef = ([u8; 32], u32);

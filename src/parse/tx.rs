@@ -42,6 +42,12 @@ pub struct OutputView<'a> {
     pub script: &'a [u8],
 }
 
+/// Whether outputs with that script are left out: OP_RETURN can never be spent (Core script.h,
+/// IsUnspendable).
+pub fn is_unspendable(script: &[u8]) -> bool {
+    script.first() == Some(&0x6a)
+}
+
 impl InputView<'_> {
     /// Whether this is the input of a coinbase.
     pub fn is_null(&self) -> bool {

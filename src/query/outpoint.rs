@@ -4,8 +4,8 @@ use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 
 use crate::ids::{ScriptHash, TxNum};
-use crate::index::extract::is_unspendable;
 use crate::mempool::pool::{MemTx, Mempool, OutRef, ScriptTag};
+use crate::parse::tx::is_unspendable;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};

@@ -11,10 +11,10 @@ use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
 use crate::ids::Height;
-use crate::index::extract::check_block;
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::shared::Shared;
 use crate::live::table::HeaderTag;
+use crate::parse::block::check_block;
 
 use super::live::Live;
 use super::plan::each_block;

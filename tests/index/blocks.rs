@@ -7,8 +7,9 @@ use bitcoin::Block;
 use bitcoin::consensus::deserialize;
 use bitcoin::hashes::Hash;
 use hekte::ids::ScriptHash;
-use hekte::index::extract::{extract, is_unspendable};
+use hekte::index::extract::extract;
 use hekte::parse::compress::amount;
+use hekte::parse::tx::is_unspendable;
 use hekte::parse::undo::Undo;
 
 use crate::realdata::real;
