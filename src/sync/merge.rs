@@ -5,7 +5,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use crate::error::Result;
-use crate::ids::Prefix;
 use crate::index::chunk::TxRange;
 use crate::index::encoders::{BLOCK_POSTINGS, ENCODER_BYTES, Encoded, encode_in_turn};
 use crate::index::rounds::{Block, Rounds};
@@ -77,7 +76,7 @@ pub fn merge_runs(
             empty_run(id, kind, range)
         }
     };
-    let start = Prefix(target.resume);
+    let start = target.resume;
     let expected = sources.iter().map(|run| run.postings).sum();
     let block_postings = block_postings(pace.slice_bytes);
     may_go_on()?;
