@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
+use crate::hash::sha256;
 
 /// Height of a block; genesis is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,7 @@ pub struct ScriptHash(pub [u8; 32]);
 impl ScriptHash {
     /// Hash of a scriptPubKey.
     pub fn of(script: &[u8]) -> ScriptHash {
-        ScriptHash(Sha256::digest(script).into())
+        ScriptHash(sha256(script))
     }
 
     /// The 40-bit prefix under which the index files it.

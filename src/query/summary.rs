@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use lru::LruCache;
-use sha2::{Digest, Sha256};
 
+use crate::hash::Sha256Stream;
 use crate::hex;
 use crate::ids::{Height, ScriptHash, TxNum};
 use crate::live::shared::Snapshot;
@@ -57,7 +57,7 @@ pub struct Summary {
     /// What is unspent.
     pub coins: HashMap<OutRef, Unspent>,
     /// SHA-256 over the history's text so far.
-    status: Sha256,
+    status: Sha256Stream,
     /// The scriptPubKey, once an output with it was seen.
     pub script: Option<Vec<u8>>,
 }
@@ -103,7 +103,7 @@ impl Summary {
             hasher.update(status_text(&txid, height));
             empty = false;
         }
-        (!empty).then(|| hasher.finalize().into())
+        (!empty).then(|| hasher.finish())
     }
 
     /// Sum of the unspent outputs, satoshi.
