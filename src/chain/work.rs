@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::tree::{BlockId, BlockTree};
 
-/// Blocks looked out in one pass over all.
+/// Blocks selected in one pass over the tree.
 const AT_ONCE: usize = 1 << 12;
 /// Stand for blocks not yet looked at, and for those that do not hang together with genesis.
 const UNKNOWN: u128 = u128::MAX;
@@ -51,12 +51,12 @@ impl ByWork {
             }
         }
         let mut sorted = ByWork { work, next: VecDeque::new() };
-        sorted.look_out(None);
+        sorted.select_next(None);
         sorted
     }
 
-    /// Looks out the blocks that follow `last`.
-    fn look_out(&mut self, last: Option<Later>) {
+    /// Selects the blocks that follow `last`.
+    fn select_next(&mut self, last: Option<Later>) {
         let mut best: BinaryHeap<Later> = BinaryHeap::with_capacity(AT_ONCE + 1);
         let blocks = (0u32..).map(BlockId).zip(&self.work).filter(|(_, work)| **work < LOOSE);
         for (id, work) in blocks {
@@ -80,7 +80,7 @@ impl Iterator for ByWork {
     fn next(&mut self) -> Option<Self::Item> {
         let (work, id) = self.next.pop_front()?;
         if self.next.is_empty() {
-            self.look_out(Some(Later(std::cmp::Reverse(work), id)));
+            self.select_next(Some(Later(std::cmp::Reverse(work), id)));
         }
         Some((work, id))
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn more_blocks_than_are_looked_out_at_once_come_in_order() {
+    fn more_blocks_than_are_selected_at_once_come_in_order() {
         let mut tree = BlockTree::default();
         let mut bytes = [0u8; 80];
         bytes[72..76].copy_from_slice(&0x207f_ffffu32.to_le_bytes());

@@ -18,9 +18,10 @@ use crate::store::tables::{RunInfo, RunKind, State};
 use super::batch::empty_run;
 use super::merge::sources_of;
 
-/// Neighbouring runs of a kind that are worth merging, the newest and fewest such: enough of them,
-/// and none larger than the others together, so that whatever is written again comes to be in a
-/// run twice as large. Very large runs, the base run above all, are left alone.
+/// The newest neighbouring runs of one kind that are worth merging, as few as possible: at least
+/// [`MERGE_FAN_IN`], and the largest no larger than the rest together. So a posting that is
+/// rewritten always lands in a run at least twice as large. Runs above [`MERGED_RUN_BYTES_MAX`],
+/// the base run above all, are left alone.
 fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     let of_kind = runs.iter().filter(|run| run.kind == kind);
     let of_kind: Vec<RunInfo> = of_kind.copied().collect();
@@ -46,7 +47,7 @@ const DROPPED_BYTES_MAX: u64 = 64 << 20;
 
 /// What is to be done next.
 enum Work {
-    /// Runs that a finished one replaces, or one whose sources are gone, are taken away.
+    /// These runs are dropped: a finished one replaces them, or their sources are gone.
     Drop(Vec<RunInfo>),
     /// These runs are merged to that one.
     Merge(Target, Vec<RunInfo>),
@@ -90,8 +91,7 @@ fn next_work(runs: &[RunInfo]) -> Option<Work> {
 
 /// Does the next small piece of work, if there is any: about `slice_bytes` of a merge in one
 /// transaction, or the removal of runs that are not needed any more. The state after it comes
-/// back. With less than `spare_bytes` left on the disk beside what a merge takes, it is not gone on
-/// with.
+/// back. It fails if the merge would leave less than `spare_bytes` free on the disk.
 pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Option<State>> {
     let Some(work) = next_work(&db.runs()?) else { return Ok(None) };
     let (target, sources) = match work {

@@ -75,7 +75,7 @@ impl BlockLoader {
         BlockLoader { dir, params: *params, node: None, revs: Mutex::default() }
     }
 
-    /// The same, asking bitcoind where the files leave it open what a block spends.
+    /// A loader that asks bitcoind where the files leave it open what a block spends.
     pub fn asking(self, node: Option<Rpc>) -> BlockLoader {
         BlockLoader { node, ..self }
     }
@@ -180,8 +180,9 @@ impl BlockLoader {
         format!("no undo data for it in {}", self.dir.file_path(Kind::Undo, file).display())
     }
 
-    /// The undo data that may be of a block that has siblings, whose records carry the same
-    /// checksum: mostly one, for an input reveals more than not.
+    /// The undo data that may be of a block that has siblings. Undo records are checked by a hash
+    /// of the *previous* block, so the records of all siblings pass. Returns the candidates;
+    /// usually the inputs leave only one.
     fn undo_among_siblings(
         &self,
         file: FileNum,

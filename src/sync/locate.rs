@@ -123,8 +123,8 @@ impl Rescans {
     }
 }
 
-/// The same while serving: a file that is missing or unreadable now costs the answers that need
-/// it, not the server.
+/// Calls [`find_all_again`] while serving: a file that is missing or unreadable costs only the
+/// answers that need it, not the server.
 pub fn look_again(live: &mut Live, loader: &BlockLoader) -> Result<()> {
     match find_all_again(live, loader) {
         Err(Error::NoInput(why) | Error::Data(why) | Error::NoPermission(why)) => {
