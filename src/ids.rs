@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::hash::sha256;
 use bitcoin::hashes::Hash;
-use sha2::{Digest, Sha256};
 
 /// The id of a transaction, the hash of a block, and an output by txid and index.
 ///
@@ -100,7 +100,7 @@ pub struct ScriptHash(pub [u8; 32]);
 impl ScriptHash {
     /// Hash of a scriptPubKey.
     pub fn of(script: &[u8]) -> ScriptHash {
-        ScriptHash(Sha256::digest(script).into())
+        ScriptHash(sha256(script))
     }
 
     /// The 40-bit prefix under which the index files it.

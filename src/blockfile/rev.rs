@@ -68,8 +68,9 @@ impl RevFile {
     }
 
     /// Reads into `body` the undo data of a block that has `txs` transactions beside its coinbase
-    /// and stands on `previous`; `false` if no record fits. `next` is where to look first, and then
-    /// outwards from there: the record behind the last one found by who asks for blocks in order.
+    /// and stands on `previous`; `false` if no record fits. `next` is the index of the record
+    /// to try first, and the search goes outwards from there; a caller that reads blocks in order
+    /// passes the index after its last hit, which this sets.
     pub fn find(
         &self,
         dir: &BlockDir,

@@ -7,7 +7,7 @@ use crate::blockfile::frames::{Frame, Frames, Magic};
 use crate::error::Result;
 use crate::host::beat;
 use crate::ids::HeaderBytes;
-use crate::index::extract::check_block;
+use crate::parse::block::check_block;
 
 /// What one file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -49,9 +49,9 @@ pub struct BlockTree {
 }
 
 impl BlockTree {
-    /// A tree for the blocks of files of so many bytes together. It has room for a million, and
-    /// where there is so much at once, the allocator takes it from the kernel and gives it back:
-    /// pages are taken as they are filled, growing moves none, and none stays behind.
+    /// A tree for the blocks of files that have `bytes` bytes together. It reserves address space
+    /// for a million blocks up front: the kernel backs pages only when they are written, the
+    /// vector never moves, and its memory returns to the system when the tree is dropped.
     pub fn for_files(bytes: u64) -> BlockTree {
         let at_most = usize::try_from(bytes / u64::from(BLOCK_BYTES_MIN)).unwrap_or(ROOM_BLOCKS);
         BlockTree {

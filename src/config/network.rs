@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bitcoin::consensus::encode::{VarInt, serialize};
-use bitcoin::hashes::{Hash, sha256d};
+
+use crate::hash::sha256d;
 
 /// Which chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl fmt::Display for Network {
 pub fn signet_magic(challenge: &[u8]) -> [u8; 4] {
     let mut text = serialize(&VarInt::from(challenge.len()));
     text.extend_from_slice(challenge);
-    let [a, b, c, d, ..] = sha256d::Hash::hash(&text).to_byte_array();
+    let [a, b, c, d, ..] = sha256d(&[&text]);
     [a, b, c, d]
 }
 

@@ -1,4 +1,4 @@
-//! The one door to SHA-256: double hashes, txids and Merkle nodes.
+//! The one door to SHA-256: single and double hashes, txids and Merkle nodes.
 
 mod lanes;
 pub mod many;
@@ -6,7 +6,7 @@ mod sha;
 
 use self::many::{Hashing, Many};
 
-pub use self::sha::{sha256, sha256d};
+pub use self::sha::{Sha256Stream, hash160, sha256, sha256d};
 
 /// An inner node of Bitcoin's Merkle trees.
 pub fn merkle_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {

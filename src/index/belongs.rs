@@ -4,10 +4,10 @@
 //! the same numbers of inputs could take each other's. What an input reveals tells them apart.
 
 use bitcoin::consensus::deserialize;
-use bitcoin::hashes::{Hash, hash160, sha256};
 use bitcoin::script::Instruction;
 use bitcoin::{Block, Script, Transaction, TxIn};
 
+use crate::hash::{hash160, sha256};
 use crate::parse::compress;
 use crate::parse::undo::Undo;
 
@@ -63,7 +63,6 @@ fn opens(input: &TxIn, script: &Script) -> bool {
         Some(Ok(Instruction::PushBytes(bytes))) => Some(bytes.as_bytes()),
         _ => None,
     };
-    let hash160 = |bytes: &[u8]| hash160::Hash::hash(bytes).to_byte_array();
     let witness = input.witness.last();
     if script.is_p2pkh() {
         last().is_some_and(|key| bytes.get(3..23) == Some(&hash160(key)))
@@ -73,7 +72,6 @@ fn opens(input: &TxIn, script: &Script) -> bool {
     } else if script.is_p2wpkh() {
         witness.is_some_and(|key| bytes.get(2..22) == Some(&hash160(key)))
     } else if script.is_p2wsh() {
-        let sha256 = |bytes: &[u8]| sha256::Hash::hash(bytes).to_byte_array();
         witness.is_some_and(|script| bytes.get(2..34) == Some(&sha256(script)))
     } else {
         script.is_witness_program() || witness.is_none()

@@ -4,10 +4,10 @@ use bitcoin::hashes::Hash;
 
 use crate::blockfile::dir::FilePos;
 use crate::hash::many::{Hashing, Many};
-use crate::hash::merkle_level_up;
 use crate::ids::{HeaderBytes, Prefix, Txid};
+use crate::parse::block::{BlockFault, check_merkle};
 use crate::parse::bytes::{ParseError, compact_size_len};
-use crate::parse::tx::{BlockView, header};
+use crate::parse::tx::{BlockView, is_unspendable};
 use crate::parse::undo::Undo;
 
 use super::packed::PackedPosting;
@@ -57,28 +57,15 @@ pub struct LoadedBlock {
 /// Why a block cannot be indexed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// The block's bytes are not a block.
-    #[error("the block cannot be parsed: {0}")]
-    Block(ParseError),
-    /// The transactions are not those the header commits to.
-    #[error("the transactions do not hash to the Merkle root in the header")]
-    MerkleRoot,
-    /// Two neighbours in the Merkle tree are equal: a mutated block with the root of a true one
-    /// (CVE-2012-2459).
-    #[error("the block repeats transactions to imitate another block's Merkle root")]
-    Repeated,
+    /// The block does not hold together.
+    #[error(transparent)]
+    Block(#[from] BlockFault),
     /// The undo data cannot be parsed.
     #[error("the undo data cannot be parsed: {0}")]
     Undo(ParseError),
     /// The undo data is for other transactions.
     #[error("the undo data is not of this block: {0}")]
     OtherUndo(&'static str),
-}
-
-/// Whether outputs with that script are left out: OP_RETURN can never be spent (Core script.h,
-/// IsUnspendable).
-pub fn is_unspendable(script: &[u8]) -> bool {
-    script.first() == Some(&0x6a)
 }
 
 /// Offset of the first transaction in a block of `txs`.
@@ -89,7 +76,7 @@ pub fn first_tx_offset(txs: u32) -> u32 {
 /// Reads a block and its undo data. `undo` is `None` for genesis only: it spends nothing, and its
 /// coinbase is no output that could be spent, so it touches no script.
 pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
-    let mut view = BlockView::new(block).map_err(Misfit::Block)?;
+    let mut view = BlockView::new(block).map_err(BlockFault::Parse)?;
     let mut undo = undo.map(Undo::new).transpose().map_err(Misfit::Undo)?;
     if undo.as_ref().is_some_and(|undo| undo.txs() + 1 != view.txs) {
         return Err(Misfit::OtherUndo("number of transactions"));
@@ -104,7 +91,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     let mut txids = Many::new(Hashing::Double);
     let mut scripts = Many::new(Hashing::Single);
     for pos in 0..view.txs {
-        let tx = view.next_tx().map_err(Misfit::Block)?;
+        let tx = view.next_tx().map_err(BlockFault::Parse)?;
         txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
         // a block is below 4 MB, so lengths and positions fit
         rows.lens.push(tx.bytes().len() as u32);
@@ -131,22 +118,8 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     txids.finish(|pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
     scripts.finish(|i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
     sort_each_tx(&mut rows.scripts);
-    rows.nodes = check_merkle(&rows.header, &rows.txids)?;
+    rows.nodes = check_and_keep_nodes(&rows.header, &rows.txids)?;
     Ok(rows)
-}
-
-/// Whether block bytes hold together: they parse, and the Merkle root fits.
-pub fn check_block(block: &[u8]) -> Result<Vec<Txid>, Misfit> {
-    let mut view = BlockView::new(block).map_err(Misfit::Block)?;
-    let mut txids = vec![Txid::all_zeros(); view.txs];
-    let mut hashes = Many::new(Hashing::Double);
-    for _ in 0..view.txs {
-        let tx = view.next_tx().map_err(Misfit::Block)?;
-        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = Txid::from_byte_array(*txid));
-    }
-    hashes.finish(|pos, txid| txids[pos] = Txid::from_byte_array(*txid));
-    check_merkle(view.header, &txids)?;
-    Ok(txids)
 }
 
 /// Sorts the rows of each transaction, which lie together, and drops what is there twice.
@@ -157,27 +130,13 @@ fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
     scripts.dedup();
 }
 
-/// Compares the Merkle root; gives the nodes over full groups of 16 transactions.
-fn check_merkle(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, Misfit> {
+/// Compares the Merkle root; gives the nodes over full groups of [`NODE_TXS`] transactions.
+fn check_and_keep_nodes(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, BlockFault> {
     let mut nodes = Vec::new();
-    let mut level: Vec<[u8; 32]> = txids.iter().map(|txid| txid.to_byte_array()).collect();
-    for height in 0.. {
-        if level.len() <= 1 {
-            break;
-        }
+    check_merkle(header, txids, |height, level| {
         if height == NODE_LEVEL {
             nodes = level[..txids.len() / NODE_TXS].to_vec();
         }
-        if level.chunks_exact(2).any(|pair| pair[0] == pair[1]) {
-            return Err(Misfit::Repeated);
-        }
-        merkle_level_up(&mut level);
-    }
-    if level.first() != Some(&header::merkle_root(header)) {
-        return Err(Misfit::MerkleRoot);
-    }
-    if txids.len() == NODE_TXS {
-        nodes = level;
-    }
+    })?;
     Ok(nodes)
 }

@@ -3,11 +3,10 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::hash::Sha256Stream;
 use crate::ids::{Height, Prefix, TxNum};
 use crate::index::extract::NODE_TXS;
 use crate::index::items::{BlockItem, NODE_BYTES, first_node_of};
@@ -69,7 +68,7 @@ fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     }
     let txs =
         if height == last { TxNum(state.txs) } else { stored_block(db, height.next())?.first };
-    let mut hasher = Sha256::new();
+    let mut hasher = Sha256Stream::default();
     hasher.update(b"hekte digest 1");
     hash_blocks(db, height, &mut hasher)?;
     hash_lens(db, txs, &mut hasher)?;
@@ -77,10 +76,10 @@ fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     for kind in RunKind::ALL {
         hash_postings(db, kind, txs, &mut hasher)?;
     }
-    Ok(IndexDigest { hash: hasher.finalize().into(), height, txs: txs.0 })
+    Ok(IndexDigest { hash: hasher.finish(), height, txs: txs.0 })
 }
 
-fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256) -> Result<()> {
+fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()> {
     let mut left = height.0 as usize + 1;
     db.each_row(ItemTable::Blocks, |_, row| {
         let items = left.min(row.len() / BlockItem::BYTES);
@@ -91,7 +90,7 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256) -> Result<()> {
     whole(db, left, "blocks")
 }
 
-fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256Stream) -> Result<()> {
     let mut left = txs.0 as usize;
     db.each_row(ItemTable::Lens, |key, row| {
         let lens = lens_of(row).ok_or_else(|| damaged(&db.path, format_args!("lens {key}")))?;
@@ -106,7 +105,12 @@ fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
 
 /// Hashes the nodes of all blocks up to `height`; items between two blocks may be unused, and do
 /// not count.
-pub(super) fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+pub(super) fn hash_nodes(
+    db: &Db,
+    height: Height,
+    txs: TxNum,
+    hasher: &mut Sha256Stream,
+) -> Result<()> {
     let mut rows: Vec<u8> = Vec::new();
     let mut row_key = -1;
     let mut first = TxNum(0);
@@ -130,7 +134,7 @@ pub(super) fn hash_nodes(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha25
     Ok(())
 }
 
-fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256) -> Result<()> {
+fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256Stream) -> Result<()> {
     let runs = in_force(&db.runs()?).into_iter().filter(|run| run.kind == kind);
     let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0), STREAM_PAGES)).collect())?;
     for posting in merged {

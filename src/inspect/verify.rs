@@ -3,11 +3,11 @@
 use std::fmt;
 
 use bitcoin::hashes::Hash;
-use sha2::{Digest, Sha256};
 
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
+use crate::hash::Sha256Stream;
 use crate::ids::{BlockHash, Height, Prefix, TxNum};
 use crate::index::chunk::{Posting, TxRange};
 use crate::index::items::{BlockItem, PositionItem};
@@ -130,7 +130,7 @@ fn check_nodes(db: &Db, state: &State) -> Result<()> {
     db.each_row(ItemTable::Nodes, |_, _| Ok(()))?;
     match state.height() {
         // the digest visits each node there must be
-        Some(height) => hash_nodes(db, height, TxNum(state.txs), &mut Sha256::new()),
+        Some(height) => hash_nodes(db, height, TxNum(state.txs), &mut Sha256Stream::default()),
         None => Ok(()),
     }
 }

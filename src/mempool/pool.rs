@@ -8,8 +8,7 @@ use std::collections::HashSet;
 use bitcoin::hashes::Hash;
 
 use crate::ids::{OutPoint, ScriptHash, Txid};
-use crate::index::extract::is_unspendable;
-use crate::parse::tx::TxView;
+use crate::parse::tx::{TxView, is_unspendable};
 
 use super::places::{Places, Slot, out_tag, tag, tags_of_outputs};
 use super::script_tag::{ScriptTag, first_eight};

@@ -36,6 +36,12 @@ pub struct OutputView<'a> {
     pub script: &'a [u8],
 }
 
+/// Whether outputs with that script are left out: OP_RETURN can never be spent (Core script.h,
+/// IsUnspendable).
+pub fn is_unspendable(script: &[u8]) -> bool {
+    script.first() == Some(&0x6a)
+}
+
 /// The output that an input spends.
 fn input(cursor: &mut Cursor<'_>) -> Parsed<OutPoint> {
     let txid = Txid::from_byte_array(*cursor.array("input txid")?);

@@ -1,9 +1,9 @@
 //! Who funded an output and who spent it, found in the history of its script.
 
 use crate::ids::{OutPoint, ScriptHash, TxNum};
-use crate::index::extract::is_unspendable;
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::mempool::script_tag::ScriptTag;
+use crate::parse::tx::is_unspendable;
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::ids::{OutPoint, ScriptHash, TxNum, Txid};
-use crate::index::extract::is_unspendable;
+use crate::parse::tx::is_unspendable;
 
 use super::answers::{Answer, QueryError};
 use super::search_limit::SearchLimit;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use bitcoin::hashes::Hash;
 use lru::LruCache;
-use sha2::{Digest, Sha256};
 
+use crate::hash::Sha256Stream;
 use crate::hex;
 use crate::host::lock::lock;
 use crate::ids::{Height, OutPoint, ScriptHash, TxNum, Txid};
@@ -57,7 +57,7 @@ pub struct Summary {
     /// What is unspent.
     pub coins: HashMap<OutPoint, Unspent>,
     /// SHA-256 over the history's text so far.
-    status: Sha256,
+    status: Sha256Stream,
     /// The scriptPubKey, once an output with it was seen.
     pub script: Option<Vec<u8>>,
 }
@@ -103,7 +103,7 @@ impl Summary {
             hasher.update(status_text(&txid, height));
             empty = false;
         }
-        (!empty).then(|| hasher.finalize().into())
+        (!empty).then(|| hasher.finish())
     }
 
     /// Sum of the unspent outputs, satoshi.

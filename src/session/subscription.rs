@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bitcoin::OutPoint;
-use sha2::{Digest, Sha256};
 
+use crate::hash::sha256;
 use crate::ids::{Prefix, ScriptHash};
 use crate::protocol::method::Naming;
 use crate::query::answers::{OutpointStatus, Status, Tip, TipChange};
@@ -89,8 +89,5 @@ impl Subscriptions {
 /// The status told when a watched history has grown past the limit: no history has it, so the
 /// client asks for the history and hears that it is too long. A null would say "never used".
 pub fn too_long_status(script: &ScriptHash) -> Status {
-    let mut hasher = Sha256::new();
-    hasher.update(b"history too long:");
-    hasher.update(script.0);
-    Some(hasher.finalize().into())
+    Some(sha256(&[&b"history too long:"[..], &script.0].concat()))
 }

@@ -21,12 +21,13 @@ const ENDINGS: [&str; 4] = ["", "-journal", LOG_ENDING, "-shm"];
 
 /// Holds why the index is to be built anew at the next start.
 const DAMAGED_FILE: &str = "damaged";
-/// The same once that was done; its time is that of the damage.
+/// What [`DAMAGED_FILE`] is renamed to once the index was built anew; its time is that of the
+/// damage.
 const REBUILT_FILE: &str = "rebuilt";
 /// An index that is damaged again within this time lies on a disk that should be looked at: to
 /// build on and on would wear it out, and hide it.
 const REBUILD_PAUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// So much of a reason is read.
+/// Bytes that are read of a reason at most.
 const REASON_BYTES_MAX: u64 = 4096;
 
 /// Takes the index for this process. The lock is the kernel's: it ends with the process, however

@@ -26,9 +26,9 @@ impl Db {
     }
 
     /// How many of `wanted`, from the first on, are in the chunk that most likely holds `prefix`.
-    /// Prefixes of txids are spread evenly, so that is the first chunk behind a place one chunk's
-    /// width before. SQLite reads one page for it, where it reads two to find the last chunk
-    /// before a place.
+    /// Prefixes of txids are spread evenly, so the chunk is guessed: step back from `prefix` by one
+    /// chunk's width, and take the next chunk. That needs one page read; finding the last chunk at
+    /// or before a key needs two.
     fn count_in_likely_chunk(
         &self,
         run: &RunInfo,
@@ -42,7 +42,8 @@ impl Db {
         self.count_in_chunks(run, &sql, ChunkKey::first_of(Prefix(place)), wanted)
     }
 
-    /// The same for the only chunk that can hold the first of `wanted`, of that prefix.
+    /// How many of `wanted`, from the first on, are in the only chunk that can hold the first of
+    /// them, which has that prefix.
     fn count_in_only_chunk(
         &self,
         run: &RunInfo,

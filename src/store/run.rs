@@ -37,7 +37,7 @@ impl<'a, 'b> ChunkWriter<'a, 'b> {
 
     fn finish(mut self, resume: Option<Prefix>) -> Result<RunInfo> {
         self.run.complete = resume.is_none();
-        self.run.resume = resume.map_or(0, |prefix| prefix.0);
+        self.run.resume = resume.unwrap_or(Prefix(0));
         self.change.update_run(&self.run)?;
         Ok(self.run)
     }

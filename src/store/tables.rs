@@ -68,8 +68,8 @@ pub struct RunInfo {
     pub range: TxRange,
     /// Whether it is filled and in force.
     pub complete: bool,
-    /// Where a merge that fills it goes on.
-    pub resume: u64,
+    /// The first prefix that the merge that fills it has still to write.
+    pub resume: Prefix,
     /// Postings written.
     pub postings: u64,
     /// Bytes of its chunks.
@@ -144,7 +144,7 @@ impl Db {
                 kind: if kind == 0 { RunKind::Script } else { RunKind::Txid },
                 range: TxRange { first: TxNum(row.get(2)?), end: TxNum(row.get(3)?) },
                 complete: row.get(4)?,
-                resume: row.get(5)?,
+                resume: Prefix(row.get(5)?),
                 postings: row.get(6)?,
                 bytes: row.get(7)?,
             })

@@ -142,7 +142,14 @@ impl Change<'_> {
             .execute(
                 "UPDATE runs SET \"end\" = ?2, complete = ?3, resume = ?4, postings = ?5, \
                  bytes = ?6 WHERE id = ?1",
-                params![run.id, run.range.end.0, run.complete, run.resume, run.postings, run.bytes],
+                params![
+                    run.id,
+                    run.range.end.0,
+                    run.complete,
+                    run.resume.0,
+                    run.postings,
+                    run.bytes
+                ],
             )
             .map_err(|error| self.err(error))?;
         Ok(())

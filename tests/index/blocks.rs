@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use bitcoin::Block;
 use bitcoin::consensus::deserialize;
 use hekte::ids::ScriptHash;
-use hekte::index::extract::{extract, is_unspendable};
+use hekte::index::extract::extract;
 use hekte::index::packed::PackedPosting;
 use hekte::parse::compress::amount;
+use hekte::parse::tx::is_unspendable;
 use hekte::parse::undo::Undo;
 
 use crate::realdata::real;

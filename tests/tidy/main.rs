@@ -17,7 +17,7 @@ const FILE_LINES: usize = 300;
 const FUNCTION_LINES: usize = 70;
 
 /// Crates that only some modules may name, and what to do instead.
-const RESERVED: [(&str, &[&str], &str); 4] = [
+const RESERVED: [(&str, &[&str], &str); 5] = [
     (
         "tokio",
         &["host", "server", "daemon"],
@@ -29,6 +29,7 @@ const RESERVED: [(&str, &[&str], &str); 4] = [
         &["node", "protocol", "session", "server", "inspect", "check"],
         "JSON belongs to the wire and to bitcoind's RPC: pass typed values",
     ),
+    ("sha2", &["hash"], "take a function of hash/, the one door to SHA-256"),
     ("clap", &["config", "cli"], "settings reach the program as a Config"),
 ];
 

@@ -155,7 +155,7 @@ fn bytes_of(block: &LoadedBlock) -> usize {
 
 /// A run with nothing in it yet.
 pub fn empty_run(id: i64, kind: RunKind, range: TxRange) -> RunInfo {
-    RunInfo { id, kind, range, complete: false, resume: 0, postings: 0, bytes: 0 }
+    RunInfo { id, kind, range, complete: false, resume: Prefix(0), postings: 0, bytes: 0 }
 }
 
 /// Adds a block's rows behind `state`, and moves `state` on.

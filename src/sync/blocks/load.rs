@@ -73,7 +73,7 @@ impl BlockLoader {
         BlockLoader { dir, params: *params, node: None, revs: Mutex::default() }
     }
 
-    /// The same, asking bitcoind where the files leave it open what a block spends.
+    /// A loader that asks bitcoind where the files leave it open what a block spends.
     pub fn asking(self, node: Option<Rpc>) -> BlockLoader {
         BlockLoader { node, ..self }
     }

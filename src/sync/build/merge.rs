@@ -5,7 +5,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use crate::error::Result;
-use crate::ids::Prefix;
 use crate::index::chunk::TxRange;
 use crate::index::encoders::{ENCODER_BYTES, Encoded, STRIPE_POSTINGS, encode_in_turn};
 use crate::index::rounds::{Rounds, Stripe};
@@ -81,7 +80,7 @@ impl RunMerge<'_> {
                 empty_run(id, kind, range)
             }
         };
-        let start = Prefix(target.resume);
+        let start = target.resume;
         let expected = sources.iter().map(|run| run.postings).sum();
         let stripe_postings = stripe_postings(pace.slice_bytes);
         may_go_on()?;

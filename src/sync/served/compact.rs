@@ -4,7 +4,7 @@
 use log::{debug, info};
 
 use crate::error::Result;
-use crate::ids::{Prefix, TxNum};
+use crate::ids::TxNum;
 use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
 use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
@@ -46,10 +46,18 @@ const DROPPED_BYTES_MAX: u64 = 64 << 20;
 
 /// What is to be done next.
 enum Work {
-    /// Remove runs: those that a finished one replaces, or one whose sources are gone.
+    /// These runs are dropped: a finished one replaces them, or their sources are gone.
     Drop(Vec<RunInfo>),
-    /// Go on with the merge to the first run (`id` 0 if it is not made yet) of the others.
-    Fill(RunInfo, Vec<RunInfo>),
+    /// These runs are merged to that one.
+    Merge(Target, Vec<RunInfo>),
+}
+
+/// The run that a merge fills.
+enum Target {
+    /// The merge begins, so the run is still to be made.
+    New(RunKind, TxRange),
+    /// The merge goes on with this run.
+    Begun(RunInfo),
 }
 
 fn next_work(runs: &[RunInfo]) -> Option<Work> {
@@ -67,7 +75,7 @@ fn next_work(runs: &[RunInfo]) -> Option<Work> {
     }
     if let Some(begun) = runs.iter().find(|run| !run.complete) {
         return Some(match sources_of(begun, &kept) {
-            Some(sources) => Work::Fill(*begun, sources),
+            Some(sources) => Work::Merge(Target::Begun(*begun), sources),
             None => Work::Drop(vec![*begun]),
         });
     }
@@ -75,18 +83,17 @@ fn next_work(runs: &[RunInfo]) -> Option<Work> {
         let sources = worth_merging(&kept, kind)?;
         let first = sources.first().map_or(TxNum(0), |run| run.range.first);
         let end = sources.last().map_or(TxNum(0), |run| run.range.end);
-        Some(Work::Fill(empty_run(0, kind, TxRange { first, end }), sources))
+        Some(Work::Merge(Target::New(kind, TxRange { first, end }), sources))
     };
     RunKind::ALL.into_iter().find_map(merge)
 }
 
 /// Does the next small piece of work, if there is any: about `slice_bytes` of a merge in one
 /// transaction, or the removal of runs that are not needed any more. The state after it comes
-/// back. With less than `spare_bytes` left on the disk beside what a merge takes, it is not gone on
-/// with.
+/// back. It fails if the merge would leave less than `spare_bytes` free on the disk.
 pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Option<State>> {
     let Some(work) = next_work(&db.runs()?) else { return Ok(None) };
-    let (mut target, sources) = match work {
+    let (target, sources) = match work {
         Work::Drop(runs) => {
             let change = db.change()?;
             for run in &runs {
@@ -96,20 +103,25 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
             debug!("took {} runs away that are not needed any more", runs.len());
             return db.state().map(Some);
         }
-        Work::Fill(target, sources) => (target, sources),
+        Work::Merge(target, sources) => (target, sources),
+    };
+    let written = match &target {
+        Target::New(..) => 0,
+        Target::Begun(run) => run.bytes,
     };
     let all: u64 = sources.iter().map(|run| run.bytes).sum();
-    let left = all.saturating_sub(target.bytes);
+    let left = all.saturating_sub(written);
     // a merge stands beside what it replaces, and each slice is in the write-ahead log first
     let needed = left.saturating_sub(db.unused_bytes()?).saturating_add(2 * slice_bytes.min(left));
     check_room(&db.path, Step::Merge, needed, spare_bytes)?;
     let mut state = db.state()?;
     let change = db.change()?;
-    if target.id == 0 {
-        target.id = change.create_run(target.kind, target.range)?;
-    }
+    let target = match target {
+        Target::New(kind, range) => empty_run(change.create_run(kind, range)?, kind, range),
+        Target::Begun(run) => run,
+    };
     let expected = sources.iter().map(|run| run.postings).sum();
-    let start = Prefix(target.resume);
+    let start = target.resume;
     let streams = sources.iter().map(|run| db.stream(*run, start, STREAM_PAGES)).collect();
     let mut merged = Merge::new(streams)?.peekable();
     let filled = fill_slice(&change, target, &mut merged, expected, slice_bytes)?;
