@@ -16,7 +16,7 @@ HEKTE_ and the setting, then flags; the last one wins. In the file, --bitcoin-di
 Exit codes: 0 done, 64 usage, 65 damaged data, 66 file missing, 69 bitcoind unavailable, 70 bug,
 74 I/O error, 75 try again, 77 permission, 78 configuration.";
 
-/// What to do.
+/// The subcommand that was given.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Index and serve; what hekte does when no command is given
@@ -57,12 +57,12 @@ struct Cli {
     flags: Flags,
 }
 
-/// What the command line came to.
+/// The outcome of reading a command line.
 #[derive(Debug)]
 pub enum Parsed {
-    /// Help or version: print this on stdout and exit 0.
+    /// Help or version: print this text on stdout and exit 0.
     Print(String),
-    /// Do this with that.
+    /// Run this command with this configuration.
     Do(Command, Box<Config>),
 }
 
@@ -71,9 +71,9 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Reads the command line (program name first) and everything it refers to.
+/// Reads the command line (program name first), the environment and the configuration file.
 ///
-/// Errors: `Usage` for the command line itself, else what [`Config::load`] says.
+/// Errors: `Usage` for the command line itself, else what [`Config::load`] returns.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,

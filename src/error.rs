@@ -1,53 +1,54 @@
-//! Errors by what the operator does next, each with its exit code from sysexits.
+//! Errors grouped by what the operator does next, each with its exit code from sysexits.
 
 use std::process::ExitCode;
 
 /// Why hekte stops; the text says what is wrong, where, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line is off.
+    /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
-    /// The configuration is off: an unknown key, a value out of range, two that contradict.
+    /// The configuration is wrong: an unknown key, a value out of range, two contradicting values.
     #[error("{0}")]
     Config(String),
     /// A file or folder that should be there is not.
     #[error("{0}")]
     NoInput(String),
-    /// A file that hekte may not read or write.
+    /// hekte may not read or write a file.
     #[error("{0}")]
     NoPermission(String),
-    /// bitcoind cannot be asked just now: down, starting, busy. It may come by itself.
+    /// bitcoind does not answer now: it is down, starting or busy. This may pass by itself.
     #[error("{0}")]
     Away(String),
-    /// bitcoind cannot do what is needed: pruned, or it forbids what we must ask.
+    /// bitcoind cannot provide what is needed: it is pruned, or its settings forbid a call we need.
     #[error("{0}")]
     Unavailable(String),
-    /// Stored data that does not fit: foreign, of another version, damaged where others wrote it.
+    /// Stored data that hekte cannot use: not its own, of another version, or damaged in bitcoind's
+    /// files.
     #[error("{0}")]
     Data(String),
-    /// Our own index is damaged; it can be built again.
+    /// Our own index is damaged; hekte can build it again.
     #[error("{0}")]
     Damaged(String),
     /// Reading or writing failed: disk full, I/O error.
     #[error("{0}")]
     Io(String),
-    /// The disk is full, or soon would be: what waits for space goes on when there is some.
+    /// The disk is full, or soon would be. Work that waits for space goes on once there is some.
     #[error("{0}")]
     NoSpace(String),
-    /// Not now, but soon: try again.
+    /// A condition that passes soon; trying again helps.
     #[error("{0}")]
     TryAgain(String),
-    /// A promise of our own code was broken.
+    /// An assumption of our own code does not hold.
     #[error("internal error: {0}; please report it")]
     Software(String),
 }
 
-/// The result of whatever can stop hekte.
+/// The result of anything that can fail with [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The exit code of sysexits.h that tells a script the same.
+    /// The exit code of sysexits.h for this kind of error.
     pub fn code(&self) -> u8 {
         match self {
             Error::Usage(_) => 64,
@@ -62,7 +63,7 @@ impl Error {
         }
     }
 
-    /// The same error with where it happened in front.
+    /// This error with the place where it happened in front of its text.
     pub fn at(self, place: impl std::fmt::Display) -> Error {
         use Error::*;
         match self {

@@ -1,7 +1,7 @@
-//! Bytes as lowercase hexadecimal digits: most of what goes over the wire.
+//! Bytes as lowercase hexadecimal digits, the form of most data in the Electrum protocol.
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-/// Bytes turned to digits in one go; a hash has as many.
+/// Number of bytes turned to digits at once; a hash has this many.
 const PART_BYTES: usize = 32;
 
 /// Appends the digits of `bytes`.
@@ -12,7 +12,7 @@ pub fn push(text: &mut String, bytes: &[u8]) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        // always: the digits are ASCII
+        // this always succeeds: the digits are ASCII
         if let Ok(digits) = std::str::from_utf8(&digits[..2 * part.len()]) {
             text.push_str(digits);
         }

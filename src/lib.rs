@@ -1,6 +1,6 @@
 //! hekte: the tour, in the order in which the data moves; each module imports only those above it.
 
-// ground: names, numbers, errors, the machine
+// basics: names, numbers, errors, the machine
 pub mod error;
 pub mod hash;
 pub mod hex;
@@ -17,13 +17,13 @@ pub mod parse;
 
 pub mod blockfile;
 
-// what the operator says
+// the operator's settings
 pub mod config;
 
-// bitcoind's word
+// bitcoind's RPC
 pub mod node;
 
-// what the index holds, and where
+// what the index holds, and how it is stored
 pub mod index;
 
 pub mod chain;
@@ -33,21 +33,21 @@ pub mod store;
 // unconfirmed transactions
 pub mod mempool;
 
-// the moment that is served
+// the chain and mempool as clients see them at one moment
 pub mod live;
 
-// from outside
+// reading an index from outside a running server
 pub mod inspect;
 
 pub mod check;
 
-// the write half
+// the write half: keeps the index up to date
 pub mod sync;
 
-// the read half
+// the read half: answers questions
 pub mod query;
 
-// the wire
+// the Electrum protocol and its connections
 pub mod protocol;
 
 pub mod session;
@@ -57,5 +57,5 @@ pub mod server;
 // the command line
 pub mod cli;
 
-// everything together
+// the service as a whole
 pub mod daemon;

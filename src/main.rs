@@ -1,4 +1,4 @@
-//! The program: reads the command line, starts logging, does what was asked, gives an exit code.
+//! The program: reads the command line, starts logging, runs the command, returns its exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! How the memory budget is divided while serving: every part has its share, and the sum is held.
+//! How the memory budget is divided while serving: each part gets a share, and the sum is bounded.
 
 use crate::limits::{
     INDEX_WORKERS, MAX_LINE_BYTES, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_PER_CLIENT, MAX_WATCHED,
@@ -7,24 +7,25 @@ use crate::limits::{
 
 /// The program itself, its threads, and what the allocator holds back.
 const PROCESS_BYTES: usize = 14 << 20;
-/// A connection to the database: SQLite's pages, statements and list of tables.
+/// One connection to the database: SQLite's pages, statements and list of tables.
 const CONNECTION_BYTES: usize = 2304 << 10;
-/// Connections: one that writes, one for each thread that asks.
+/// Connections to the database: one that writes, and one for each thread that answers questions.
 const CONNECTIONS: usize = 1 + INDEX_WORKERS;
-/// A client: its read buffer, the beginning of a line, its tasks and queue, short replies.
+/// One client: its read buffer, the beginning of a line, its tasks and queue, short replies.
 const CLIENT_BYTES: usize = 40 << 10;
-/// A block in the table of the chain.
+/// One block in the table of the chain.
 pub const TABLE_BYTES_PER_BLOCK: usize = 16;
-/// A block in the list that is made when blocks have moved, with some to spare.
+/// One block in the list that is made after blocks have moved to other positions, with a margin.
 const LIST_BYTES_PER_BLOCK: usize = 17;
-/// A coin of a watched script.
+/// One remembered coin of a watched script.
 const COIN_BYTES: usize = 70;
-/// A script or outpoint that is watched.
+/// One watched script or outpoint.
 const WATCHED_BYTES: usize = 120;
-/// However little is left, so much is divided: too small a budget is exceeded, not refused.
+/// At least this much is divided, however small the budget: a budget that is too small is exceeded,
+/// not refused.
 const DIVIDED_BYTES_MIN: usize = 40 << 20;
 
-/// What is left beside the parts that nothing can make smaller, in 64ths.
+/// The shares, in 64ths of what remains after the parts of fixed size.
 const PARTS: [usize; 8] = [RECENT, MEMPOOL, TXIDS, COINS, WATCHED, SUMMARIES, REQUESTS, REPLIES];
 const RECENT: usize = 11;
 const MEMPOOL: usize = 19;
@@ -35,30 +36,31 @@ const SUMMARIES: usize = 7;
 const REQUESTS: usize = 4;
 const REPLIES: usize = 12;
 
-/// How much each part may take.
+/// How much memory, or how many entries, each part may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
-    /// Newest blocks, bytes; more are written to a run.
+    /// Bytes for the newest blocks; beyond that, blocks are written to a run.
     pub recent_bytes: usize,
-    /// Unconfirmed transactions, bytes; of more the lowest fee rates are left out.
+    /// Bytes for unconfirmed transactions; beyond that, those with the lowest fee rates are left
+    /// out.
     pub mempool_bytes: usize,
-    /// Set aside for lists of txids while bitcoind's mempool and ours are compared, bytes; nothing
-    /// holds them to it yet.
+    /// Bytes set aside for the lists of txids while bitcoind's mempool and ours are compared;
+    /// nothing enforces this share yet.
     pub txid_list_bytes: usize,
-    /// Coins of watched scripts that are remembered.
+    /// Number of coins of watched scripts that are remembered.
     pub watched_coins: usize,
-    /// Scripts and outpoints that all clients together may watch.
+    /// Number of scripts and outpoints that all clients together may watch.
     pub watched: usize,
-    /// Summaries of scripts that are kept, bytes.
+    /// Bytes for the summaries of scripts that are kept.
     pub summary_bytes: usize,
-    /// Requests being read and answered, bytes.
+    /// Bytes for requests being read and answered.
     pub request_bytes: usize,
-    /// Replies that wait for their clients to take them, bytes.
+    /// Bytes for replies that wait for their clients to take them.
     pub reply_bytes: usize,
 }
 
 impl Shares {
-    /// The division of `memory` bytes where the chain has about `blocks` blocks and so many
+    /// The division of `memory` bytes where the chain has about `blocks` blocks and up to `clients`
     /// clients may be connected.
     pub fn of(memory: u64, blocks: usize, clients: usize) -> Shares {
         let memory = usize::try_from(memory).unwrap_or(usize::MAX);
@@ -94,7 +96,7 @@ impl Shares {
     }
 }
 
-/// What is held whatever the budget is.
+/// Bytes that are held whatever the budget is.
 pub const fn fixed_bytes(blocks: usize, clients: usize) -> usize {
     PROCESS_BYTES
         + CONNECTIONS * CONNECTION_BYTES
@@ -112,7 +114,7 @@ const fn sum_of(parts: [usize; 8]) -> usize {
 }
 
 const _: () = assert!(sum_of(PARTS) == 64);
-// a longest line costs twice its length
+// the longest line takes twice its length in memory
 const _: () = assert!(DIVIDED_BYTES_MIN / 64 * REQUESTS >= 2 * MAX_LINE_BYTES);
 
 #[cfg(test)]
@@ -129,7 +131,8 @@ mod tests {
                 let all = shares.sum() + fixed_bytes(blocks, MAX_CLIENTS);
                 assert!(all as u64 <= memory, "{all} of {mib} MiB at {blocks} blocks: {shares:?}");
                 assert!(shares.watched_coins > 0 && shares.watched >= 20_000, "{shares:?}");
-                // a history of 100 000 entries can be sent, a day's blocks need not be written
+                // a history of 100 000 entries can be sent, and a day's blocks fit in memory
+                // unwritten
                 assert!(shares.reply_bytes_per_client() >= 10 << 20, "{shares:?}");
             }
         }

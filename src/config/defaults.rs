@@ -1,4 +1,4 @@
-//! The settings whose default is one value, the same on every machine: each value stands here once.
+//! The settings whose default does not depend on the machine; each value stands here once.
 //!
 //! `--help` is generated from them, and `tests/config` holds hekte.toml, README.md and
 //! docs/protocol.md to them. Defaults that depend on the machine are worked out in `values`.
@@ -13,7 +13,7 @@ use super::network::Network;
 use crate::limits;
 
 pub const NETWORK: Network = Network::Bitcoin;
-/// Dashboards that know electrs look here.
+/// Dashboards that know electrs look for metrics at this address.
 pub const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4224);
 pub const MAX_HISTORY: u32 = 100_000;
 pub const QUERY_TIME: Duration = Duration::from_secs(20);
@@ -26,10 +26,10 @@ pub const SERVER_NAME: &str =
     concat!("hekte/", env!("CARGO_PKG_VERSION"), " (electrumx-compatible)");
 pub const INDEX_DURING_IBD: DuringIbd = DuringIbd::Auto;
 pub const LOG_LEVEL: LevelFilter = LevelFilter::Info;
-/// As text, since the value that it stands for depends on where the log goes.
+/// A text, since the value that it stands for depends on where the log goes.
 pub const LOG_TIMESTAMPS: &str = "auto";
 
-/// The default of a setting as an operator would write it; `None` if it has none that is one value.
+/// The default of a setting as an operator would write it; `None` if it depends on the machine.
 pub fn of(setting: &str) -> Option<String> {
     Some(match setting {
         "network" => NETWORK.name().into(),
@@ -47,7 +47,7 @@ pub fn of(setting: &str) -> Option<String> {
     })
 }
 
-/// The help of a setting, with its default behind it where that is one short value.
+/// The help text of a setting, with its default behind it where that is one short value.
 pub fn help(text: &str, setting: &str) -> String {
     let text = text.trim();
     match of(setting) {

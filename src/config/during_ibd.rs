@@ -3,16 +3,16 @@
 /// Whether to index while bitcoind is in its first download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DuringIbd {
-    /// On solid state yes, on rotating disks no.
+    /// Index on solid-state disks, wait on rotating ones.
     Auto,
-    /// Always.
+    /// Index in any case.
     Always,
     /// Wait until the download is done.
     Never,
 }
 
 impl DuringIbd {
-    /// From what an operator wrote.
+    /// Parses the word that an operator wrote.
     pub fn parse(text: &str) -> Result<DuringIbd, String> {
         let known = DuringIbd::ALL.into_iter().find(|when| when.name() == text);
         known.ok_or_else(|| format!("`{text}` -> auto, always or never"))
@@ -20,7 +20,7 @@ impl DuringIbd {
 
     const ALL: [DuringIbd; 3] = [DuringIbd::Auto, DuringIbd::Always, DuringIbd::Never];
 
-    /// As an operator writes it.
+    /// The word for it that an operator writes.
     pub fn name(self) -> &'static str {
         match self {
             DuringIbd::Auto => "auto",

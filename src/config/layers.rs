@@ -10,19 +10,19 @@ use toml::de::{DeTable, DeValue};
 use super::settings::{Flags, NAMES, nearest};
 use crate::error::{Error, Result};
 
-/// Read when no other file is named, if it is there.
+/// The file that is read, if it exists, when no other file is named.
 pub const DEFAULT_FILE: &str = "/etc/hekte/hekte.toml";
 
-/// Settings that are lists; a file gives them as an array, a variable with commas.
+/// Settings that are lists: an array in a file, separated by commas in a variable.
 const LISTS: &[&str] = &["listen"];
 
 /// Variables that are not settings of the file.
 const EXTRA_VARIABLES: &[&str] = &["config", "rpc_password"];
 
-/// Where a value came from; later ones win.
+/// Where a value came from; a later variant overrides an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Nobody set it.
+    /// No layer set it.
     Default,
     /// The configuration file.
     File { path: PathBuf, line: usize },
@@ -33,7 +33,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// 0 for defaults up to 3 for flags: who overrides whom.
+    /// The rank of the layer: 0 for defaults up to 3 for flags; a higher one overrides a lower one.
     pub fn rank(&self) -> u8 {
         match self {
             Source::Default => 0,
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// An error about a value from here: a flag is a matter of usage, the rest of configuration.
+    /// An error about a value from this source: `Usage` for a flag, `Config` for the rest.
     pub fn error(&self, text: impl fmt::Display) -> Error {
         match self {
             Source::Flag(_) => Error::Usage(format!("{self}: {text}")),
@@ -63,16 +63,16 @@ impl fmt::Display for Source {
     }
 }
 
-/// What was given for each setting, unparsed, by the layer that wins.
+/// The value of each setting, unparsed, from the layer that overrides the others.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     given: BTreeMap<&'static str, (Vec<String>, Source)>,
-    /// From `HEKTE_RPC_PASSWORD`.
+    /// The password from `HEKTE_RPC_PASSWORD`.
     pub password: Option<String>,
 }
 
 impl Layers {
-    /// Reads all layers; `file` is what `--config` named.
+    /// Reads all layers; `file` is the file that `--config` named.
     ///
     /// Errors: a file that cannot be read or is no TOML, a key or variable that does not exist
     /// (with its line and the nearest name), a value of the wrong shape.
@@ -118,7 +118,8 @@ impl Layers {
         self.given.get(name).map_or(&[], |(values, _)| values.as_slice())
     }
 
-    /// The setting, parsed; `None` if nobody set it. Of a repeated flag the last counts.
+    /// The setting, parsed; `None` if nobody set it. If a flag is repeated, its last value is
+    /// taken.
     pub fn get<T>(
         &self,
         name: &str,
@@ -162,7 +163,7 @@ impl Layers {
     }
 }
 
-/// The default file is optional, but if it is there it counts, so it must be readable.
+/// The text of the default file. The file is optional, but one that exists must be readable.
 fn default_file() -> Result<Option<String>> {
     match std::fs::read_to_string(DEFAULT_FILE) {
         Ok(text) => Ok(Some(text)),
@@ -191,7 +192,7 @@ fn plain(name: &str, value: &DeValue<'_>) -> std::result::Result<Vec<String>, St
     }
 }
 
-/// Our variables by setting name; everything else in the environment is not ours to judge.
+/// hekte's variables by setting name; all other variables of the environment are ignored.
 fn variables(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<BTreeMap<&'static str, String>> {

@@ -8,17 +8,17 @@ use crate::blockfile::xor::KEY_FILE;
 use crate::error::{Error, Result};
 use crate::host::access;
 
-/// The two folders of a network that we need.
+/// The two folders of a network that hekte reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The network's own folder: cookie, and mostly the blocks.
+    /// The network's own folder: it holds the cookie, and usually the blocks folder.
     pub network_dir: PathBuf,
-    /// blk, rev and xor files.
+    /// The folder of the blk, rev and xor files.
     pub blocks_dir: PathBuf,
 }
 
-/// Finds both below or beside `dir`; where nothing is there yet, says where bitcoind would put
-/// them. Never fails: what is missing or closed is for [`verify`] to say.
+/// Finds both folders below or beside `dir`; if they do not exist yet, returns where bitcoind would
+/// make them. Never fails: [`verify`] reports folders that are missing or closed.
 pub fn find(dir: &Path, network: Network) -> Layout {
     let below = match network.folder() {
         Some(folder) => dir.join(folder),
@@ -53,8 +53,8 @@ fn has_block_files(dir: &Path) -> bool {
     dir.join(first).is_file() || list_files(dir, Kind::Block).is_ok_and(|files| !files.is_empty())
 }
 
-/// Ok if `blocks_dir` holds the block files of this chain from the first on, and all kinds of them
-/// are open to us.
+/// Ok if `blocks_dir` holds the block files of this chain from the first on, and we may read files
+/// of each kind.
 ///
 /// Errors: `NoInput` without files, `Unavailable` for a pruned node, `NoPermission` with the
 /// remedies, `Config` when the files are of another network.
@@ -90,7 +90,7 @@ pub fn verify(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()>
     access::readable(&blocks_dir.join(blk))?;
     for name in [&rev, KEY_FILE] {
         match access::readable(&blocks_dir.join(name)) {
-            // a node at genesis has no undo data yet, an old one no key
+            // a node at genesis has no undo data yet, and an old one has no xor key
             Err(Error::NoInput(_)) => {}
             outcome => outcome?,
         }
@@ -98,16 +98,17 @@ pub fn verify(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()>
     check_magic(blocks_dir, network, magic)
 }
 
-/// Files that begin with the magic of another known network are a wrong setting, not damage.
+/// Refuses files that begin with the magic of another known network: that is a wrong setting, not
+/// damage.
 fn check_magic(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()> {
     let blocks = match BlockDir::open(blocks_dir) {
-        // a damaged key is reported by those who read blocks with it
+        // a damaged xor key is reported when blocks are read with it
         Err(Error::Data(_)) => return Ok(()),
         opened => opened?,
     };
     let mut found = [0; 4];
     blocks.read(Kind::Block, FileNum(0), 0, &mut found, Raw::Yes)?;
-    // bitcoind lays its key only over what it writes: zeros are preallocated
+    // zeros are preallocated space: bitcoind applies its xor key only to what it writes
     if found == [0; 4] {
         return Ok(());
     }
@@ -125,7 +126,7 @@ fn check_magic(blocks_dir: &Path, network: Network, magic: [u8; 4]) -> Result<()
         None if network == Network::Signet => Err(Error::Config(format!(
             "{shown} holds blocks of another signet -> set signet_challenge as in bitcoin.conf"
         ))),
-        // a damaged start is for the scanner, which searches on
+        // a damaged start is left to the scanner, which searches on for a record
         None => Ok(()),
     }
 }
@@ -179,7 +180,7 @@ mod tests {
         }
         verify(&main, Network::Bitcoin, Network::Bitcoin.magic()).unwrap();
         verify(&signet, Network::Signet, Network::Signet.magic()).unwrap();
-        // nothing there yet: where it will be
+        // with no folder there yet: the one that bitcoind would make
         let absent = find(Path::new("/nonexistent"), Network::Regtest);
         assert_eq!(absent.blocks_dir, Path::new("/nonexistent/regtest/blocks"));
     }

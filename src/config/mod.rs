@@ -32,31 +32,32 @@ pub use self::layers::DEFAULT_FILE;
 /// All settings, valid and complete.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which chain.
+    /// The chain that is indexed.
     pub network: Network,
     /// The bytes in front of each block in the block files.
     pub magic: [u8; 4],
-    /// True if the magic of a custom signet was set; if not, bitcoind may still know of one.
+    /// True if the magic of a custom signet was set; if not, bitcoind may still name one.
     pub magic_was_set: bool,
-    /// bitcoind's folder of this network: the cookie is there.
+    /// bitcoind's folder of this network, which holds its cookie.
     pub network_dir: PathBuf,
     /// Where the blk, rev and xor files are, or will be.
     pub blocks_dir: PathBuf,
-    /// Our own files; the index has a folder of its own in it, see [`Config::index_dir`].
+    /// The folder of our own files; the index has a folder of its own in it, see
+    /// [`Config::index_dir`].
     pub data_dir: PathBuf,
-    /// bitcoind's RPC; `None` is offline.
+    /// How to reach bitcoind's RPC; `None` when offline.
     pub node: Option<NodeConfig>,
-    /// Where to serve the Electrum protocol; never empty. Port 0 takes any free one.
+    /// The addresses that serve the Electrum protocol; never empty. Port 0 takes any free one.
     pub listen: Vec<SocketAddr>,
-    /// Where to serve metrics and probes, if anywhere.
+    /// The address that serves metrics and probes, if there is one.
     pub metrics: Option<SocketAddr>,
-    /// A file that is only there while the index's disk is mounted.
+    /// A file that exists only while the index's disk is mounted.
     pub require_marker: Option<PathBuf>,
-    /// Budget for the whole process in bytes.
+    /// The memory budget of the whole process in bytes.
     pub memory_bytes: u64,
-    /// Build the index and exit.
+    /// Build the index, then exit.
     pub sync_only: bool,
-    /// Throw the index away first.
+    /// Delete the index first.
     pub rebuild: bool,
     /// Whether to index during bitcoind's first download.
     pub index_during_ibd: DuringIbd,
@@ -76,9 +77,9 @@ pub struct Config {
     pub server_name: String,
     /// The least important lines to log.
     pub log_level: LevelFilter,
-    /// Time in front of log lines.
+    /// Whether log lines begin with the time.
     pub log_timestamps: bool,
-    /// What [`Config::explain`] shows of each setting that somebody set.
+    /// The lines of [`Config::explain`] about each setting that somebody set.
     sources: Vec<String>,
     /// Each setting that somebody set, as it was given.
     given: BTreeMap<&'static str, Vec<String>>,
@@ -138,7 +139,7 @@ impl Config {
         })
     }
 
-    /// True without bitcoind: files only.
+    /// True if hekte works from the files alone, without bitcoind.
     pub fn offline(&self) -> bool {
         self.node.is_none()
     }
@@ -148,13 +149,14 @@ impl Config {
         self.data_dir.join(self.network.name()).join("index")
     }
 
-    /// The settings that were given otherwise, or not at all, in `old`.
+    /// The settings whose given value differs from the one in `old`, or that only one of the two
+    /// sets.
     pub fn changed_since(&self, old: &Config) -> Vec<&'static str> {
         let names = settings::NAMES.iter().copied();
         names.filter(|name| self.given.get(name) != old.given.get(name)).collect()
     }
 
-    /// Ok if the marker, if there is to be one, is there.
+    /// Ok if the marker file exists, or no marker is required.
     ///
     /// Errors: `NoInput`, as the disk that the index belongs on is probably not mounted.
     pub fn verify_marker(&self) -> Result<()> {
@@ -169,7 +171,8 @@ impl Config {
         )))
     }
 
-    /// Lines for the debug log: what is in force, and where the set ones came from. No secrets.
+    /// Lines for the debug log: the settings in force, and where those that were set came from.
+    /// They hold no secrets.
     pub fn explain(&self) -> Vec<String> {
         let mut lines = vec![
             format!("network {}, magic {:02x?}", self.network, self.magic),

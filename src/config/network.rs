@@ -6,7 +6,7 @@ use bitcoin::consensus::encode::{VarInt, serialize};
 
 use crate::hash::sha256d;
 
-/// Which chain.
+/// A chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     /// The main chain.
@@ -17,16 +17,16 @@ pub enum Network {
     Testnet4,
     /// The signed test chain, or one with a challenge of its own.
     Signet,
-    /// A chain of one's own for tests.
+    /// A private chain for tests.
     Regtest,
 }
 
 impl Network {
-    /// All of them.
+    /// All chains.
     pub const ALL: [Network; 5] =
         [Network::Bitcoin, Network::Testnet3, Network::Testnet4, Network::Signet, Network::Regtest];
 
-    /// From the names that nodes, wallets and other servers use.
+    /// Parses the names that nodes, wallets and other servers use.
     pub fn parse(text: &str) -> Result<Network, String> {
         match text.trim().to_lowercase().as_str() {
             "bitcoin" | "mainnet" | "main" => Ok(Network::Bitcoin),
@@ -40,7 +40,7 @@ impl Network {
         }
     }
 
-    /// Our name for it.
+    /// hekte's name for the chain.
     pub fn name(self) -> &'static str {
         match self {
             Network::Bitcoin => "bitcoin",
@@ -51,7 +51,7 @@ impl Network {
         }
     }
 
-    /// bitcoind's name for it, as `getblockchaininfo` says it.
+    /// bitcoind's name for the chain, as in `getblockchaininfo`.
     pub fn node_name(self) -> &'static str {
         match self {
             Network::Bitcoin => "main",
@@ -87,7 +87,7 @@ impl Network {
         }
     }
 
-    /// The same in the words of the bitcoin crate.
+    /// The chain as the bitcoin crate names it.
     pub fn params(self) -> bitcoin::Network {
         match self {
             Network::Bitcoin => bitcoin::Network::Bitcoin,
@@ -103,7 +103,7 @@ impl Network {
         self.params().magic().to_bytes()
     }
 
-    /// The first block, the same for all signets.
+    /// The hash of the first block, which all signets share.
     pub fn genesis_hash(self) -> bitcoin::BlockHash {
         bitcoin::constants::genesis_block(self.params()).block_hash()
     }
@@ -115,8 +115,8 @@ impl fmt::Display for Network {
     }
 }
 
-/// The magic of a signet: the first bytes of its challenge's double SHA-256, length in front
-/// (BIP 325).
+/// The magic of a signet: the first 4 bytes of the double SHA-256 of its challenge with the
+/// challenge's length in front (BIP 325).
 pub fn signet_magic(challenge: &[u8]) -> [u8; 4] {
     let mut text = serialize(&VarInt::from(challenge.len()));
     text.extend_from_slice(challenge);

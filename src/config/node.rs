@@ -11,7 +11,7 @@ use super::units;
 use crate::error::{Error, Result};
 use crate::host::access;
 
-/// Where bitcoind's RPC is and how we show who we are.
+/// The address of bitcoind's RPC, and our credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeConfig {
     /// Its address.
@@ -27,27 +27,27 @@ pub struct RpcUrl {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// What to ask for, mostly "/".
+    /// The path to request, usually "/".
     pub path: String,
 }
 
-/// What bitcoind knows us by.
+/// The credentials that bitcoind checks.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RpcAuth {
-    /// The file that bitcoind writes anew at each start.
+    /// The cookie file, which bitcoind writes anew at each start.
     Cookie(PathBuf),
-    /// `rpcuser` or `rpcauth` of its configuration.
+    /// A user and password, as in `rpcuser` or `rpcauth` of bitcoind's configuration.
     User {
-        /// The name.
+        /// The user's name.
         user: String,
-        /// Its password; never shown.
+        /// The password; never shown.
         password: String,
     },
-    /// The same with the password in a file, which is read for each connection.
+    /// A user with the password in a file, which is read anew for each connection.
     UserFile {
-        /// The name.
+        /// The user's name.
         user: String,
-        /// Where the password is.
+        /// The file that holds the password.
         file: PathBuf,
     },
 }
@@ -75,7 +75,7 @@ impl fmt::Display for RpcUrl {
 }
 
 impl RpcUrl {
-    /// From "http://host:port/path"; scheme, port and path may be left out.
+    /// Parses "http://host:port/path"; scheme, port and path may be left out.
     pub fn parse(text: &str, default_port: u16) -> std::result::Result<RpcUrl, String> {
         let wrong = |why: &str| format!("`{text}` {why} -> write it like http://127.0.0.1:8332");
         let rest = match text.split_once("://") {
@@ -90,7 +90,8 @@ impl RpcUrl {
         if place.contains('@') {
             let why = "holds credentials, which others can read in the process list; \
                        use rpc_user and rpc_password_file";
-            // the text itself is left out: it would end up in a log
+            // the message leaves out the text, which may hold a password, since messages end up in
+            // logs
             return Err(why.into());
         }
         let bracketed = place.strip_prefix('[').and_then(|place| place.split_once(']'));
@@ -145,7 +146,8 @@ pub fn resolve(
             return Err(by_user.error("rpc_user and rpc_cookie are both set -> keep one of them"));
         }
         (cookie, Some(user)) if cookie.is_none() || by_user.rank() > by_cookie.rank() => {
-            // wrong ones are told of at once, though the file is read again later
+            // read the file now, although it is read again later, so that a wrong one is reported
+            // at once
             let password = password(layers, password_file.as_deref())?;
             match password_file {
                 Some(file) => RpcAuth::UserFile { user, file },
@@ -164,7 +166,7 @@ pub fn resolve(
     Ok(Some(NodeConfig { url, auth }))
 }
 
-/// An RPC setting from a layer below is overruled by `offline`; one from its own is a mistake.
+/// `offline` overrides RPC settings of a lower layer; with one of its own layer it contradicts.
 fn reject_if_offline(layers: &Layers) -> Result<()> {
     for name in ["rpc_url", "rpc_cookie", "rpc_user", "rpc_password_file"] {
         let source = layers.source(name);

@@ -2,10 +2,10 @@
 
 use super::defaults::help;
 
-/// One list makes the flags, the names and the bridge between them, so that they cannot differ.
+/// One list makes the flags, the names and the link between them, so that they cannot differ.
 macro_rules! settings {
     ($( #[doc = $help:literal] #[arg($($arg:tt)*)] $name:ident, )*) => {
-        /// The settings as flags: each holds what was given, in order and unparsed.
+        /// The settings as flags: each holds the values that were given, in order and unparsed.
         #[derive(clap::Args, Clone, Debug, Default)]
         pub struct Flags {
             $(
@@ -18,7 +18,7 @@ macro_rules! settings {
         pub const NAMES: &[&str] = &[ $( stringify!($name), )* ];
 
         impl Flags {
-            /// Each setting with the values its flag was given; empty if it was not.
+            /// Each setting with the values that its flag was given; empty if it was not given.
             pub fn given(&self) -> Vec<(&'static str, &[String])> {
                 vec![ $( (stringify!($name), self.$name.as_slice()), )* ]
             }
@@ -127,7 +127,8 @@ pub fn nearest(typed: &str, known: &[&'static str]) -> Option<&'static str> {
     if close { Some(best) } else { part() }
 }
 
-/// How many letters must be put in, taken out or replaced to get from one word to the other.
+/// The edit distance: how many letters to insert, remove or replace to turn one word into the
+/// other.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use bitcoin::hex::FromHex;
 
-/// A value, or what is wrong with it.
+/// A value, or a text about what is wrong with it.
 type Parsed<T> = Result<T, String>;
 
-/// Bytes from "256MiB", "1GiB", "512KiB".
+/// Parses a size in bytes, as "256MiB", "1GiB", "512KiB".
 pub fn size(text: &str) -> Parsed<u64> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
     with_unit(text, &units)
         .ok_or_else(|| format!("`{text}` is no size -> write it like 256MiB or 1GiB"))
 }
 
-/// A time from "500ms", "20s", "5m", "1h".
+/// Parses a time, as "500ms", "20s", "5m", "1h".
 pub fn time(text: &str) -> Parsed<Duration> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     let millis = with_unit(text, &units);
@@ -24,7 +24,7 @@ pub fn time(text: &str) -> Parsed<Duration> {
         .ok_or_else(|| format!("`{text}` is no time -> write it like 20s, 5m or 1h"))
 }
 
-/// A whole number from 1 to `max`.
+/// Parses a whole number from 1 to `max`.
 pub fn count(max: u32) -> impl Fn(&str) -> Parsed<u32> {
     move |text| match text.trim().parse() {
         Ok(number) if (1..=max).contains(&number) => Ok(number),
@@ -32,7 +32,7 @@ pub fn count(max: u32) -> impl Fn(&str) -> Parsed<u32> {
     }
 }
 
-/// Yes or no in the spellings that files and variables use.
+/// Parses yes or no in the spellings that files and variables use.
 pub fn yes_no(text: &str) -> Parsed<bool> {
     match text.trim().to_lowercase().as_str() {
         "yes" | "true" | "1" | "on" => Ok(true),
@@ -41,12 +41,13 @@ pub fn yes_no(text: &str) -> Parsed<bool> {
     }
 }
 
-/// Bytes from hex.
+/// Parses hex into bytes.
 pub fn hex(text: &str) -> Parsed<Vec<u8>> {
     Vec::from_hex(text.trim()).map_err(|error| format!("`{text}` is not hex: {error}"))
 }
 
-/// A path, made absolute, so that messages name it in full; a leading ~ is the home folder.
+/// Parses a path and makes it absolute, so that messages name it in full; a leading ~ is the home
+/// folder.
 pub fn path(text: &str) -> Parsed<PathBuf> {
     if text.is_empty() {
         return Err("is empty -> give a path".into());
@@ -64,7 +65,8 @@ pub fn home() -> Parsed<PathBuf> {
     found.ok_or_else(|| "this user has no home folder -> give the full path".into())
 }
 
-/// The largest size this returns fits an i64, so that sums of a few cannot overflow.
+/// Parses a number with one of `units`. The largest result fits an i64, so that a sum of a few
+/// cannot overflow.
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
@@ -74,7 +76,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     (value <= i64::MAX as u64).then_some(value)
 }
 
-/// Bytes in the largest unit that leaves at most one decimal.
+/// A size in the largest unit that leaves at most one decimal.
 pub fn show_size(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     for (name, shift) in units {

@@ -1,4 +1,4 @@
-//! Each setting that needs more than parsing: its default, its limits, its conflicts.
+//! Settings that need more than parsing: a computed default, limits, conflicts with others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,10 +16,10 @@ use super::units;
 use crate::error::{Error, Result};
 use crate::host::{access, log as host_log, memory};
 
-/// Below this nothing useful fits: SQLite, a block of 4 MB and its undo data, a few buffers.
+/// With less memory nothing useful fits: SQLite, a block of 4 MB and its undo data, a few buffers.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;
 
-/// bitcoind's folders, from whichever were named.
+/// bitcoind's folders, found from those that the operator named.
 pub fn folders(layers: &Layers, network: Network) -> Result<Layout> {
     let bitcoin_dir = layers.get("bitcoin_dir", units::path)?;
     let blocks_dir = layers.get("blocks_dir", units::path)?;
@@ -61,7 +61,7 @@ pub fn signet_magic(layers: &Layers, network: Network) -> Result<Option<[u8; 4]>
     }
 }
 
-/// Where our own files go.
+/// The folder of our own files.
 pub fn data_dir(layers: &Layers) -> Result<PathBuf> {
     if let Some(dir) = layers.get("data_dir", units::path)? {
         return Ok(dir);
@@ -75,7 +75,7 @@ pub fn data_dir(layers: &Layers) -> Result<PathBuf> {
     Ok(home.join(".hekte"))
 }
 
-/// Where to serve.
+/// The addresses to serve the Electrum protocol on.
 pub fn listen(layers: &Layers, network: Network) -> Result<Vec<SocketAddr>> {
     let addresses: Vec<SocketAddr> = layers.list("listen", |text| {
         text.parse().map_err(|_| {
@@ -97,7 +97,7 @@ pub fn listen(layers: &Layers, network: Network) -> Result<Vec<SocketAddr>> {
     }
 }
 
-/// Where metrics are served; `None` is nowhere.
+/// The address to serve metrics on; `None` if they are off.
 pub fn metrics(layers: &Layers) -> Result<Option<SocketAddr>> {
     let set = layers.get("metrics", |text| match text {
         "off" => Ok(None),
@@ -120,8 +120,8 @@ pub fn memory_budget(layers: &Layers) -> Result<u64> {
         .map(|set| set.unwrap_or(default_memory(memory::ram_bytes(), memory::cgroup_limit_bytes())))
 }
 
-/// A quarter of the RAM, as bitcoind and others live there too; of a limit that was set for us
-/// three quarters, as the page cache counts against it.
+/// A quarter of the RAM, as bitcoind and other programs need memory too. Of a memory limit set for
+/// hekte it is three quarters, as the page cache counts against the limit.
 fn default_memory(ram: Option<u64>, limit: Option<u64>) -> u64 {
     let wanted = (ram.unwrap_or(1 << 30) / 4).clamp(256 << 20, 1 << 30);
     wanted.min(limit.map_or(u64::MAX, |limit| limit / 4 * 3)).max(MIN_MEMORY_BYTES)

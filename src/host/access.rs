@@ -1,4 +1,4 @@
-//! Whether we may read bitcoind's files, and the words for it when we may not.
+//! Whether we may read bitcoind's files, and the error text for the operator when we may not.
 //!
 //! bitcoind sets umask 0077 for itself, so its block files are 0600 in 0700 folders unless a
 //! default ACL on the folder says otherwise (`SetupEnvironment` in Bitcoin Core's
@@ -36,7 +36,7 @@ pub fn explain(path: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// Ok if we can make files in `folder`, or make `folder` itself.
+/// Ok if we can create files in `folder`, or create `folder` itself.
 ///
 /// Errors: `NoPermission` with owner and mode; `NoInput` if a file is where a folder should be.
 pub fn writable(folder: &Path) -> Result<()> {
@@ -64,8 +64,8 @@ pub fn writable(folder: &Path) -> Result<()> {
     )))
 }
 
-/// "owner:group, mode 0600" of a file, following links; of the nearest folder above that we can
-/// see, where it is hidden or absent.
+/// The owner and mode of a file, following links, as "owner:group, mode 0600". If the file is
+/// hidden or absent, those of the nearest folder above it that we can see.
 pub fn owner_and_mode(path: &Path) -> String {
     let Ok(facts) = fs::metadata(path) else {
         return match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -96,7 +96,8 @@ fn user_name(uid: u32) -> String {
     user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
-/// Names the outermost thing that is closed, since what lies below it cannot even be seen.
+/// The error for a closed `path`. It names the outermost folder that is closed, since what lies
+/// below it cannot even be seen.
 fn no_permission(path: &Path) -> Error {
     let closed = closed_parents(path);
     let (subject, owner) = match closed.first() {
@@ -120,9 +121,9 @@ fn closed_parents(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What is wrong, and both ways out of it.
+/// The text that says what is wrong, with both remedies.
 fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf]) -> String {
-    // the ACL belongs on the folder of all block files, so that new ones inherit it
+    // the ACL belongs on the folder that holds the block files, so that new files inherit it
     let folder = match path.extension() {
         Some(kind) if kind == "dat" => path.parent().unwrap_or(path),
         _ => path,
@@ -140,7 +141,7 @@ fn words(path: &Path, subject: &Path, owner: &str, us: &str, closed: &[PathBuf])
     )
 }
 
-/// The command that opens a folder to us, with what is and what will be in it.
+/// The command that lets us read a folder and the files in it, present and future.
 pub fn opening(folder: &Path) -> String {
     opening_for(&our_user(), folder)
 }
@@ -149,7 +150,7 @@ fn opening_for(us: &str, folder: &Path) -> String {
     format!("setfacl -R -m u:{us}:rX,d:u:{us}:rX {}", quoted(folder))
 }
 
-/// The path as a shell takes it.
+/// The path, quoted for a shell where needed.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);

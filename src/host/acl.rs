@@ -1,7 +1,8 @@
-//! Whether files that bitcoind makes later in a folder will be ours to read.
+//! Whether we will be able to read the files that bitcoind creates later in a folder.
 //!
-//! bitcoind makes files for its own user alone, unless the folder has a default access list (POSIX
-//! ACL): that one then decides. A `setfacl` without its `d:` part opens today's files only.
+//! bitcoind creates files that only its own user may read, unless the folder has a default access
+//! list (POSIX ACL), which then decides. A `setfacl` without its `d:` part opens today's files
+//! only.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,10 +12,10 @@ use nix::unistd::{Uid, getegid, getgroups};
 use rustix::fs::getxattr;
 use rustix::io::Errno;
 
-/// The default access list, as the kernel hands it out.
+/// The extended attribute that holds the default access list.
 const DEFAULT_LIST: &str = "system.posix_acl_default";
 
-// of the kernel's posix_acl_xattr.h and posix_acl.h
+// these values come from the kernel's posix_acl_xattr.h and posix_acl.h
 const HEADER: [u8; 4] = [2, 0, 0, 0];
 const USER: u16 = 0x02;
 const GROUP: u16 = 0x08;
@@ -22,14 +23,14 @@ const MASK: u16 = 0x10;
 const OTHER: u16 = 0x20;
 const READ: u16 = 0x04;
 
-/// Whether we will be able to read what the folder's owner makes in it for itself; `None` where
-/// that cannot be told.
+/// Whether we will be able to read files that the folder's owner creates in it with mode 0600;
+/// `None` if that cannot be determined.
 pub fn new_files_readable(folder: &Path) -> Option<bool> {
     let us = Uid::effective();
     if us.is_root() || fs::metadata(folder).ok()?.uid() == us.as_raw() {
         return Some(true);
     }
-    // far more entries than anybody writes; a longer list is an error
+    // room for far more entries than anybody writes; a longer list is an error
     let mut list = [0; 4096];
     match getxattr(folder, DEFAULT_LIST, &mut list[..]) {
         Ok(length) => {
@@ -43,8 +44,8 @@ pub fn new_files_readable(folder: &Path) -> Option<bool> {
     }
 }
 
-/// Whether the list lets this user read. The entry of the owning group is left out: which group
-/// that will be is bitcoind's affair.
+/// Whether the list lets this user read. The entry of the owning group is ignored, since the group
+/// of the new files depends on bitcoind.
 fn grants_read(list: &[u8], user: u32, groups: &[u32]) -> Option<bool> {
     let entries: Vec<(u16, bool, u32)> = list
         .strip_prefix(&HEADER)?
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_may_read() {
-        // setfacl -m d:u:107:rX on a 0700 folder
+        // the list that `setfacl -m d:u:107:rX` sets on a 0700 folder
         let ours = list(&[(1, 7, !0), (2, 5, 107), (4, 0, !0), (16, 5, !0), (32, 0, !0)]);
         assert_eq!(grants_read(&ours, 107, &[]), Some(true));
         assert_eq!(grants_read(&ours, 108, &[107]), Some(false), "another user");

@@ -1,7 +1,7 @@
-//! Signs of life: each part that must make progress says by when it will be heard of again.
+//! Signs of life: each part that must make progress promises when it will report next.
 //!
-//! The watchdog is fed while nobody is overdue. A part that waits for another one rests meanwhile:
-//! it is the other one that must be heard of then.
+//! We notify systemd's watchdog only while no part is past its deadline. A part that waits for
+//! another one suspends its own deadline: the other part must report then.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::limits::STEP_TIME_MAX;
 static PARTS: Mutex<Vec<Weak<Part>>> = Mutex::new(Vec::new());
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Instead of a time: rests.
+/// The value of a deadline that is suspended.
 const RESTS: u64 = u64::MAX;
 
 thread_local! {
@@ -25,16 +25,16 @@ thread_local! {
 #[derive(Debug)]
 struct Part {
     name: String,
-    /// When it will be heard of, in milliseconds since the first call.
+    /// The deadline for the next report, in milliseconds since the first call.
     due: AtomicU64,
 }
 
-/// One part's voice; the part is over when the last clone is dropped.
+/// A handle through which one part reports; the part ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Beat(Arc<Part>);
 
 impl Beat {
-    /// A new part, at rest.
+    /// Makes a new part whose deadline is suspended.
     pub fn new(name: impl Into<String>) -> Beat {
         let part = Arc::new(Part { name: name.into(), due: AtomicU64::new(RESTS) });
         let mut parts = parts();
@@ -43,30 +43,30 @@ impl Beat {
         Beat(part)
     }
 
-    /// Alive, and to be heard of again within that time.
+    /// Reports now, and promises the next report within `time`.
     pub fn within(&self, time: Duration) {
         self.0.due.store(millis(BEGUN.elapsed().saturating_add(time)), Ordering::Relaxed);
     }
 
-    /// Alive, with nothing to do.
+    /// Reports that there is nothing to do, and suspends the deadline.
     pub fn rest(&self) {
         self.0.due.store(RESTS, Ordering::Relaxed);
     }
 
-    /// From now on [`step`] and [`waiting`] on this thread speak for this part.
+    /// From now on [`step`] and [`waiting`] on this thread report for this part.
     pub fn speak_for_this_thread(&self) {
         OWN.with(|own| *own.borrow_mut() = Some(self.clone()));
         step();
     }
 }
 
-/// The part that this thread speaks for.
+/// The part that this thread reports for.
 pub fn of_this_thread() -> Option<Beat> {
     OWN.with(|own| own.borrow().clone())
 }
 
-/// This thread's part is about to do a step of at most [`STEP_TIME_MAX`]; nothing where the thread
-/// speaks for none.
+/// Reports that this thread's part begins a step of at most [`STEP_TIME_MAX`]; does nothing if the
+/// thread reports for no part.
 pub fn step() {
     OWN.with(|own| {
         if let Some(beat) = &*own.borrow() {
@@ -75,7 +75,7 @@ pub fn step() {
     });
 }
 
-/// This thread's part waits for another part, however long.
+/// Suspends the deadline of this thread's part while `wait` waits for another part.
 pub fn waiting<T>(wait: impl FnOnce() -> T) -> T {
     OWN.with(|own| {
         if let Some(beat) = &*own.borrow() {
@@ -87,7 +87,7 @@ pub fn waiting<T>(wait: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// A part that should have been heard of, and how long ago.
+/// A part that is past its deadline, and by how much.
 pub fn overdue() -> Option<(String, Duration)> {
     let now = millis(BEGUN.elapsed());
     let parts: Vec<_> = parts().iter().filter_map(Weak::upgrade).collect();
@@ -118,7 +118,7 @@ mod tests {
         overdue().map(|(name, _)| name)
     }
 
-    /// One test, since the list of parts is one for the whole process.
+    /// A single test, since the list of parts is global to the process.
     #[test]
     fn whoever_is_not_heard_of_is_named_and_nobody_else() {
         let (now, long) = (Duration::ZERO, Duration::from_secs(3600));
@@ -130,7 +130,7 @@ mod tests {
         one.within(long);
         assert_eq!(late(), None);
 
-        // a thread's part: late until the thread takes a step, and not while it waits
+        // the part of a thread is overdue until the thread takes a step, and not while it waits
         thread::scope(|scope| {
             let worker = || {
                 step();

@@ -1,4 +1,4 @@
-//! The disk behind a path: free space, and whether it spins.
+//! The disk behind a path: its free space, and whether it rotates.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,27 +12,27 @@ use crate::error::{Error, Result};
 /// What a disk is made of, as far as it matters for the order of reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// Platters: a seek costs milliseconds.
+    /// A hard disk, where a seek costs milliseconds.
     Rotating,
-    /// SSD or NVMe.
+    /// An SSD or NVMe disk.
     SolidState,
-    /// An SD card or eMMC: solid state, slow to write and quick to wear.
+    /// An SD card or eMMC: solid state, but slow to write and quick to wear.
     Card,
-    /// Network, memory or pooled file systems, and whatever the kernel does not tell.
+    /// Network, memory or pooled file systems, and whatever the kernel does not describe.
     Unknown,
 }
 
-/// Bytes that we may still write to the file system of `path`.
+/// The bytes that we may still write to the file system of `path`.
 pub fn free_bytes(path: &Path) -> Result<u64> {
     let facts = statvfs(path).map_err(|error| {
         Error::Io(format!("cannot ask for the free space of {}: {error}", path.display()))
     })?;
-    // the two are u32 or u64 depending on the target
+    // the types of the two are u32 or u64 depending on the target
     #[allow(clippy::unnecessary_cast)]
     Ok((facts.blocks_available() as u64).saturating_mul(facts.fragment_size() as u64))
 }
 
-/// What the file system of `path` is stored on.
+/// The kind of disk under the file system of `path`.
 pub fn storage(path: &Path) -> Storage {
     let Ok(facts) = fs::metadata(path) else { return Storage::Unknown };
     let device = format!("{}:{}", major(facts.dev()), minor(facts.dev()));
@@ -42,7 +42,8 @@ pub fn storage(path: &Path) -> Storage {
     }
 }
 
-/// `folder` is a block device in /sys; encryption and volumes are followed to what is below them.
+/// The kind of the block device whose folder in /sys is `folder`; encrypted and logical volumes are
+/// followed to the disks below them.
 fn storage_of(folder: &Path, depth: u32) -> Storage {
     let below: Vec<PathBuf> = match fs::read_dir(folder.join("slaves")) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
@@ -54,7 +55,7 @@ fn storage_of(folder: &Path, depth: u32) -> Storage {
             .filter_map(|slave| fs::canonicalize(slave).ok())
             .map(|slave| storage_of(&slave, depth + 1))
             .collect();
-        // the slowest part sets the pace
+        // of several disks, the slowest decides
         let order = [Storage::Rotating, Storage::Card, Storage::SolidState];
         return order.into_iter().find(|kind| kinds.contains(kind)).unwrap_or(Storage::Unknown);
     }
@@ -62,7 +63,7 @@ fn storage_of(folder: &Path, depth: u32) -> Storage {
     if name.starts_with("mmcblk") {
         return Storage::Card;
     }
-    // a partition has no queue of its own, its parent does
+    // a partition has no queue entry of its own, but its parent has
     let flag = [folder.join("queue/rotational"), folder.join("../queue/rotational")];
     match flag.iter().find_map(|file| fs::read_to_string(file).ok()).as_deref().map(str::trim) {
         Some("1") => Storage::Rotating,
