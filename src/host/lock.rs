@@ -1,7 +1,8 @@
 //! Locks that stay usable when a thread has panicked while it held one.
 //!
-//! The standard library then marks the lock as poisoned. What our locks guard is whole at every
-//! moment, so the mark means nothing here, and one failed answer must not fail all later ones.
+//! After a panic the standard library marks the lock as poisoned. The data behind our locks is
+//! valid at every moment, so the mark means nothing here, and one failed answer must not fail all
+//! later ones.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -26,12 +26,12 @@ pub fn start(level: LevelFilter, timestamps: bool) -> Result<()> {
     Ok(())
 }
 
-/// From now on only lines of that level or more important ones.
+/// From now on logs only lines of this level and more important ones.
 pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
-/// One simplelog writer per level, so that the prefix of a line is known before its text is.
+/// One simplelog writer per level, since the prefix of a line must be known before its text.
 struct Lines<W: Write + Send + 'static> {
     by_level: [Box<WriteLogger<Line<W>>>; 5],
 }
@@ -50,14 +50,14 @@ impl<W: Write + Send + 'static> Lines<W> {
         let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace];
         let by_level = levels.map(|of| {
             let prefix = if journald { priority(of) } else { "" };
-            // what is too unimportant does not get here
+            // lines below the level in force never get here
             WriteLogger::new(LevelFilter::Trace, config.clone(), Line::new(prefix, sink()))
         });
         Lines { by_level }
     }
 }
 
-/// The level in the numbers of syslog(3).
+/// The level as the number that syslog(3) gives it.
 fn priority(level: Level) -> &'static str {
     match level {
         Level::Error => "<3>",
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// What the test's logger wrote; one test uses it, one line per write.
+    /// What the test's logger wrote, one line per write; only one test uses it.
     static WRITTEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
     struct Sink;

@@ -1,4 +1,4 @@
-//! How much memory there is, and how much of it we use; unknown rather than wrong.
+//! How much memory there is, and how much of it we use; `None` rather than a wrong figure.
 
 use std::fs;
 use std::path::{Component, Path};
@@ -19,7 +19,7 @@ pub fn cgroup_limit_bytes() -> Option<u64> {
     limit_under(Path::new("/sys/fs/cgroup"), &membership)
 }
 
-/// Bytes of RAM that this process holds now, or held at most where /proc is closed.
+/// Bytes of RAM that this process holds now; where /proc is closed, the most it ever held.
 pub fn rss_bytes() -> Option<u64> {
     if let Ok(statm) = fs::read_to_string("/proc/self/statm")
         && let Some(pages) = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok())
@@ -29,7 +29,8 @@ pub fn rss_bytes() -> Option<u64> {
     peak_rss_bytes()
 }
 
-/// Bytes that this process made disks read and write since it began; `None` where /proc is closed.
+/// Bytes that this process made disks read and write since it started; `None` where /proc is
+/// closed.
 pub fn disk_bytes() -> Option<(u64, u64)> {
     let io = fs::read_to_string("/proc/self/io").ok()?;
     let number = |name: &str| io.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
@@ -38,7 +39,7 @@ pub fn disk_bytes() -> Option<(u64, u64)> {
 
 /// The most bytes of RAM that this process ever held.
 pub fn peak_rss_bytes() -> Option<u64> {
-    // getrusage counts what the parent held when it started us, too
+    // getrusage would also count what the parent process held when it started us
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next());
@@ -49,15 +50,16 @@ pub fn peak_rss_bytes() -> Option<u64> {
     u64::try_from(kib).ok().map(|kib| kib * 1024)
 }
 
-/// 4 KiB on most boards, 16 KiB on the Raspberry Pi 5's own kernel.
+/// The bytes of a memory page: 4 KiB on most boards, 16 KiB with the Raspberry Pi 5's own kernel.
 fn page_bytes() -> u64 {
     let bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }
 
-/// A limit may sit on any ancestor of our group, so all of them are read; version 1 keeps its
-/// memory groups in a folder of their own. In a container the path may not exist below `root`,
-/// but `root` itself then carries the container's limit.
+/// The smallest limit below `root` that applies to us. A limit may be set on any ancestor of our
+/// group, so all of them are read; version 1 keeps its memory groups in a folder of their own. In a
+/// container the path may not exist below `root`, but `root` itself then carries the container's
+/// limit.
 fn limit_under(root: &Path, membership: &str) -> Option<u64> {
     let mut limits = Vec::new();
     for line in membership.lines().chain(["0::/", "0:memory:/"]) {
@@ -81,7 +83,7 @@ fn limit_under(root: &Path, membership: &str) -> Option<u64> {
     limits.into_iter().min()
 }
 
-/// "max" in version 2 and a number near 2^63 in version 1 both mean no limit.
+/// The limit in a file. "max" in version 2 and a number near 2^63 in version 1 both mean no limit.
 fn read_limit(file: &Path) -> Option<u64> {
     const NO_LIMIT: u64 = 1 << 60;
     let bytes = fs::read_to_string(file).ok()?.trim().parse().ok()?;

@@ -1,10 +1,10 @@
-//! What systemd is told: ready, status, watchdog, stopping; silence where nobody listens.
+//! Messages to systemd: ready, status, watchdog, stopping; nothing is sent without systemd.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// The service accepts connections; with a Type=notify unit, whoever waits for us goes on.
+/// The service accepts connections; units that wait for a Type=notify unit are started now.
 pub fn ready() {
     send(&[NotifyState::Ready]);
 }
@@ -16,7 +16,7 @@ pub fn status(text: &str) {
 
 /// The configuration is being read again; call [`ready`] when done.
 pub fn reloading() {
-    // Type=notify-reload wants the clock reading along with it, or it waits for ever
+    // systemd needs the clock reading of Type=notify-reload with it; without one it waits for ever
     match NotifyState::monotonic_usec_now() {
         Ok(now) => send(&[NotifyState::Reloading, now]),
         Err(_) => send(&[NotifyState::Reloading]),
@@ -46,7 +46,7 @@ pub fn alive() {
     send(&[NotifyState::Watchdog]);
 }
 
-/// A lost message is not worth stopping for: systemd's own time limits act on silence.
+/// Sends a message. If that fails, hekte goes on: systemd's own time limits act on silence.
 fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(false, states) {
         log::debug!("cannot notify systemd: {error}");

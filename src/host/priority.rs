@@ -1,4 +1,4 @@
-//! Who goes first when the processor or the disk is short: whoever answers, before whoever builds.
+//! Priorities for the processor and the disk: threads that answer go before threads that build.
 
 use std::thread;
 
@@ -7,12 +7,13 @@ use log::debug;
 use super::beat;
 use crate::error::{Error, Result};
 
-/// How far background work steps back, of 19 at most. Where nothing else sets a disk priority, the
-/// kernel derives it from this: the lowest of the ordinary ones.
+/// The nice value of background work; 19 is the lowest priority. If nothing sets a disk priority,
+/// the kernel derives one from this: the lowest of the ordinary ones.
 const NICE: i32 = 15;
 
-/// Runs `work` with low priority for processor and disk and waits for it. On a thread of its own,
-/// whose helpers inherit that, since without privilege nobody can take it back.
+/// Runs `work` with low priority for processor and disk, and waits for it. It runs on a thread of
+/// its own, since a thread without privilege cannot raise its priority again; threads that it
+/// starts inherit the low priority.
 pub fn in_background<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let beat = beat::of_this_thread();
     let work = move || {

@@ -13,7 +13,7 @@ pub enum Request {
     Reload,
 }
 
-/// The signals since this was made; dropping it does not restore their default actions.
+/// The signals received since this was made; dropping it does not restore their default actions.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -33,7 +33,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one; safe to drop and call again (in `select!`).
+    /// Waits for the next signal. The future may be dropped and made again, as in `select!`.
     pub async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.terminate.recv() => Request::Stop,

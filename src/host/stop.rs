@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Asks the threads that hold a clone of it to stop; that cannot be taken back.
+/// A flag that asks all threads holding a clone of it to stop; it cannot be taken back.
 #[derive(Clone, Debug, Default)]
 pub struct StopToken(Arc<AtomicBool>);
 

@@ -1,17 +1,17 @@
-//! How long things took: counts by bucket, for each of a few names.
+//! Histograms of durations: counts by bucket, for each of a few names.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Upper bounds of the buckets in microseconds; one more bucket takes the rest.
+/// Upper bounds of the buckets in microseconds; one more bucket counts everything above.
 pub const BOUNDS_MICROS: [u64; 10] =
     [200, 1_000, 5_000, 20_000, 100_000, 500_000, 1_000_000, 5_000_000, 20_000_000, 60_000_000];
 
-/// Names that are told apart; what comes later counts under the last one.
+/// The most names that are told apart; durations of further names count under the last one.
 const NAMES_MAX: usize = 48;
 
-/// Durations of one kind.
+/// A histogram of durations of one kind.
 #[derive(Debug)]
 pub struct Histogram {
     buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
@@ -33,7 +33,8 @@ impl Histogram {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// The counts up to each bound, those of shorter ones included; the last is the count of all.
+    /// For each bound, the number of durations up to it, shorter ones included; the last entry
+    /// counts all.
     pub fn cumulative(&self) -> [u64; BOUNDS_MICROS.len() + 1] {
         let mut sum = 0;
         std::array::from_fn(|i| {
@@ -42,13 +43,13 @@ impl Histogram {
         })
     }
 
-    /// The sum in seconds.
+    /// The sum of all durations in seconds.
     pub fn seconds(&self) -> f64 {
         self.micros.load(Ordering::Relaxed) as f64 / 1e6
     }
 }
 
-/// Durations by name.
+/// A histogram for each name.
 #[derive(Debug)]
 pub struct Timings {
     names: [OnceLock<&'static str>; NAMES_MAX],
@@ -56,7 +57,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// No names yet.
+    /// Timings without names yet.
     pub const fn new() -> Timings {
         Timings {
             names: [const { OnceLock::new() }; NAMES_MAX],
@@ -64,13 +65,13 @@ impl Timings {
         }
     }
 
-    /// Counts one that took so long.
+    /// Counts a duration under `name`.
     pub fn add(&self, name: &'static str, took: Duration) {
         let place = self.names.iter().position(|known| *known.get_or_init(|| name) == name);
         self.histograms[place.unwrap_or(NAMES_MAX - 1)].add(took);
     }
 
-    /// The names met so far.
+    /// The names counted so far, with their histograms.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
         let names = self.names.iter().map_while(|name| name.get().copied());
         names.zip(&self.histograms)

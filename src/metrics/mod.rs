@@ -1,4 +1,4 @@
-//! What is counted while hekte works: numbers that any thread may raise without waiting.
+//! The counters of the metrics page, which any thread may change without waiting.
 
 pub mod histogram;
 pub mod page;
@@ -12,51 +12,51 @@ use self::histogram::Timings;
 pub static CLIENTS: Number = Number::new();
 /// Clients let in since the start.
 pub static CLIENTS_ACCEPTED: Number = Number::new();
-/// Clients turned away since the start, because there were too many.
+/// Clients turned away since the start because too many were connected.
 pub static CLIENTS_REFUSED: Number = Number::new();
 /// Bytes that clients sent.
 pub static CLIENT_BYTES_READ: Number = Number::new();
 /// Bytes that were sent to clients.
 pub static CLIENT_BYTES_WRITTEN: Number = Number::new();
-/// Clients' questions by method: how long the answer took, the wait for a free thread left out.
+/// Time to answer a client's question, by method; the wait for a free thread is not included.
 pub static QUERIES: Timings = Timings::new();
-/// Those of them that ended in an error.
+/// Number of clients' questions that ended in an error.
 pub static QUERY_ERRORS: Number = Number::new();
-/// bitcoind's answers by method, refusals included.
+/// Time until bitcoind answered, by method; refusals are included.
 pub static RPC: Timings = Timings::new();
 /// Calls that bitcoind did not answer.
 pub static RPC_FAILURES: Number = Number::new();
-/// When bitcoind answered last, in Unix seconds; 0 if never.
+/// When bitcoind last answered, in Unix seconds; 0 if never.
 pub static RPC_ANSWERED: Number = Number::new();
 
-/// A number that goes up and down, or only up.
+/// A counter that any thread may change.
 #[derive(Debug, Default)]
 pub struct Number(AtomicU64);
 
 impl Number {
-    /// Zero.
+    /// A counter at zero.
     pub const fn new() -> Number {
         Number(AtomicU64::new(0))
     }
 
-    /// Adds.
+    /// Adds `count`.
     pub fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Sets it to the present moment in Unix seconds.
+    /// Sets the counter to the present time in Unix seconds.
     pub fn set_to_now(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.0.store(now, Ordering::Relaxed);
     }
 
-    /// One more until what comes back is dropped.
+    /// Counts one more until the returned guard is dropped.
     pub fn hold(&'static self) -> Held {
         self.add(1);
         Held(self)
     }
 
-    /// What it stands at.
+    /// The present value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

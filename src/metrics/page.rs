@@ -4,30 +4,30 @@ use std::fmt::{Display, Write};
 
 use super::histogram::{BOUNDS_MICROS, Timings};
 
-/// A page that is being written.
+/// A page that is being written, sample by sample.
 #[derive(Debug, Default)]
 pub struct Page(String);
 
 impl Page {
-    /// Begins a family; its samples follow.
+    /// Begins a family; the lines of its samples follow.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));
     }
 
-    /// A number that goes up and down.
+    /// Adds a number that goes up and down.
     pub fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "gauge", help);
         self.line(format_args!("{name} {value}"));
     }
 
-    /// A number that only goes up; its name ends in `_total`.
+    /// Adds a number that only goes up; its name ends in `_total`.
     pub fn counter(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "counter", help);
         self.line(format_args!("{name} {value}"));
     }
 
-    /// A number for each value of a label. The values are our own, so nothing needs escaping.
+    /// Adds a number for each value of a label. hekte chooses the values, so they need no escaping.
     pub fn gauges<V: Display>(
         &mut self,
         name: &str,
@@ -41,7 +41,7 @@ impl Page {
         }
     }
 
-    /// A histogram for each name.
+    /// Adds a histogram for each name.
     pub fn timings(&mut self, name: &str, help: &str, label: &str, timings: &Timings) {
         self.family(name, "histogram", help);
         for (key, histogram) in timings.all() {

@@ -1,4 +1,4 @@
-//! Finished JSON text, written directly: a history as a tree of values would cost six times more.
+//! JSON written directly as text: a history as a tree of values would take six times the memory.
 
 use std::fmt::Write;
 
@@ -40,7 +40,7 @@ impl Json {
         Json(text)
     }
 
-    /// A hash in internal byte order as the protocol shows it: byte-reversed.
+    /// A hash in internal byte order, shown byte-reversed as the protocol does.
     pub fn hash(bytes: &[u8; 32]) -> Json {
         let mut text = String::with_capacity(66);
         push_hash(&mut text, bytes);
@@ -52,12 +52,13 @@ impl Json {
         Json(value.to_string())
     }
 
-    /// Text that is JSON already, such as an answer of bitcoind that is passed on.
+    /// Text that is JSON already, for example an answer of bitcoind that is passed on.
     pub fn ready(text: String) -> Json {
         Json(text)
     }
 
-    /// A list; `write` adds one item. Stops with `None` once the text passes `limit_bytes`.
+    /// A list; `write` appends one item. Returns `None` as soon as the text is longer than
+    /// `limit_bytes`.
     pub fn list<T>(
         items: impl IntoIterator<Item = T>,
         limit_bytes: usize,
@@ -66,8 +67,8 @@ impl Json {
         Json::long_list(items, 2, limit_bytes, write)
     }
 
-    /// Like [`Json::list`], for a list whose text is known to take `expected_bytes` at most: no
-    /// more memory than that is taken.
+    /// Like [`Json::list`], for a list whose text takes at most `expected_bytes`: no more memory
+    /// than that is reserved.
     pub fn long_list<T>(
         items: impl IntoIterator<Item = T>,
         expected_bytes: usize,
@@ -127,7 +128,7 @@ impl Json {
         Json(text)
     }
 
-    /// An object of one field, in the place of its value.
+    /// Makes the value the only field of an object, reusing its text.
     pub fn inside(self, name: &str) -> Json {
         let (mut text, head) = (self.0, format!("{{{}:", Json::text(name).0));
         text.reserve_exact(head.len() + 1);
@@ -141,7 +142,7 @@ impl Json {
         &self.0
     }
 
-    /// The text, without a copy.
+    /// The text, moved out without a copy.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -154,7 +155,7 @@ pub fn push_hash(out: &mut String, bytes: &[u8; 32]) {
     out.push('"');
 }
 
-/// Appends anything that displays without characters to escape.
+/// Appends a value whose text has no characters to escape.
 pub fn push_plain(out: &mut String, value: impl std::fmt::Display) {
     // writing into a String cannot fail
     let _ = write!(out, "{value}");

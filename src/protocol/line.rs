@@ -1,15 +1,15 @@
-//! Newline framing with a limit: bytes in, whole lines or the word that one was too long out.
+//! Newline framing: turns bytes into whole lines, and reports a line that is longer than the limit.
 
-/// What came out of the stream.
+/// What the cutter found in the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// A line without its newline; never longer than the limit.
     Text(Vec<u8>),
-    /// A line passed the limit. Told once, as soon as it is known; the rest is skipped.
+    /// A line is longer than the limit. Reported once, as soon as it is known; the rest is skipped.
     TooLong,
 }
 
-/// Cuts a stream of bytes into lines and holds at most one limit's worth of them.
+/// Cuts a stream of bytes into lines; it holds at most `limit_bytes` of an unfinished line.
 #[derive(Debug)]
 pub struct LineCutter {
     limit_bytes: usize,
@@ -23,7 +23,7 @@ impl LineCutter {
         LineCutter { limit_bytes, partial: Vec::new(), skipping: false }
     }
 
-    /// Takes bytes from `input`, which shrinks, until a line is complete or nothing is left.
+    /// Consumes bytes from `input` until a line is complete or nothing is left.
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Line> {
         while !input.is_empty() {
             let newline = input.iter().position(|byte| *byte == b'\n');
@@ -49,12 +49,12 @@ impl LineCutter {
         None
     }
 
-    /// Bytes that the beginning of a line holds.
+    /// Memory that the beginning of an unfinished line takes, in bytes.
     pub fn held_bytes(&self) -> usize {
         self.partial.capacity()
     }
 
-    /// What stood after the last newline when the stream ended; some clients close without one.
+    /// The line after the last newline when the stream ended; some clients close without a newline.
     pub fn end(&mut self) -> Option<Line> {
         let rest = std::mem::take(&mut self.partial);
         (!rest.is_empty()).then_some(Line::Text(rest))
@@ -65,7 +65,7 @@ impl LineCutter {
 mod tests {
     use super::*;
 
-    /// Feeds `input` in pieces of every size and checks that the lines are always the same.
+    /// Feeds `input` in pieces of every size and checks that each size gives the expected lines.
     fn check(limit: usize, input: &[u8], expected: &[&str]) {
         for size in 1..=input.len() {
             let mut cutter = LineCutter::new(limit);

@@ -1,4 +1,4 @@
-//! JSON-RPC: a line to requests, results to reply lines, and the table of error codes.
+//! JSON-RPC: turns a line into requests and results into reply lines; the table of error codes.
 
 use std::borrow::Cow;
 
@@ -9,21 +9,21 @@ use crate::protocol::json::Json;
 
 /// The line is not JSON.
 pub const PARSE_ERROR: i64 = -32700;
-/// It is JSON but no request; or what it asks for is too large to send.
+/// The line is JSON but no request; or the reply would be too large to send.
 pub const INVALID_REQUEST: i64 = -32600;
 /// No such method at this protocol version.
 pub const UNKNOWN_METHOD: i64 = -32601;
 /// Too few, too many or misnamed parameters.
 pub const INVALID_PARAMS: i64 = -32602;
-/// Our fault, or the index is still being built.
+/// An error of our own, or the index is still being built.
 pub const INTERNAL: i64 = -32603;
-/// A parameter with a senseless value, or a transaction that bitcoind refuses.
+/// A parameter with an invalid value, or a transaction that bitcoind refuses.
 pub const BAD_REQUEST: i64 = 1;
-/// bitcoind knows no answer or cannot be asked.
+/// bitcoind has no answer or cannot be reached.
 pub const NODE_ERROR: i64 = 2;
-/// A limit on subscriptions (Fulcrum's code; the protocol names none).
+/// A limit on subscriptions. The protocol defines no code; this is Fulcrum's.
 pub const LIMIT: i64 = 4;
-/// Too much work at the moment.
+/// The server has too much work at the moment.
 pub const BUSY: i64 = -102;
 /// The history is too long (protocol 1.7, and ElectrumX at any version).
 pub const HISTORY_TOO_LONG: i64 = 10001;
@@ -33,7 +33,7 @@ pub const HISTORY_TOO_LONG: i64 = 10001;
 pub struct ErrorObject {
     /// One of the codes above.
     pub code: i64,
-    /// A sentence for a person.
+    /// A sentence for people to read.
     pub message: String,
 }
 
@@ -55,27 +55,27 @@ pub type ReplyBody = Result<Json, ErrorObject>;
 /// One request that expects a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Any JSON value but null, given back as it came.
+    /// The id, any JSON value but null; the reply repeats it unchanged.
     pub id: Value,
     /// The method's name.
     pub method: String,
-    /// A list, an object, or null where there are none.
+    /// The parameters: a list, an object, or null if there are none.
     pub params: Value,
 }
 
-/// A request that cannot be read.
+/// A request that cannot be understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Malformed {
-    /// Its id, null if it has none.
+    /// The request's id, null if it has none.
     pub id: Value,
     /// What is wrong.
     pub error: ErrorObject,
 }
 
-/// What one line holds. Notifications are left out: no client notification needs an action.
+/// The content of one line. Notifications are left out: no client notification needs an action.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Incoming {
-    /// Nothing to answer: a blank line or a notification.
+    /// There is nothing to answer: the line is blank or a notification.
     Nothing,
     /// One request.
     One(Result<Request, Malformed>),
@@ -83,7 +83,7 @@ pub enum Incoming {
     Batch(Vec<Result<Request, Malformed>>),
 }
 
-/// Reads a line, leniently: `jsonrpc`, `params` and surplus members do not matter.
+/// Reads a line leniently: `jsonrpc`, the type of `params` and surplus members are not checked.
 pub fn read(line: &[u8]) -> Incoming {
     if line.trim_ascii().is_empty() {
         return Incoming::Nothing;
@@ -114,7 +114,8 @@ pub fn read(line: &[u8]) -> Incoming {
     }
 }
 
-/// One object of the line; `None` for a notification (no id, or null as ElectrumX reads it).
+/// Reads one object of the line; `None` for a notification (without an id, or with null, as
+/// ElectrumX reads it).
 fn request(item: Value) -> Result<Option<Request>, Malformed> {
     let invalid = |id, text: &str| Malformed { id, error: ErrorObject::new(INVALID_REQUEST, text) };
     let Value::Object(mut members) = item else {
@@ -133,7 +134,8 @@ fn request(item: Value) -> Result<Option<Request>, Malformed> {
     Ok(Some(Request { id, method, params }))
 }
 
-/// Counts values from above without building them: commas and brackets outside of strings.
+/// An upper bound on the number of values, found without building them: it counts commas and
+/// brackets outside of strings.
 fn count_values(line: &[u8]) -> usize {
     let (mut count, mut in_string, mut escaped) = (0, false, false);
     for byte in line {
@@ -153,10 +155,10 @@ fn count_values(line: &[u8]) -> usize {
 pub fn reply(id: &Value, body: ReplyBody) -> String {
     match body {
         Ok(json) => {
-            // in place: an answer may be large, and must not exist twice
+            // built in place: an answer may be large, and must not be held twice
             let mut line = json.into_string();
             let head = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#);
-            // and a newline
+            // room for `}` and a newline
             line.reserve_exact(head.len() + 2);
             line.insert_str(0, &head);
             line.push('}');
@@ -170,7 +172,7 @@ pub fn reply(id: &Value, body: ReplyBody) -> String {
     }
 }
 
-/// The reply to a line that was cut off at the limit; nobody knows its id.
+/// The reply to a line that was cut off at the limit. Its id is unknown, so it is null.
 pub fn line_too_long() -> String {
     let text = format!("request line longer than {MAX_LINE_BYTES} bytes");
     reply(&Value::Null, Err(ErrorObject::new(INVALID_REQUEST, text)))
@@ -182,12 +184,12 @@ pub fn notification(method: &str, params: Json) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#)
 }
 
-/// A client's own value in an error message: short, and on one line.
+/// A client's own value as it is shown in an error message: shortened, and on one line.
 pub fn shown(value: &Value) -> String {
     cut(&value.to_string(), MAX_ECHO_CHARS).into_owned()
 }
 
-/// The first `chars` characters, marked if there were more.
+/// The first `chars` characters, with "..." behind them if there were more.
 pub fn cut(text: &str, chars: usize) -> Cow<'_, str> {
     match text.char_indices().nth(chars) {
         Some((at, _)) => Cow::Owned(format!("{}...", &text[..at])),

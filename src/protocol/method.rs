@@ -7,7 +7,7 @@ use crate::protocol::message::ErrorObject;
 use crate::protocol::version::Version;
 use crate::query::relay::FeeMode;
 
-/// How a client names scripts, which also decides the shape of the answers.
+/// The family of methods by which a client names scripts; the shape of the answers depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// `blockchain.scripthash.*`, before 1.7.
@@ -16,7 +16,7 @@ pub enum Naming {
     Pubkey,
 }
 
-/// What a client wants of a script.
+/// What a client asks about a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScriptQuestion {
     /// `get_balance`
@@ -33,34 +33,34 @@ pub enum ScriptQuestion {
     Unsubscribe,
 }
 
-/// A request, understood; each variant is the method of that name in the protocol.
+/// A request after parsing; each variant is the method named in its comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `blockchain.block.header`
     BlockHeader {
-        /// Which block.
+        /// The block's height.
         height: Height,
-        /// Prove it up to here.
+        /// The height of the checkpoint up to which the header is to be proven.
         checkpoint: Option<Height>,
     },
     /// `blockchain.block.headers`
     BlockHeaders {
-        /// The first block.
+        /// The height of the first block.
         start: Height,
-        /// How many; not yet limited.
+        /// The number of headers; not yet limited.
         count: u32,
-        /// Prove the last of them up to here.
+        /// The height of the checkpoint up to which the last header is to be proven.
         checkpoint: Option<Height>,
     },
     /// `blockchain.headers.subscribe`
     HeadersSubscribe,
     /// `blockchain.scripthash.*` and `blockchain.scriptpubkey.*`
     Script {
-        /// What is asked.
+        /// The question.
         question: ScriptQuestion,
-        /// Of which script.
+        /// The script that it is about.
         script: ScriptHash,
-        /// Which of the two families.
+        /// The family of methods it came by.
         naming: Naming,
     },
     /// `blockchain.outpoint.get_status`
@@ -71,51 +71,51 @@ pub enum Method {
     OutpointUnsubscribe(OutPoint),
     /// `blockchain.transaction.get`
     Transaction {
-        /// Which.
+        /// The transaction's id.
         txid: Txid,
-        /// Decoded instead of raw.
+        /// Whether the answer is decoded instead of raw.
         verbose: bool,
     },
     /// `blockchain.transaction.get_merkle`; the height may be left out, as with Fulcrum.
     Merkle {
-        /// Which transaction.
+        /// The transaction's id.
         txid: Txid,
-        /// In which block.
+        /// The height of its block.
         height: Option<Height>,
     },
     /// `blockchain.transaction.id_from_pos`
     IdFromPosition {
-        /// Which block.
+        /// The block's height.
         height: Height,
-        /// 0-based.
+        /// The transaction's position in the block, 0-based.
         pos: u32,
-        /// With proof.
+        /// Whether the answer has a proof.
         merkle: bool,
     },
-    /// `blockchain.transaction.get_confirmed_blockhash`, a useful extra of Fulcrum and old electrs.
+    /// `blockchain.transaction.get_confirmed_blockhash`, an addition of Fulcrum and old electrs.
     ConfirmedBlockHash {
-        /// Which transaction.
+        /// The transaction's id.
         txid: Txid,
-        /// With the header; where not given, the answer is the plain hash, as old electrs gave
-        /// and BTC-RPC-Explorer expects.
+        /// Whether the answer has the header. Where not given, the answer is the plain hash, as old
+        /// electrs gave and BTC-RPC-Explorer expects.
         include_header: Option<bool>,
     },
     /// `blockchain.transaction.broadcast`
     Broadcast(String),
     /// `blockchain.transaction.broadcast_package`
     BroadcastPackage {
-        /// Hexadecimal, child last.
+        /// The transactions in hexadecimal, the child last.
         transactions: Vec<String>,
-        /// bitcoind's whole answer.
+        /// Whether the answer is bitcoind's whole answer.
         verbose: bool,
     },
     /// `blockchain.transaction.testmempoolaccept`
     TestMempoolAccept(Vec<String>),
     /// `blockchain.estimatefee`
     EstimateFee {
-        /// Number of blocks within which the transaction shall be confirmed.
+        /// The number of blocks within which the transaction should confirm.
         blocks: u32,
-        /// How careful; bitcoind's default where not given.
+        /// The mode of the estimate; bitcoind's default where not given.
         mode: Option<FeeMode>,
     },
     /// `blockchain.relayfee`
@@ -128,14 +128,14 @@ pub enum Method {
     MempoolRecent,
     /// `server.version`
     Version {
-        /// What the client calls itself, shortened.
+        /// The client's name for itself, shortened.
         client: String,
-        /// The version settled on, or why there is none.
+        /// The negotiated version, or the error if there is none.
         version: Result<Version, ErrorObject>,
     },
     /// `server.ping`
     Ping {
-        /// From 1.7 on: how many digits to send back.
+        /// From 1.7 on, the number of digits to send back.
         pong_chars: Option<u32>,
     },
     /// `server.features`
@@ -148,13 +148,13 @@ pub enum Method {
     PeersSubscribe,
     /// `server.add_peer`
     AddPeer,
-    /// `hekte.status`, a method of our own: how far the index is
+    /// `hekte.status`, a method of our own: the progress of the index.
     Report,
 }
 
 impl Method {
-    /// Whether it is answered during the first sync, as electrs 0.11 does: node dashboards rely
-    /// on these and on an error for all others.
+    /// Whether the method is answered during the first sync. The choice is that of electrs 0.11:
+    /// node dashboards rely on answers to these methods and on an error for all others.
     pub fn while_building(name: &str) -> bool {
         matches!(
             name,

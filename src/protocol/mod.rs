@@ -1,4 +1,4 @@
-//! The words of the Electrum protocol, 1.4 to 1.7: bytes to typed requests, typed results to JSON.
+//! The Electrum protocol, 1.4 to 1.7: bytes to typed requests, typed results to JSON.
 
 pub mod json;
 pub mod line;

@@ -1,9 +1,9 @@
-//! The wire's name of each method, for logs and counts.
+//! The protocol's name of each method, for logs and counters.
 
 use super::method::{Method, Naming, ScriptQuestion};
 
 impl Method {
-    /// Its name in the protocol.
+    /// The method's name in the protocol.
     pub fn name(&self) -> &'static str {
         match self {
             Method::BlockHeader { .. } => "blockchain.block.header",

@@ -1,4 +1,4 @@
-//! Parameters by position or by name, each read with its type and a sentence for what is wrong.
+//! Parameters by position or by name; each is read as its type, with a sentence if it is wrong.
 
 use bitcoin::Txid;
 use bitcoin::hex::FromHex;
@@ -22,7 +22,8 @@ impl<'a> Params<'a> {
     /// given.
     ///
     /// # Errors
-    /// -32602 for too many, for unknown names, and for what is neither list nor object.
+    /// -32602 for too many parameters, for unknown names, and if `given` is neither list nor
+    /// object.
     pub fn new(given: &'a Value, names: &'static [&'static str]) -> Read<Params<'a>> {
         let invalid = |text: String| {
             let takes = names.join(", ");
@@ -70,13 +71,13 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// A block height; any number beyond 32 bits is no height of any chain.
+    /// A block height; a number that does not fit 32 bits is an error, since no chain is that high.
     pub fn height(&self, at: usize) -> Read<Height> {
         height(self.required(at)?)
     }
 
-    /// Where a list of headers starts; no chain reaches heights beyond 32 bits, so the list is
-    /// empty there as it is right above the tip.
+    /// The height at which a list of headers starts. A number beyond 32 bits is above the tip of
+    /// any chain, so it is no error: the list is empty.
     pub fn start_height(&self, at: usize) -> Read<Height> {
         Ok(Height(self.count(at)?))
     }
@@ -91,7 +92,7 @@ impl<'a> Params<'a> {
         Ok(self.optional_height(at)?.filter(|height| height.0 != 0))
     }
 
-    /// A count, where huge means "as many as you have".
+    /// A count; a number beyond 32 bits becomes the largest count, meaning "as many as you have".
     pub fn count(&self, at: usize) -> Read<u32> {
         let value = self.required(at)?;
         Ok(u32::try_from(whole(value)?).unwrap_or(u32::MAX))
@@ -107,7 +108,7 @@ impl<'a> Params<'a> {
         self.optional(at).map(index).transpose()
     }
 
-    /// A switch that may be left out; 0 and 1 are taken as ElectrumX takes them.
+    /// A yes or no that may be left out; 0 and 1 are accepted, as by ElectrumX.
     pub fn optional_flag(&self, at: usize) -> Read<Option<bool>> {
         let read = |value: &Value| match value {
             Value::Bool(flag) => Ok(*flag),
@@ -118,26 +119,26 @@ impl<'a> Params<'a> {
         self.optional(at).map(read).transpose()
     }
 
-    /// A switch that is off unless given.
+    /// A yes or no; no if it was not given.
     pub fn flag(&self, at: usize) -> Read<bool> {
         Ok(self.optional_flag(at)?.unwrap_or(false))
     }
 
-    /// A transaction id as displayed.
+    /// A transaction id, in the order of bytes in which it is displayed.
     pub fn txid(&self, at: usize) -> Read<Txid> {
         let value = self.required(at)?;
         let txid = value.as_str().and_then(|text| text.parse().ok());
         txid.ok_or_else(|| wrong(value, "a transaction id of 64 hexadecimal digits"))
     }
 
-    /// A script hash as displayed.
+    /// A script hash, in the order of bytes in which it is displayed.
     pub fn script_hash(&self, at: usize) -> Read<ScriptHash> {
         let value = self.required(at)?;
         let hash = value.as_str().and_then(|text| text.parse().ok());
         hash.ok_or_else(|| wrong(value, "a script hash of 64 hexadecimal digits"))
     }
 
-    /// A scriptPubKey in hexadecimal, by its hash.
+    /// A scriptPubKey in hexadecimal, read as its hash.
     pub fn script(&self, at: usize) -> Read<ScriptHash> {
         let value = self.required(at)?;
         let script = value.as_str().and_then(|text| Vec::<u8>::from_hex(text).ok());
@@ -146,12 +147,12 @@ impl<'a> Params<'a> {
             .ok_or_else(|| wrong(value, "a scriptPubKey in hexadecimal"))
     }
 
-    /// A raw transaction in hexadecimal, left as text: only bitcoind reads it.
+    /// A raw transaction in hexadecimal, kept as text: only bitcoind parses it.
     pub fn raw_transaction(&self, at: usize) -> Read<String> {
         raw_transaction(self.required(at)?)
     }
 
-    /// A list of raw transactions, at most `max`, at least one.
+    /// A list of at least one and at most `max` raw transactions.
     pub fn raw_transactions(&self, at: usize, max: usize) -> Read<Vec<String>> {
         let value = self.required(at)?;
         match value.as_array() {
@@ -166,7 +167,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Hexadecimal digits whose value does not matter; an odd number of them is fine.
+    /// Hexadecimal digits whose value is not used; their number may be odd.
     pub fn optional_digits(&self, at: usize) -> Read<()> {
         match self.optional(at) {
             None => Ok(()),
@@ -176,12 +177,12 @@ impl<'a> Params<'a> {
     }
 }
 
-/// "X should be Y", code 1 as in ElectrumX.
+/// The error "X should be Y", with code 1 as in ElectrumX.
 fn wrong(value: &Value, should_be: &str) -> ErrorObject {
     ErrorObject::bad_request(format!("{} should be {should_be}", shown(value)))
 }
 
-/// A whole number from 0 up; numbers beyond 64 bits come out as the largest.
+/// A whole number from 0 up; a number beyond 64 bits becomes the largest.
 fn whole(value: &Value) -> Read<u64> {
     let digits = match value {
         Value::Number(number) => number.to_string(),

@@ -1,4 +1,4 @@
-//! A method's name and parameters to a typed `Method`, as far as the negotiated version has it.
+//! Turns a method's name and parameters into a typed `Method` of the negotiated version.
 
 use bitcoin::OutPoint;
 use serde_json::Value;
@@ -10,14 +10,14 @@ use crate::protocol::params::{Params, Read};
 use crate::protocol::version::{Version, negotiate};
 use crate::query::relay::FeeMode;
 
-/// Understands one request of a client that speaks `version`.
+/// Parses one request of a client that speaks `version`.
 ///
-/// Methods that came later but harm nobody (`unsubscribe`, `broadcast_package`, `get_info`) are
-/// served at every version; what a version dropped or renamed is not.
+/// Methods of later versions that do no harm (`unsubscribe`, `broadcast_package`, `get_info`) are
+/// served at every version; methods that a version dropped or renamed are not.
 ///
 /// # Errors
-/// -32601 for methods that this version does not have, -32602 for missing or surplus parameters,
-/// 1 for senseless ones.
+/// -32601 for methods that this version does not have, -32602 for missing or surplus parameters, 1
+/// for invalid values.
 pub fn method(name: &str, params: &Value, version: Version) -> Read<Method> {
     let found = match name.split_once('.') {
         Some(("blockchain", rest)) => blockchain(rest, params, version)?,
@@ -99,7 +99,7 @@ fn outpoint(name: &str, params: &Value) -> Read<Option<Method>> {
     let params = Params::new(params, names)?;
     let outpoint = OutPoint { txid: params.txid(0)?, vout: params.index(1)? };
     if names.len() == WITH_HINT.len() {
-        // mandatory in the protocol, though the index finds the output without it
+        // the protocol requires the script, though the index finds the output without it
         params.required(2)?;
         params.script(2)?;
     }
@@ -196,7 +196,7 @@ fn ping(params: &Value) -> Read<Method> {
     Err(ErrorObject::bad_request(format!("pong_len {pong_chars} is too high")))
 }
 
-/// Extra parameters are ignored: the protocol keeps them for later.
+/// Reads `server.version`. Extra parameters are ignored: the protocol reserves them.
 fn server_version(params: &Value) -> Method {
     let (client, asked) = match params {
         Value::Array(list) => (list.first(), list.get(1)),

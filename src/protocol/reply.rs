@@ -1,4 +1,4 @@
-//! Typed results to JSON, in the shape of the negotiated version.
+//! Turns typed results into JSON, in the shape of the negotiated version.
 
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, Txid};
@@ -15,15 +15,15 @@ use crate::query::answers::{
     StatusReport, Tip, TxProof,
 };
 
-/// `{"height":1234567,"tx_hash":"…"},`
+/// Bytes of `{"height":1234567,"tx_hash":"…"},`.
 const ENTRY_BYTES: usize = 10 + 7 + 11 + 66 + 2;
-/// `ENTRY_BYTES` with `"tx_pos":12345,"value":2100000000000000`.
+/// Bytes of an entry with `"tx_pos":12345,"value":2100000000000000`.
 const COIN_BYTES: usize = ENTRY_BYTES + 10 + 5 + 9 + 16;
-/// What surrounds the list in a reply.
+/// Room for what surrounds the list in a reply.
 const REPLY_BYTES: usize = 128;
 
-/// The height of a transaction as the protocol writes it: its block's, 0 in the mempool, or -1 in
-/// the mempool with an unconfirmed input.
+/// The height of a transaction in the protocol's terms: that of its block, 0 in the mempool, or -1
+/// in the mempool with an unconfirmed input.
 pub fn wire_height(confirmation: Confirmation) -> i64 {
     match confirmation {
         Confirmation::Block(height) => i64::from(height.0),
@@ -39,7 +39,7 @@ pub fn txid(txid: &Txid) -> Json {
 
 /// The hashes of a proof, leaf level first.
 pub fn branch(branch: &[[u8; 32]]) -> Json {
-    // a branch is as long as a tree is high
+    // a branch has one hash per level of the tree, so it never passes the limit
     Json::list(branch, MAX_REPLY_BYTES, push_hash).unwrap_or_else(Json::null)
 }
 
@@ -90,7 +90,7 @@ pub fn unspent_bytes(count: usize) -> usize {
     COIN_BYTES.saturating_mul(count).saturating_add(REPLY_BYTES)
 }
 
-/// `get_history` and `get_mempool`; only unconfirmed entries have a fee.
+/// The result of `get_history` and `get_mempool`; only unconfirmed entries have a fee.
 ///
 /// # Errors
 /// 10001 when the list is longer than an answer may be.
@@ -113,7 +113,7 @@ pub fn history(
     within(naming, "history", list)
 }
 
-/// `listunspent`; a coin of the mempool has height 0, never -1.
+/// The result of `listunspent`; a coin of the mempool has height 0, never -1.
 ///
 /// # Errors
 /// 10001 when the list is longer than an answer may be.
@@ -129,7 +129,7 @@ pub fn unspent(naming: Naming, count: usize, coins: impl Iterator<Item = Coin>) 
     within(naming, "utxos", list)
 }
 
-/// From 1.7 on lists about a script stand in an object.
+/// Puts the list into an object, as answers about a script have it from 1.7 on.
 fn within(naming: Naming, key: &str, list: Option<Json>) -> ReplyBody {
     let list = list.ok_or_else(|| {
         let megabytes = MAX_REPLY_BYTES >> 20;
@@ -142,7 +142,7 @@ fn within(naming: Naming, key: &str, list: Option<Json>) -> ReplyBody {
     })
 }
 
-/// `get_balance`, satoshi.
+/// The result of `get_balance`, in satoshi.
 pub fn balance(balance: Balance) -> Json {
     let Balance { confirmed, unconfirmed } = balance;
     let fields = [("confirmed", Json::int(confirmed)), ("unconfirmed", Json::int(unconfirmed))];
@@ -163,7 +163,7 @@ pub fn status_notice(naming: Naming, script: &ScriptHash, told: Status) -> (&str
     (method, Json::array([Json::hash(&script.0), status(told)]))
 }
 
-/// Status of an outpoint, empty if it is unknown.
+/// The status of an outpoint; an empty object if the outpoint is unknown.
 pub fn outpoint(status: &OutpointStatus) -> Json {
     let mut fields = Vec::new();
     if let Some(funder) = status.funder {
@@ -176,7 +176,7 @@ pub fn outpoint(status: &OutpointStatus) -> Json {
     Json::object_of(fields)
 }
 
-/// The parameters of an outpoint notification: flat, the status last.
+/// The parameters of an outpoint notification: txid and number of the output, then its status.
 pub fn outpoint_notice(outpoint: &OutPoint, status: &OutpointStatus) -> Json {
     Json::array([txid(&outpoint.txid), Json::int(outpoint.vout), self::outpoint(status)])
 }

@@ -1,5 +1,5 @@
 //! A confirmed transaction in the shape of bitcoind's `getrawtransaction` (Core
-//! rpc/rawtransaction.cpp), for when no bitcoind can be asked.
+//! rpc/rawtransaction.cpp), for use when bitcoind cannot be reached.
 
 use bitcoin::{Network, TxIn, TxOut};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,8 @@ use crate::query::asm::asm;
 use crate::query::decoded::{DecodedTx, VerboseTx};
 use crate::query::script_type::{address, script_type};
 
-/// `blockchain.transaction.get`, verbose. What bitcoind decoded passes as it is.
+/// The result of `blockchain.transaction.get`, verbose. A transaction that bitcoind decoded is
+/// passed on.
 pub fn verbose(tx: VerboseTx) -> Json {
     match tx {
         VerboseTx::Decoded(decoded) => Json::value(&in_shape_of_bitcoind(&decoded)),
@@ -73,7 +74,7 @@ fn decode_output(output: &TxOut, n: u32, network: Network) -> Value {
     json!({ "value": bitcoins(output.value.to_sat()), "n": n, "scriptPubKey": spk })
 }
 
-/// Bitcoin's own decimal notation, kept exact: eight digits behind the point.
+/// An amount in bitcoins with eight decimals, exact.
 fn bitcoins(sat: u64) -> Value {
     let text = format!("{}.{:08}", sat / 100_000_000, sat % 100_000_000);
     serde_json::from_str(&text).unwrap_or(Value::Null)

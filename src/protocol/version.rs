@@ -1,4 +1,4 @@
-//! Protocol versions and their negotiation: always by range, never by a list.
+//! Protocol versions and their negotiation, always by range and never by a list.
 
 use std::fmt;
 
@@ -6,30 +6,31 @@ use serde_json::Value;
 
 use crate::protocol::message::{ErrorObject, shown};
 
-/// A protocol version; a part that was not written counts as 0, so "1.6" equals "1.6.0".
+/// A protocol version; a missing part counts as 0, so "1.6" equals "1.6.0".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version([u32; 3]);
 
 impl Version {
-    /// The oldest version served, and that of a client that never names one.
+    /// The oldest version served; a client that never names a version gets it, too.
     pub const V1_4: Version = Version([1, 4, 0]);
-    /// Headers as a list, no `relayfee`.
+    /// From here on headers are a list, and `relayfee` is gone.
     pub const V1_6: Version = Version([1, 6, 0]);
-    /// scriptPubKeys in place of script hashes, outpoints. The newest version served.
+    /// From here on scriptPubKeys replace script hashes, and there are outpoints. The newest
+    /// served.
     pub const V1_7: Version = Version([1, 7, 0]);
     /// The oldest version served.
     pub const MIN: Version = Version::V1_4;
     /// The newest version served.
     pub const MAX: Version = Version::V1_7;
 
-    /// Reads "1", "1.4", "1.4.2"; parts after the third must be numbers and do not count.
+    /// Reads "1", "1.4", "1.4.2"; parts after the third must be numbers, but are ignored.
     pub fn parse(text: &str) -> Option<Version> {
         let mut parts = [0; 3];
         for (at, part) in text.split('.').enumerate() {
             if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
                 return None;
             }
-            // a part too long for a number is simply a very new version
+            // a part too large for a number can only mean a later version
             let number = part.parse().unwrap_or(u32::MAX);
             if let Some(slot) = parts.get_mut(at) {
                 *slot = number;
@@ -50,8 +51,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// The version to speak with a client that asks for `asked`: a version, a list of the lowest and
-/// the highest it knows, or nothing (`server.version` in the protocol's methods).
+/// The version to speak with a client that asks for `asked`: one version, a list of the lowest and
+/// the highest that the client knows, or nothing (see `server.version` in the protocol).
 ///
 /// # Errors
 /// Code 1 when the ranges do not meet or cannot be read; the connection is closed then.

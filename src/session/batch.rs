@@ -1,11 +1,11 @@
-//! The reply to a batch: in the order of the requests, and no longer than a reply may be.
+//! The reply to a batch: in the order of its requests, and no longer than a reply may be.
 
 use serde_json::Value;
 
 use crate::limits::MAX_REPLY_BYTES;
 use crate::protocol::message::{ErrorObject, INVALID_REQUEST, reply};
 
-/// Collects replies; what does not fit becomes an error of its own.
+/// Collects the replies to a batch; a reply that does not fit is replaced by an error.
 #[derive(Debug)]
 pub struct BatchReply {
     text: String,
@@ -20,20 +20,21 @@ impl Default for BatchReply {
 }
 
 impl BatchReply {
-    /// Whether a reply has not fitted, so that no more questions need to be asked. One reply too
-    /// many closes the batch, or a batch of large ones would be computed for nothing.
+    /// Whether a reply did not fit. From then on no more questions are asked: otherwise a batch of
+    /// large replies would be computed only to be thrown away.
     pub fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Bytes of memory taken so far.
+    /// Memory taken so far, in bytes.
     pub fn bytes(&self) -> usize {
         self.text.capacity()
     }
 
-    /// Adds a reply that is ready.
+    /// Adds a finished reply.
     pub fn add(&mut self, line: &str) {
-        // a comma and the bracket at the end; a little more, so that many replies cost few moves
+        // room for a comma and the closing bracket, and more, so that many replies cause few
+        // reallocations
         let needed = line.len() + 2;
         if self.text.capacity() - self.text.len() < needed {
             self.text.reserve_exact(needed.max(self.text.len() / 8));
@@ -60,7 +61,7 @@ impl BatchReply {
         self.add(&reply(id, Err(ErrorObject::new(INVALID_REQUEST, text))));
     }
 
-    /// The whole line; `None` for a batch without requests.
+    /// The whole reply line; `None` for a batch without requests.
     pub fn finish(mut self) -> Option<String> {
         self.text.push(']');
         (self.text.len() > 2).then_some(self.text)

@@ -1,4 +1,4 @@
-//! What the server says of itself to Electrum clients, and what one client may cost.
+//! What the server tells Electrum clients about itself, and the limits for one client.
 
 use bitcoin::BlockHash;
 
@@ -16,27 +16,27 @@ pub struct Host {
     pub ssl_port: Option<u16>,
 }
 
-/// What the server says of itself, and what one client may cost.
+/// What the server tells clients about itself, and the limits for one client.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
-    /// First item of `server.version`.
+    /// The server's name, the first item of `server.version`.
     pub software: String,
-    /// The texts to begin with.
+    /// The texts in force at the start.
     pub texts: Texts,
-    /// Tells the network apart.
+    /// The hash of the first block, by which clients recognise the network.
     pub genesis_hash: BlockHash,
-    /// May be empty.
+    /// The names for `server.features`; may be empty.
     pub hosts: Vec<Host>,
-    /// Scripts one client may watch.
+    /// Most scripts that one client may watch.
     pub max_scripts: usize,
-    /// Outpoints one client may watch.
+    /// Most outpoints that one client may watch.
     pub max_outpoints: usize,
-    /// Scripts and outpoints all clients may watch together.
+    /// Most scripts and outpoints that all clients together may watch.
     pub max_watched: usize,
 }
 
 impl SessionConfig {
-    /// The defaults for a network.
+    /// The default configuration for the network with this first block.
     pub fn new(genesis_hash: BlockHash) -> SessionConfig {
         SessionConfig {
             software: SERVER_NAME.to_owned(),
@@ -50,17 +50,17 @@ impl SessionConfig {
     }
 }
 
-/// What an operator may say to clients, and change while hekte runs.
+/// Texts of the operator for clients; they can be changed while hekte runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// Shown by wallets on their console.
+    /// The text that wallets show on their console.
     pub banner: String,
-    /// Empty if none.
+    /// An address for donations; empty if there is none.
     pub donation_address: String,
 }
 
 impl Texts {
-    /// Texts of that wording.
+    /// The two texts with this wording.
     pub fn of(banner: &str, donation_address: &str) -> Texts {
         Texts { banner: banner.to_owned(), donation_address: donation_address.to_owned() }
     }

@@ -1,4 +1,4 @@
-//! One match from typed method to answer.
+//! Answers questions: one match from typed method to reply.
 
 use std::time::Instant;
 
@@ -22,14 +22,14 @@ use crate::session::job::{GrowReply, Job};
 use crate::session::node_questions as node;
 use crate::session::watch_list::WatchList;
 
-/// What the questions of one client are put to.
+/// What is needed to answer the questions of one client.
 pub(super) struct Dispatch<'a> {
     pub(super) hub: &'a SessionHub,
     pub(super) watching: &'a WatchList,
 }
 
 impl Dispatch<'_> {
-    /// Asks a question and gives its reply line.
+    /// Answers a question and returns the reply line.
     pub(super) fn line(&self, job: &Job, grow: GrowReply<'_>) -> String {
         let begun = Instant::now();
         let body = match self.body(&job.method, job.version, grow) {
@@ -85,7 +85,7 @@ impl Dispatch<'_> {
             Method::MempoolRecent => {
                 Ok(reply::recent(&hub.answers.recent(MAX_RECENT_TRANSACTIONS)))
             }
-            // answered while reading, because later lines depend on it
+            // `Session::accept` answers it while reading, because later lines depend on it
             Method::Version { .. } => Err(ErrorObject::new(INTERNAL, "version came too late")),
             Method::Ping { pong_chars } => Ok(reply::pong(*pong_chars)),
             Method::Features => Ok(features(&hub.config, version)),
@@ -115,7 +115,8 @@ impl Dispatch<'_> {
         }
     }
 
-    /// The proof is for the last header that is there, as ElectrumX reads the protocol.
+    /// The answer to `block.headers`. The proof is for the last header returned, as ElectrumX reads
+    /// the protocol.
     fn block_headers(
         &self,
         version: Version,

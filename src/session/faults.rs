@@ -1,11 +1,11 @@
-//! What the wire says where there is no answer.
+//! The protocol's errors for questions that get no answer.
 
 use crate::protocol::message::{
     self, BUSY, ErrorObject, HISTORY_TOO_LONG, INTERNAL, LIMIT, NODE_ERROR,
 };
 use crate::query::answers::QueryError;
 
-/// The wire's error for a question without answer.
+/// The protocol's error for a failed question.
 pub fn wire_error(error: QueryError) -> ErrorObject {
     let code = match &error {
         QueryError::Building | QueryError::Internal(_) => INTERNAL,
@@ -22,12 +22,12 @@ pub fn crowded() -> ErrorObject {
     ErrorObject::new(BUSY, "server busy: too many large replies are waiting")
 }
 
-/// The error where a client watches as many of `what` as it may.
+/// The error for a client that watches as many of `what` as it may.
 pub fn client_full(max: usize, what: &str) -> ErrorObject {
     ErrorObject::new(LIMIT, format!("a client may watch {max} {what} here, and no more"))
 }
 
-/// The error where all clients together watch as many as may be.
+/// The error when all clients together watch as many scripts and outpoints as they may.
 pub fn server_full() -> ErrorObject {
     ErrorObject::new(LIMIT, "this server watches as much as it can; try again later")
 }

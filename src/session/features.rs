@@ -4,7 +4,7 @@ use crate::protocol::json::Json;
 use crate::protocol::version::Version;
 use crate::session::config::SessionConfig;
 
-/// `server.features`; from 1.7 on without `hash_function`.
+/// The result of `server.features`; from 1.7 on without `hash_function`.
 pub fn features(config: &SessionConfig, version: Version) -> Json {
     let hosts = config.hosts.iter().map(|host| {
         let tcp = host.tcp_port.map(|port| ("tcp_port", Json::int(port)));

@@ -1,4 +1,4 @@
-//! What all sessions share: whom they ask, the texts in force, and the count of what is watched.
+//! What all sessions share: index, bitcoind, the texts in force, the count of watched items.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -8,20 +8,20 @@ use crate::query::answers::Answers;
 use crate::query::relay::Relay;
 use crate::session::config::{SessionConfig, Texts};
 
-/// What every session holds on to.
+/// What all sessions share.
 pub struct SessionHub {
-    /// What the server says of itself, and what one client may cost.
+    /// What the server tells clients about itself, and the limits for one client.
     pub config: SessionConfig,
-    /// The index and the mempool.
+    /// Answers from the index and the mempool.
     pub answers: Arc<dyn Answers>,
-    /// bitcoind, for transactions to be sent and for fees.
+    /// bitcoind, for sending transactions and for fees.
     pub relay: Arc<Relay>,
     watched: AtomicUsize,
     texts: RwLock<Texts>,
 }
 
 impl SessionHub {
-    /// Puts together what sessions need.
+    /// A hub in which nothing is watched yet.
     pub fn new(config: SessionConfig, answers: Arc<dyn Answers>, relay: Arc<Relay>) -> SessionHub {
         let (watched, texts) = (AtomicUsize::new(0), RwLock::new(config.texts.clone()));
         SessionHub { config, answers, relay, watched, texts }
@@ -45,13 +45,13 @@ impl SessionHub {
         self.watched.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    /// Counts `count` watched scripts or outpoints less.
+    /// Counts `count` fewer watched scripts or outpoints.
     pub fn unwatch(&self, count: usize) {
         let before = self.watched.fetch_sub(count, Ordering::Relaxed);
         assert!(before >= count, "{count} given back of {before} watched");
     }
 
-    /// Scripts and outpoints watched by all clients.
+    /// The number of scripts and outpoints watched by all clients.
     pub fn watched(&self) -> usize {
         self.watched.load(Ordering::Relaxed)
     }

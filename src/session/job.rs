@@ -1,4 +1,4 @@
-//! What one line asks for: steps to its reply, and the thread that each question may run on.
+//! The parsed form of one line: a step for each request, and the thread each question may run on.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::protocol::method::{Method, ScriptQuestion};
 use crate::protocol::version::Version;
 use crate::session::faults::crowded;
 
-/// Where a question runs, so that one kind cannot hold up another.
+/// Where a question runs, so that questions of one kind cannot hold up the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runs {
-    /// On any thread: it needs memory only.
+    /// On any thread, since it needs memory only.
     Here,
-    /// On a thread of the index: it reads the disk.
+    /// On a thread of the index, since it reads the disk.
     OnIndexThread,
     /// On a thread that may wait for bitcoind.
     OnNodeThread,
@@ -22,19 +22,19 @@ pub enum Runs {
 /// much memory is now held for it; `false` that there is too little.
 pub type GrowReply<'a> = &'a mut (dyn FnMut(usize) -> bool + Send);
 
-/// A question understood but not yet asked.
+/// A question that was parsed but not yet asked.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The id of its reply.
+    /// The id that its reply will have.
     pub id: Value,
-    /// What is asked.
+    /// The method and its parameters.
     pub method: Method,
-    /// The version spoken when it came in.
+    /// The version in force when the request arrived.
     pub version: Version,
 }
 
 impl Job {
-    /// Where it runs.
+    /// Where the question runs.
     pub fn runs(&self) -> Runs {
         use Method::*;
         match &self.method {
@@ -44,7 +44,7 @@ impl Job {
             Ping { .. } | Features | Banner | DonationAddress | Report => Runs::Here,
             PeersSubscribe | AddPeer | OutpointUnsubscribe(_) => Runs::Here,
             Script { question: ScriptQuestion::Unsubscribe, .. } => Runs::Here,
-            // both go over the whole mempool
+            // both go over the whole mempool, which takes long
             FeeHistogram | MempoolRecent => Runs::OnIndexThread,
             BlockHeader { .. } | BlockHeaders { .. } | Script { .. } => Runs::OnIndexThread,
             OutpointStatus(_) | OutpointSubscribe(_) | Transaction { .. } => Runs::OnIndexThread,
@@ -54,7 +54,7 @@ impl Job {
         }
     }
 
-    /// Whether it ends a subscription, which an earlier line may still be about to start.
+    /// Whether the question ends a subscription, which an earlier line may still be about to start.
     fn unsubscribes(&self) -> bool {
         use Method::*;
         matches!(
@@ -63,7 +63,7 @@ impl Job {
         )
     }
 
-    /// Whether its reply starts notifications, which must not overtake it.
+    /// Whether the question starts notifications, which must not overtake its reply.
     fn subscribes(&self) -> bool {
         use Method::*;
         matches!(
@@ -75,17 +75,17 @@ impl Job {
     }
 }
 
-/// One request's way to its reply.
+/// What is left to do for one request.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// The reply line to the request `id`.
+    /// Nothing: here is the reply line to the request with this id.
     Ready(Value, String),
-    /// A question for `Session::run`.
+    /// Ask this question with `Session::run`.
     Ask(Job),
 }
 
 impl Step {
-    /// The id of its reply.
+    /// The id that the reply has.
     pub fn id(&self) -> &Value {
         match self {
             Step::Ready(id, _) => id,
@@ -93,37 +93,38 @@ impl Step {
         }
     }
 
-    /// A reply that needs no further question.
+    /// A step whose reply is known already.
     pub fn ready(id: Value, body: ReplyBody) -> Step {
         let line = message::reply(&id, body);
         Step::Ready(id, line)
     }
 }
 
-/// What to do with one line.
+/// What is left to do for one line.
 #[derive(Debug)]
 pub struct Accepted {
-    /// In the order of the requests; empty if there is nothing to reply.
+    /// The steps in the order of the requests; empty if there is nothing to reply.
     pub steps: Vec<Step>,
-    /// The replies form one list.
+    /// Whether the replies form one list.
     pub batch: bool,
-    /// The connection ends after the reply.
+    /// Whether the connection ends after the reply.
     pub close: bool,
 }
 
 impl Accepted {
-    /// Whether any of its replies starts notifications.
+    /// Whether any of the questions starts notifications.
     pub fn subscribes(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Ask(job) if job.subscribes()))
     }
 
-    /// Whether it must wait for all lines before it.
+    /// Whether any of the questions ends a subscription, so that the line must wait for all lines
+    /// before it.
     pub fn unsubscribes(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Ask(job) if job.unsubscribes()))
     }
 
-    /// Whether it is answered from memory, and so need not wait behind the client's other
-    /// questions.
+    /// Whether all replies come from memory, so that the line need not wait behind the client's
+    /// other questions.
     pub fn runs_here(&self) -> bool {
         self.steps.iter().all(|step| match step {
             Step::Ready(..) => true,
@@ -131,7 +132,8 @@ impl Accepted {
         })
     }
 
-    /// The line that says to all of its requests that their replies cannot be kept in memory.
+    /// The reply line that tells the client, for each request, that there is no memory for the
+    /// reply.
     pub fn busy_line(&self) -> String {
         let error = crowded();
         let refuse = |step: &Step| message::reply(step.id(), Err(error.clone()));

@@ -12,7 +12,7 @@ pub fn broadcast(relay: &Relay, transaction: &str) -> ReplyBody {
     Ok(reply::txid(&txid))
 }
 
-/// `blockchain.transaction.broadcast_package`; a verbose answer is bitcoind's own.
+/// `blockchain.transaction.broadcast_package`; a verbose answer is bitcoind's, unchanged.
 pub fn broadcast_package(relay: &Relay, transactions: &[String], verbose: bool) -> ReplyBody {
     let result =
         relay.broadcast_package(transactions).map_err(|error| refused("package", error))?;
@@ -38,7 +38,7 @@ pub fn test_mempool_accept(relay: &Relay, transactions: &[String]) -> ReplyBody 
     Ok(Json::array_of(tested.iter().map(acceptance)))
 }
 
-/// One result of an acceptance test: no `allowed` where bitcoind stopped before testing.
+/// One result of an acceptance test; it has no `allowed` if bitcoind stopped before the test.
 fn acceptance(tested: &Acceptance) -> Json {
     let text = |text: &Option<String>| text.as_deref().map(Json::text);
     let fields = [
@@ -61,7 +61,7 @@ pub fn relay_fee(relay: &Relay) -> ReplyBody {
     relay.relay_fee().map(|rate| number(&rate)).map_err(no_answer)
 }
 
-/// `mempool.get_info`, with the rates that bitcoind names.
+/// `mempool.get_info`, with those rates that bitcoind reports.
 pub fn mempool_info(relay: &Relay) -> ReplyBody {
     let MempoolFees { incremental_relay, mempool_min, min_relay } =
         relay.mempool_fees().map_err(no_answer)?;
@@ -73,7 +73,7 @@ pub fn mempool_info(relay: &Relay) -> ReplyBody {
     ]))
 }
 
-/// An object of those fields that have a value.
+/// An object of the fields that have a value.
 fn present<const N: usize>(fields: [(&str, Option<Json>); N]) -> Json {
     Json::object_of(fields.into_iter().filter_map(|(name, value)| Some((name, value?))))
 }
@@ -82,7 +82,7 @@ fn number(rate: &FeeRate) -> Json {
     Json::ready(rate.digits().to_owned())
 }
 
-/// bitcoind's refusal in words that wallets show to their users; code 1 as in ElectrumX.
+/// bitcoind's refusal, in a wording that wallets show to their users; code 1 as in ElectrumX.
 fn refused(what: &str, error: RelayError) -> ErrorObject {
     match error {
         RelayError::Rejected(message) => ErrorObject::bad_request(format!(

@@ -1,4 +1,4 @@
-//! What a client watches, and what it was last told of it.
+//! What a client watches, and the status it was last told of each item.
 
 use std::collections::HashMap;
 
@@ -12,46 +12,47 @@ use crate::query::answers::{OutpointStatus, Status, Tip, TipChange};
 /// A watched script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptWatch {
-    /// The family it was subscribed with; notifications use the same.
+    /// The family of methods it was subscribed with; its notifications use that family, too.
     pub naming: Naming,
-    /// The last status told.
+    /// The status that the client was last told.
     pub told: Status,
-    /// The last look failed.
+    /// Whether the last check failed.
     pub stale: bool,
 }
 
 /// A watched outpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutpointWatch {
-    /// The last status told.
+    /// The status that the client was last told.
     pub told: OutpointStatus,
-    /// The last look failed.
+    /// Whether the last check failed.
     pub stale: bool,
 }
 
-/// One thing to look at again.
+/// A watched item to check again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
-    /// Its status.
+    /// A script, whose status may have changed.
     Script(ScriptHash),
-    /// Its funding and spending.
+    /// An outpoint, whose funding or spending may have changed.
     Outpoint(OutPoint),
 }
 
-/// All a client watches.
+/// Everything that a client watches.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
-    /// The last tip told, if the client wants tips.
+    /// The tip that the client was last told, if it subscribed to tips.
     pub tip_told: Option<Tip>,
-    /// By script hash.
+    /// The watched scripts by their hashes.
     pub scripts: HashMap<ScriptHash, ScriptWatch>,
-    /// By outpoint.
+    /// The watched outpoints.
     pub outpoints: HashMap<OutPoint, OutpointWatch>,
 }
 
 impl Subscriptions {
-    /// What a change may have changed. An outpoint is funded by a transaction and spent by one
-    /// that touches its script.
+    /// The watched items that a change may concern. An outpoint may change when its funding
+    /// transaction is touched, or when its script is, since the spending transaction touches the
+    /// script.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
         let touched = |prefix: Prefix| change.touched.touches(prefix);
         let scripts = self.scripts.iter();
@@ -65,7 +66,7 @@ impl Subscriptions {
         scripts.chain(outpoints.map(|(out, _)| Watched::Outpoint(*out))).collect()
     }
 
-    /// What could not be looked at the last time.
+    /// The items whose last check failed.
     pub fn stale(&self) -> Vec<Watched> {
         let scripts = self.scripts.iter().filter(|(_, watch)| watch.stale);
         let outpoints = self.outpoints.iter().filter(|(_, watch)| watch.stale);
@@ -75,19 +76,20 @@ impl Subscriptions {
             .collect()
     }
 
-    /// Scripts and outpoints together.
+    /// The number of watched scripts and outpoints.
     pub fn len(&self) -> usize {
         self.scripts.len().saturating_add(self.outpoints.len())
     }
 
-    /// Whether nothing is watched but the tip.
+    /// Whether no script and no outpoint is watched.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The status told when a watched history has grown past the limit: no history has it, so the
-/// client asks for the history and hears that it is too long. A null would say "never used".
+/// The status for a watched history that has grown past the limit. No real history has this status,
+/// so the client asks for the history and gets the error that it is too long. A null would mean
+/// "never used".
 pub fn too_long_status(script: &ScriptHash) -> Status {
     Some(sha256(&[&b"history too long:"[..], &script.0].concat()))
 }

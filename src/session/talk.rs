@@ -1,4 +1,4 @@
-//! One client's session: reads its lines in order and keeps what it has agreed and watches.
+//! One client's session: reads lines in order, keeps the negotiated version and the subscriptions.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -18,7 +18,7 @@ use crate::session::hub::SessionHub;
 use crate::session::job::{Accepted, GrowReply, Job, Step};
 use crate::session::watch_list::WatchList;
 
-/// What was agreed with the client.
+/// What was negotiated with the client.
 #[derive(Debug)]
 struct Agreed {
     version: Version,
@@ -27,7 +27,7 @@ struct Agreed {
     client: String,
 }
 
-/// One client's session. All calls but `run` and `run_within` return at once.
+/// One client's session. All methods but `run` and `run_within` return at once.
 pub struct Session {
     hub: Arc<SessionHub>,
     agreed: Mutex<Agreed>,
@@ -35,7 +35,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session with a client that has not spoken yet, and is answered as one of protocol 1.4.
+    /// A session with a client that has not sent anything; until it does, its version is 1.4.
     pub fn new(hub: Arc<SessionHub>) -> Session {
         let agreed =
             Agreed { version: Version::MIN, greeted: false, close: false, client: String::new() };
@@ -43,7 +43,7 @@ impl Session {
         Session { hub, agreed: Mutex::new(agreed), watching }
     }
 
-    /// Never held while a question is asked.
+    /// Locks the negotiated state; the lock is never held while a question is asked.
     fn agreed(&self) -> MutexGuard<'_, Agreed> {
         lock(&self.agreed)
     }
@@ -53,30 +53,29 @@ impl Session {
         &self.watching
     }
 
-    /// Asks a question and gives its reply line. May block for as long as the disk or bitcoind
-    /// does, unless the job runs here.
+    /// Answers a question and returns the reply line. May block on the disk or on bitcoind, unless
+    /// the job runs here.
     pub fn run(&self, job: &Job) -> String {
         self.run_within(job, &mut |_| true)
     }
 
-    /// Asks a question like [`Session::run`], and asks `grow` for memory before it makes a long
-    /// answer.
+    /// Like [`Session::run`], but calls `grow` to reserve memory before it makes a long answer.
     pub fn run_within(&self, job: &Job, grow: GrowReply<'_>) -> String {
         Dispatch { hub: &self.hub, watching: &self.watching }.line(job, grow)
     }
 
-    /// The name the client gave itself; empty if none.
+    /// The client's name for itself; empty if it gave none.
     pub fn client(&self) -> String {
         self.agreed().client.clone()
     }
 
-    /// Whether replies and notifications are padded: protocol 1.7 tells clients to expect it.
+    /// Whether replies and notifications are padded, as protocol 1.7 announces to clients.
     pub fn is_padded(&self) -> bool {
         self.agreed().version >= Version::V1_7
     }
 
-    /// Reads one line. Lines must come in their order: each is read at the version agreed by the
-    /// ones before it.
+    /// Reads one line. Lines must be passed in the order in which they came: each is read in the
+    /// version that the lines before it negotiated.
     pub fn accept(&self, line: &[u8]) -> Accepted {
         let (steps, batch) = match message::read(line) {
             Incoming::Nothing => (Vec::new(), false),
@@ -105,7 +104,7 @@ impl Session {
         }
     }
 
-    /// `server.version`: only the first one counts; without a common version the client goes.
+    /// `server.version`: only the first call counts; without a common version the connection ends.
     fn greet(&self, client: String, version: Result<Version, ErrorObject>) -> ReplyBody {
         let mut agreed = self.agreed();
         if agreed.greeted {

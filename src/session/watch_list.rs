@@ -1,5 +1,5 @@
-//! What one client watches, and the notifications that follow from changes: only for what it
-//! watches, only if that changed.
+//! What one client watches, and the notifications that a change causes: only about what the client
+//! watches, and only if its status changed.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,25 +19,24 @@ use crate::session::subscription::{
     OutpointWatch, ScriptWatch, Subscriptions, Watched, too_long_status,
 };
 
-/// From this number of notifications about one block on no noise is needed.
+/// A padding ping is sent only if there were fewer notifications than this about one block.
 const NOISE_BELOW: usize = 2;
-/// With so many digits a ping is as long as a notification of a script.
+/// With this many digits a ping is as long as the notification about a script.
 const NOISE_DIGITS: usize = 128;
 
-/// The subscriptions of one client. Whatever is subscribed when it is dropped is given back to the
-/// hub's count.
+/// The subscriptions of one client. When it is dropped, they are subtracted from the hub's count.
 pub struct WatchList {
     hub: Arc<SessionHub>,
     subscriptions: Mutex<Subscriptions>,
 }
 
 impl WatchList {
-    /// A client that watches nothing yet.
+    /// The list of a client that watches nothing yet.
     pub fn new(hub: Arc<SessionHub>) -> WatchList {
         WatchList { hub, subscriptions: Mutex::default() }
     }
 
-    /// Never held while a question is asked.
+    /// Locks the subscriptions; the lock is never held while a question is asked.
     fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
         lock(&self.subscriptions)
     }
@@ -51,7 +50,7 @@ impl WatchList {
 
     /// `subscribe` of a script.
     pub fn subscribe_script(&self, script: &ScriptHash, naming: Naming) -> ReplyBody {
-        // asked first: a full list must not cost a look into the index
+        // the limit comes first: a client at its limit must not cost a read of the index
         self.check_script_limit(script)?;
         let told = self.hub.answers.status(script).map_err(wire_error)?;
         let scripts = &mut self.subscriptions().scripts;
@@ -101,7 +100,8 @@ impl WatchList {
         Json::bool(was)
     }
 
-    /// The notification of the tip, if the client wants it and has not been told.
+    /// The notification of the tip, if the client subscribed to it and has not been told of this
+    /// one.
     pub fn tip_notice(&self) -> Option<String> {
         let tip = self.hub.answers.tip();
         let mut subscriptions = self.subscriptions();
@@ -111,23 +111,23 @@ impl WatchList {
         Some(notification("blockchain.headers.subscribe", params))
     }
 
-    /// The tip to compare later ones with.
+    /// The present tip, to compare later ones with.
     pub fn tip(&self) -> Tip {
         self.hub.answers.tip()
     }
 
-    /// What must be looked at again after a change.
+    /// The watched items that must be checked again after a change.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
         self.subscriptions().concerned(change)
     }
 
-    /// What the last look failed for.
+    /// The items whose last check failed.
     pub fn stale(&self) -> Vec<Watched> {
         self.subscriptions().stale()
     }
 
-    /// Looks at each again and gives the notifications for what changed. Blocks on the disk.
-    /// What cannot be answered now stays watched and is marked for a later look.
+    /// Checks each item again, and returns the notifications for those that changed. Blocks on the
+    /// disk. An item that cannot be checked now stays watched and is marked for a later check.
     pub fn recheck(&self, watched: &[Watched]) -> Vec<String> {
         let notices = watched.iter().filter_map(|one| match one {
             Watched::Script(script) => self.recheck_script(script),
@@ -140,7 +140,7 @@ impl WatchList {
         let answers = &self.hub.answers;
         let look = answers.status(script);
         let mut subscriptions = self.subscriptions();
-        // unsubscribed in the meantime: nothing to tell
+        // unsubscribed in the meantime: there is nobody to notify
         let watch = subscriptions.scripts.get_mut(script)?;
         let status = match look {
             Ok(status) => status,
@@ -185,9 +185,9 @@ impl Drop for WatchList {
     }
 }
 
-/// What to say after `told` notifications about a new block to a client whose replies are padded,
-/// so that it cannot be seen from outside whether the block concerns it: a ping to be ignored, as
-/// from ElectrumX. `None` after so many notifications that nothing can be seen anyway.
+/// A ping to send after `told` notifications about a new block to a client whose replies are
+/// padded. It is to be ignored, as with ElectrumX, and hides from an eavesdropper whether the block
+/// concerns the client. `None` after so many notifications that there is nothing left to hide.
 pub fn noise(told: usize) -> Option<String> {
     let digits = || Json::text(&"0".repeat(NOISE_DIGITS));
     (told < NOISE_BELOW).then(|| notification("server.ping", Json::array([digits()])))
