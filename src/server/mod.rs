@@ -1,4 +1,4 @@
-//! The serving side: which listener speaks what, and the end of all connections.
+//! The serving side: which protocol each listener speaks, and how all connections end.
 
 pub mod electrum;
 pub mod http;
@@ -23,11 +23,11 @@ use crate::server::net::shutdown::Shutdown;
 use crate::server::net::workers::Workers;
 use crate::session::hub::SessionHub;
 
-/// What the clients of a listener speak.
+/// The protocol of a listener.
 pub enum Speaks {
     /// The Electrum protocol.
     Electrum,
-    /// HTTP, with what dashboards and probes ask for.
+    /// HTTP, for dashboards and probes.
     Metrics(Arc<Facts>),
 }
 

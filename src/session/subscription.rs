@@ -50,9 +50,9 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// The watched items that a change may concern. An outpoint may change when its funding
-    /// transaction is touched, or when its script is, since the spending transaction touches the
-    /// script.
+    /// The items to check after a change: those that it may concern, and those whose last check
+    /// failed. An outpoint may change when its funding transaction is touched, or when its script
+    /// is, since the spending transaction touches the script.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
         let touched = |prefix: Prefix| change.touched.touches(prefix);
         let scripts = self.scripts.iter();

@@ -1,4 +1,4 @@
-//! From the questions of one line to its reply line, each question on the threads it may run on.
+//! Answers the questions of one line, each on the threads it may run on, and makes the reply line.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::session::job::{Accepted, GrowReply, Job, Runs, Step};
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 
-/// The reply line to all of a line's requests; `None` if there are none. A long batch takes turns
-/// with other clients, question by question.
+/// The reply line to all of a line's requests; `None` if there are none. A batch takes its turn
+/// anew for each question, so that a long one does not hold up other clients.
 pub(crate) async fn answer(
     workers: &Workers,
     session: &Arc<Session>,
@@ -34,7 +34,7 @@ pub(crate) async fn answer(
             Step::Ready(_, line) => replies.add(line),
             Step::Ask(job) if replies.is_full() => replies.add_too_large(&job.id),
             Step::Ask(job) => {
-                // twice: as a reply of its own, and then as a part of the batch
+                // the reply exists twice for a moment: by itself, and as a part of the batch
                 let so_far = replies.bytes();
                 let mut both = |bytes: usize| memory.set(so_far.saturating_add(bytes * 2));
                 let line = ask(workers, session, job, &mut both).await;
@@ -49,7 +49,7 @@ pub(crate) async fn answer(
     replies.finish()
 }
 
-/// The reply line of one question.
+/// The reply line to one question.
 async fn ask(workers: &Workers, session: &Arc<Session>, job: &Job, grow: GrowReply<'_>) -> String {
     let line = match job.runs() {
         Runs::Here => Some(session.run(job)),
@@ -62,7 +62,7 @@ async fn ask(workers: &Workers, session: &Arc<Session>, job: &Job, grow: GrowRep
     line.unwrap_or_else(|| broken(&job.id))
 }
 
-/// The notifications for watched things that changed.
+/// The notifications for those of the `watched` items that changed.
 pub(crate) async fn recheck(
     workers: &Workers,
     session: &Arc<Session>,

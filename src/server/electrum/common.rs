@@ -10,16 +10,16 @@ use crate::session::hub::SessionHub;
 
 /// What all Electrum connections share.
 pub(crate) struct Common {
-    /// For the sessions.
+    /// What the sessions share.
     pub(crate) hub: Arc<SessionHub>,
-    /// The limits.
+    /// The limits of the serving side.
     pub(crate) settings: Settings,
-    /// The threads that ask.
+    /// The threads that answer questions.
     pub(crate) workers: Arc<Workers>,
-    /// Memory for replies on their way.
+    /// Memory for replies until they are written.
     pub(crate) replies: ByteBudget,
     /// Memory for requests being read and answered.
     pub(crate) requests: ByteBudget,
-    /// Where tip changes come from.
+    /// The channel of tip changes.
     pub(crate) tips: TipChannel,
 }

@@ -27,34 +27,34 @@ use crate::server::net::stream::ClientStream;
 use crate::session::job::Accepted;
 use crate::session::talk::Session;
 
-/// Why a connection ended; the log says so.
+/// Why a connection ended; the text goes to the log.
 #[derive(Debug, thiserror::Error)]
 enum End {
     /// The usual end.
     #[error("client closed the connection")]
     ByClient,
-    /// `server.version` failed.
+    /// `server.version` found no common version.
     #[error("no common protocol version")]
     NoCommonVersion,
     /// The server stops.
     #[error("server stops")]
     Stopping,
-    /// Nothing came for too long.
+    /// The client sent nothing for too long.
     #[error("idle too long")]
     Idle,
-    /// Others' long requests took all the memory there is for them.
+    /// Long requests of other clients have taken all memory for requests.
     #[error("no memory for its long request beside those of others")]
     Crowded,
-    /// A TLS handshake where plain text is spoken.
+    /// The client began a TLS handshake, but this port takes plain text.
     #[error(
         "client speaks TLS, but this port takes plain text: turn off SSL in the wallet for this \
          port, or put a TLS proxy such as nginx in front of it"
     )]
     Tls,
-    /// Replies did not go out.
+    /// Replies could not be written.
     #[error("cannot write to client: {0}")]
     Write(io::Error),
-    /// Requests did not come in.
+    /// Requests could not be read.
     #[error("cannot read from client: {0}")]
     Read(io::Error),
 }
@@ -71,7 +71,7 @@ struct Connection {
     running: Arc<Semaphore>,
 }
 
-/// Serves one client, and says in the log how that ended.
+/// Serves one client, and logs how the connection ended.
 pub(crate) async fn serve_client(client: Client, common: Arc<Common>, shutdown: Shutdown) {
     let Client { stream, peer, admission } = client;
     debug!("client {peer} connected");
@@ -116,7 +116,7 @@ async fn serve(stream: impl ClientStream, common: Arc<Common>, mut shutdown: Shu
             () = notifier.run(changes) => End::Stopping,
             () = shutdown.requested() => End::Stopping,
         };
-        // questions already read are still answered; the queue closes after the last answer
+        // requests already read are still answered; the queue closes after the last answer
         while jobs.join_next().await.is_some() {}
         end
     };
@@ -133,7 +133,7 @@ async fn serve(stream: impl ClientStream, common: Arc<Common>, mut shutdown: Shu
     }
 }
 
-/// Reads until the client has nothing more to say.
+/// Reads lines until the connection has to end, and returns why.
 async fn read_lines(
     mut input: impl AsyncRead + Unpin,
     connection: &Arc<Connection>,
@@ -162,7 +162,7 @@ async fn read_lines(
             }
         }
         let begun = cutter.held_bytes();
-        // twice: the line itself, and what is parsed from it
+        // the memory is needed twice: for the line itself, and for what is parsed from it
         let counted = if begun > UNCOUNTED_LINE_BYTES { begun * 2 } else { 0 };
         if !connection.common.requests.grow(&mut held, counted) {
             return End::Crowded;
@@ -174,14 +174,15 @@ async fn read_lines(
     }
 }
 
-/// A TLS record of type handshake, version 3.x; no JSON begins like that.
+/// Whether this is a TLS record of type handshake, version 3.x; no JSON begins with these bytes.
 fn is_client_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [0x16, 0x03, ..])
 }
 
 impl Connection {
-    /// Takes one line, for whose bytes `held` was taken. Waits while the client has too many lines
-    /// in flight, or all clients together too many bytes; meanwhile nothing more is read.
+    /// Takes one line; `held` is the memory counted for it while it was read. Waits while the
+    /// client has too many lines in flight, or all clients together too many bytes; nothing more is
+    /// read from the client meanwhile.
     async fn take(
         self: &Arc<Self>,
         line: Line,
@@ -210,7 +211,8 @@ impl Connection {
         let close = accepted.close;
         if !accepted.steps.is_empty() {
             if accepted.unsubscribes() {
-                // if it overtook the subscription, that would stay in force for ever
+                // an unsubscribe that overtook its subscribe would leave the subscription in force
+                // for ever
                 while jobs.join_next().await.is_some() {}
                 self.answer(accepted, [held, read], permit).await;
                 return close.then_some(End::NoCommonVersion);
@@ -243,7 +245,7 @@ impl Connection {
         let Some(line) = line else { return };
         let reply = Outgoing::reply(line, memory, in_flight, || accepted.busy_line());
         drop((accepted, held));
-        // an error means that the connection is at its end
+        // an error means that the connection is ending
         let _ = self.queue.send(reply).await;
     }
 }

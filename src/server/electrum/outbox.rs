@@ -1,4 +1,4 @@
-//! A client's lines on their way out: counted in memory, written with a deadline.
+//! A client's outgoing lines: counted in memory, written with a deadline.
 
 use std::io;
 use std::time::Duration;
@@ -14,34 +14,34 @@ use crate::limits::{
 use crate::metrics;
 use crate::server::net::memory::{ByteBudget, HeldBytes};
 
-/// A line to write; what it holds is given back once it is written or dropped.
+/// A line to write, with the memory and the slot that it releases once it is written or dropped.
 pub(crate) struct Outgoing {
     line: String,
     _held: Option<HeldByReply>,
 }
 
-/// What a reply holds until it is written.
+/// What a reply occupies until it is written: memory, and one of the client's slots in flight.
 struct HeldByReply {
     _memory: ReplyMemory,
     _in_flight: OwnedSemaphorePermit,
 }
 
 impl Outgoing {
-    /// A line that needs no counting.
+    /// A line whose memory is not counted.
     pub(crate) fn plain(line: String) -> Outgoing {
         Outgoing { line, _held: None }
     }
 
-    /// A reply with the memory that is held for it, or the line of `instead` where there is too
-    /// little memory. Holds `in_flight` as well.
+    /// A reply with the memory reserved for it; if there is too little memory, the line that
+    /// `instead` makes takes its place. Occupies `in_flight` as well.
     pub(crate) fn reply(
         mut line: String,
         mut memory: ReplyMemory,
         in_flight: OwnedSemaphorePermit,
         instead: impl FnOnce() -> String,
     ) -> Outgoing {
-        // keeps room for the newline, and gives back the rest where the reply came out much shorter
-        // than was expected, such as a list of coins many of which are being spent
+        // keep room for the newline, and give back the rest if the reply came out much shorter than
+        // expected, for example a list of coins many of which are being spent
         if line.capacity() - line.len() > line.len() / 8 + 64 {
             line.shrink_to(line.len() + 1);
         }
@@ -53,20 +53,20 @@ impl Outgoing {
     }
 }
 
-/// What a reply holds of its client's budget and of everyone's, from before it is made.
+/// What a reply has reserved of its client's budget and of the shared one, from before it is made.
 pub(crate) struct ReplyMemory {
     budgets: [ByteBudget; 2],
     held: [HeldBytes; 2],
 }
 
 impl ReplyMemory {
-    /// Holds nothing yet.
+    /// Reserves nothing yet.
     pub(crate) fn new(budgets: [&ByteBudget; 2]) -> ReplyMemory {
         ReplyMemory { budgets: budgets.map(ByteBudget::clone), held: Default::default() }
     }
 
-    /// Holds exactly `bytes` from now on; false if a budget does not have them, and then no more is
-    /// held than before.
+    /// Changes the reservation to exactly `bytes`; returns false, with no more reserved than
+    /// before, if a budget does not have that many.
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
         let counted = if bytes > UNCOUNTED_REPLY_BYTES { bytes } else { 0 };
         for held in &mut self.held {
@@ -77,12 +77,13 @@ impl ReplyMemory {
     }
 }
 
-/// Writes lines until the queue's last sender is gone, then closes the stream. Where the client
-/// `pads`, what is ready goes out together, and its length says little of what it is.
+/// Writes lines until the queue's last sender is gone, then closes the stream. If `pads` says so,
+/// lines that are ready are written together and padded, so that the length reveals little about
+/// them.
 ///
 /// # Errors
-/// When the client is gone, or takes nothing for `patience`, or is slower than the slowest
-/// reader served.
+/// When the client is gone, or reads nothing for `patience`, or is slower than the slowest reader
+/// served.
 pub(crate) async fn write_lines(
     mut stream: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Outgoing>,
@@ -116,14 +117,15 @@ pub(crate) async fn write_lines(
             line.push_str(&tail);
             tail.clear();
         }
-        // a long line is not copied for the sake of its end
+        // the tail is written apart, so that a long line is not copied only to be extended
         write_bytes(&mut stream, line.as_bytes(), patience).await?;
         write_bytes(&mut stream, tail.as_bytes(), patience).await?;
     }
     stream.shutdown().await
 }
 
-/// Takes the last bracket off and gives what is to be written instead: spaces, it, a newline.
+/// Removes the closing bracket, and returns what must be written instead of it: spaces, the
+/// bracket, a newline.
 fn padding(line: &mut String) -> String {
     let length = line.len() + 1;
     let padded = match length {

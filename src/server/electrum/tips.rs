@@ -1,4 +1,4 @@
-//! How changes reach the connections: the tip first, to all clients, then what was touched.
+//! How changes reach the connections: the tip first, to all clients, then the touched scripts.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Drop for Announced {
     }
 }
 
-/// Both ends of the channel; clones are the same channel.
+/// Both ends of the channel; a clone belongs to the same channel.
 #[derive(Clone)]
 pub struct TipChannel {
     tips: broadcast::Sender<Arc<Announced>>,
@@ -40,30 +40,30 @@ impl Default for TipChannel {
 }
 
 impl TipChannel {
-    /// Tells every client: all of them of the tip, then of what was touched. To be called after
-    /// the index answers at the new tip; from any thread, never blocks.
+    /// Notifies every client: all of them about the tip, then about what was touched. Call it after
+    /// the index answers at the new tip. It may be called from any thread and never blocks.
     pub fn announce(&self, change: TipChange) {
         let (change, touched) = (Arc::new(change), self.touched.clone());
-        // without clients it comes back as an error and is dropped
+        // if no client is connected, the change comes back as an error and is dropped
         let _ = self.tips.send(Arc::new(Announced { change, touched }));
     }
 
-    /// Tells every client of what was touched while the tip stayed.
+    /// Notifies every client about what was touched while the tip stayed.
     pub fn announce_touched(&self, change: TipChange) {
         let _ = self.touched.send(Arc::new(change));
     }
 
-    /// Changes from now on.
+    /// Receivers of all changes from now on.
     pub(crate) fn listen(&self) -> (TipListener, TouchListener) {
         (TipListener(self.tips.subscribe()), TouchListener(self.touched.subscribe()))
     }
 }
 
-/// One client's view of the tips.
+/// One client's receiver of tip changes.
 pub(crate) struct TipListener(broadcast::Receiver<Arc<Announced>>);
 
 impl TipListener {
-    /// The next change, to be held until the client's notification is queued. Changes may be
+    /// The next change; the client holds it until its notification is queued. Changes may be
     /// skipped, since only the newest tip counts; `None` when there will be no more.
     pub(crate) async fn next(&mut self) -> Option<Arc<Announced>> {
         loop {
@@ -76,12 +76,12 @@ impl TipListener {
     }
 }
 
-/// One client's view of what was touched.
+/// One client's receiver of changes to scripts and outpoints.
 pub(crate) struct TouchListener(broadcast::Receiver<Arc<TipChange>>);
 
 impl TouchListener {
-    /// The next change, joined with all that have come in the meantime; `None` when there will
-    /// be no more.
+    /// The next change, joined with all that have arrived meanwhile; `None` when there will be no
+    /// more.
     pub(crate) async fn next(&mut self) -> Option<TipChange> {
         let mut lagged = false;
         let first = loop {
@@ -104,7 +104,7 @@ impl TouchListener {
     }
 }
 
-/// The last tip, and everything that any of the changes touched.
+/// One change with the last tip and everything that any of the changes touched.
 fn joined(changes: &[Arc<TipChange>], lagged: bool) -> Option<TipChange> {
     let last = changes.last()?;
     if let ([only], false) = (changes, lagged) {

@@ -1,4 +1,4 @@
-//! Brings changes of the tip to one client, without holding up its questions for long.
+//! Notifies one client of changes, without delaying answers to its questions for long.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 use crate::session::watch_list::noise;
 
-/// Two locks that keep a client's notifications behind the replies they belong to. Each is held for
-/// reading from the moment a subscription is looked up until its reply is queued, and for writing
-/// from the look after a change until the notification is queued.
+/// Two locks that keep a client's notifications behind the replies they belong to. A subscribe
+/// request holds one for reading, from reading the status until its reply is queued. A notifier
+/// holds one for writing, from the check after a change until the notification is queued.
 #[derive(Default)]
 pub(crate) struct Lanes {
-    /// For notifications of the tip, which must not wait while scripts are looked at.
+    /// The lock for notifications of the tip, which must not wait while scripts are checked.
     pub(crate) tip: RwLock<()>,
-    /// For notifications of scripts and outpoints.
+    /// The lock for notifications of scripts and outpoints.
     pub(crate) watched: RwLock<()>,
 }
 
@@ -48,7 +48,7 @@ impl Notifier<'_> {
             let order = match self.lanes.tip.try_write() {
                 Ok(order) => order,
                 Err(_) => {
-                    // this client has to wait; the scripts of other clients need not
+                    // this client has to wait; the scripts of other clients must not wait for it
                     announced = None;
                     self.lanes.tip.write().await
                 }
@@ -92,13 +92,14 @@ impl Notifier<'_> {
         }
     }
 
-    /// What hides from an onlooker whether a new block concerned this client, if it needs hiding.
+    /// A padding ping that hides from an eavesdropper whether a new block concerned this client;
+    /// `None` if it is not needed.
     fn noise(&self, new_tip: bool, told: usize) -> Option<String> {
         (new_tip && self.session.is_padded()).then(|| noise(told)).flatten()
     }
 
-    /// Looks at everything in pieces, so that others get their turn. How many notifications were
-    /// sent; `None` if the client is gone.
+    /// Checks the items in pieces, so that other clients get their turn. Returns how many
+    /// notifications were sent; `None` if the client is gone.
     async fn recheck(&self, watched: &[Watched]) -> Option<usize> {
         let mut sent = 0;
         for chunk in watched.chunks(RECHECK_CHUNK) {

@@ -1,22 +1,22 @@
-//! The head of an HTTP/1 request, read within a bound, and its first line taken apart.
+//! The head of an HTTP/1 request: read within a bound, and its first line parsed.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The status code with its words, and the body.
+/// A status code with its words, and a body.
 pub(crate) type Reply = (&'static str, String);
 
 /// The first line of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RequestLine<'a> {
-    /// `GET` or another word.
+    /// The method, `GET` for example.
     pub(crate) method: &'a str,
-    /// The target without query and fragment.
+    /// The path of the target, without query and fragment.
     pub(crate) path: &'a str,
 }
 
-/// Reads up to the empty line that ends a head, but not much more than `limit` bytes.
+/// Reads up to the empty line that ends a head, and stops soon after `limit` bytes.
 pub(crate) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     limit: usize,
@@ -37,7 +37,8 @@ pub(crate) async fn read_head(
 }
 
 impl RequestLine<'_> {
-    /// The first line of a head that was read with that `limit`; or the refusal.
+    /// Parses the first line of a head that was read with this `limit`; the error is the refusal to
+    /// send.
     pub(crate) fn of(head: &[u8], limit: usize) -> Result<RequestLine<'_>, Reply> {
         let bad = || ("400 Bad Request", "this port speaks HTTP\n".to_owned());
         if head.len() >= limit {

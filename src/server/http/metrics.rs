@@ -15,7 +15,7 @@ use crate::server::http::head::{Reply, RequestLine, read_head};
 use crate::server::http::page::{Facts, Probe};
 use crate::server::net::shutdown::Shutdown;
 
-/// What is asked for, as far as it matters here.
+/// The page that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
     Health,
@@ -23,8 +23,8 @@ enum Wanted {
     Metrics,
 }
 
-/// Answers until `shutdown`. Clients over the limit wait in the kernel's queue, and none may stay
-/// longer than [`METRICS_TIME`].
+/// Answers requests until `shutdown`. Clients over the limit wait in the kernel's queue, and none
+/// may stay longer than [`METRICS_TIME`].
 pub async fn serve_metrics(listener: TcpListener, mut shutdown: Shutdown, facts: Arc<Facts>) {
     let limit = Arc::new(Semaphore::new(METRICS_CLIENTS));
     let mut clients = JoinSet::new();
@@ -39,7 +39,7 @@ pub async fn serve_metrics(listener: TcpListener, mut shutdown: Shutdown, facts:
             next = next => next,
         };
         let Ok((stream, _)) = accepted else {
-            // out of file descriptors, most likely
+            // most likely the process has no file descriptors left
             sleep(BEAT_EVERY).await;
             continue;
         };
@@ -59,7 +59,7 @@ async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
     let head = read_head(&mut stream, METRICS_HEAD_BYTES).await?;
     let (reply, with_body) = match wanted(&head) {
         Ok((wanted, with_body)) => {
-            // looks at files and takes locks
+            // making the reply looks at files and takes locks, so it runs on a blocking thread
             let reply = spawn_blocking(move || answer(wanted, &facts)).await;
             (reply.map_err(io::Error::other)?, with_body)
         }
@@ -89,7 +89,7 @@ async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
     Ok(())
 }
 
-/// What a head asks for, and whether with a body; or the refusal.
+/// The page that a head asks for, and whether to send its body; the error is the refusal to send.
 fn wanted(head: &[u8]) -> Result<(Wanted, bool), Reply> {
     let line = RequestLine::of(head, METRICS_HEAD_BYTES)?;
     let with_body = match line.method {

@@ -1,4 +1,4 @@
-//! What dashboards and probes are told: the counters, and how index, mempool and bitcoind stand.
+//! The pages for dashboards and probes: the counters, the state of index, mempool and bitcoind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,37 +14,37 @@ use crate::metrics::page::Page;
 use crate::session::hub::SessionHub;
 use crate::store::tables::RunKind;
 
-/// Fee bands of the mempool's series: 0 to 1 satoshi per virtual byte, 1 to 2, 2 to 4 and so on;
-/// the last one takes all above.
+/// Number of fee bands in the mempool's series: 0 to 1 satoshi per virtual byte, 1 to 2, 2 to 4 and
+/// so on; the last band takes all rates above.
 const FEE_BANDS: usize = 21;
 
-/// Blocks by which the height shown stays below the tip while hekte is not serving: dashboards that
-/// know electrs must not take it for the height of a complete index.
+/// While hekte is not serving, the height shown stays at least this many blocks below the tip:
+/// dashboards that know electrs must not take it for the height of a complete index.
 const BELOW_TIP_WHILE_BUILDING: u32 = 10;
 
-/// What the page and the probes are made from.
+/// The sources of the page and of the probes.
 pub struct Facts {
-    /// How far the sync thread is.
+    /// The progress of the sync thread.
     pub progress: Arc<Progress>,
-    /// The moment that is served.
+    /// The chain and mempool that are served.
     pub live: Arc<Served>,
     /// The sessions, for the number of watched scripts and outpoints.
     pub sessions: Arc<SessionHub>,
-    /// The database that is served, and the one that is there during a build.
+    /// The files of the served database, and of the one that exists during a build.
     pub files: [PathBuf; 2],
 }
 
-/// What a probe finds.
+/// The outcome of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
-    /// As it should be.
+    /// All is well.
     Good(String),
     /// Something is wrong; the text says what.
     Bad(String),
 }
 
 impl Facts {
-    /// Whether all parts make progress; if not, a restart is the mend.
+    /// Whether all parts make progress; if not, hekte should be restarted.
     pub fn health(&self) -> Probe {
         match beat::overdue() {
             None => Probe::Good("alive".into()),
@@ -52,7 +52,7 @@ impl Facts {
         }
     }
 
-    /// Whether every question is answered.
+    /// Whether every question can be answered.
     pub fn ready(&self) -> Probe {
         let Report { stage, serving, height, target, percent, .. } = self.report();
         if serving {
@@ -148,7 +148,7 @@ impl Facts {
     }
 
     fn mempool(&self, page: &mut Page) {
-        // not held while the page is written: the sync thread may be waiting for it
+        // the lock is released before the page is written: the sync thread may be waiting for it
         let (count, bytes, bands) = {
             let pool = self.live.mempool();
             (pool.len(), pool.bytes(), fee_bands(&pool))
@@ -168,7 +168,7 @@ impl Facts {
     }
 }
 
-/// Transactions and their virtual bytes in each fee band.
+/// The number of transactions and their virtual bytes in each fee band.
 fn fee_bands(pool: &Mempool) -> [(u64, u64); FEE_BANDS] {
     let mut bands = [(0u64, 0u64); FEE_BANDS];
     for tx in pool.iter() {

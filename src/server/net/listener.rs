@@ -1,4 +1,4 @@
-//! Accepts clients, up to a number at once, and goes on after accepting has failed.
+//! Accepts clients up to a limit, and goes on after accepting has failed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,43 +15,43 @@ use crate::limits::{BEAT_EVERY, SERVER_SILENCE_MAX};
 use crate::metrics::{self, Held};
 use crate::server::net::shutdown::Shutdown;
 
-/// Pause after the first failed accept; it doubles with each further one, up to
-/// `LONGEST_PAUSE`: file descriptors run out and come back.
+/// Pause after the first failed accept. It doubles after each further one, up to `LONGEST_PAUSE`:
+/// accepting fails while there are no file descriptors left, and some are freed soon.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// See `FIRST_PAUSE`.
+/// The longest pause after a failed accept.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Silence before the first probe of a connection.
+/// Seconds of silence before the kernel first probes a connection.
 const KEEP_ALIVE_IDLE_SECONDS: u32 = 120;
-/// Silence between probes of a connection.
+/// Seconds between further probes of a connection.
 const KEEP_ALIVE_PROBE_SECONDS: u32 = 30;
-/// At most one line about refused clients in this time.
+/// Shortest time between two log lines about refused clients.
 const REFUSAL_LOG_PAUSE: Duration = Duration::from_secs(30);
 
-/// One permit for each client of all listeners together; clones are the same permits.
+/// One permit for each client of all listeners together; clones share the permits.
 #[derive(Clone)]
 pub(crate) struct ClientLimit {
     permits: Arc<Semaphore>,
     max: usize,
 }
 
-/// A client's permit to be connected; kept for as long as it is served.
+/// A client's permit to be connected, kept for as long as the client is served.
 pub(crate) struct Admission {
     _permit: OwnedSemaphorePermit,
     _counted: Held,
 }
 
-/// A client that has been let in.
+/// A client that was accepted.
 pub(crate) struct Client {
     /// Its connection.
     pub(crate) stream: TcpStream,
     /// Its address.
     pub(crate) peer: SocketAddr,
-    /// To be dropped when it has been served.
+    /// The permit, to be dropped when the client has been served.
     pub(crate) admission: Admission,
 }
 
 impl ClientLimit {
-    /// At most `max` clients at once.
+    /// A limit of `max` clients at once.
     pub(crate) fn new(max: usize) -> ClientLimit {
         ClientLimit { permits: Arc::new(Semaphore::new(max)), max }
     }
@@ -62,7 +62,7 @@ impl ClientLimit {
         Some(Admission { _permit: permit, _counted: metrics::CLIENTS.hold() })
     }
 
-    /// Waits until every client has given its permit back, but no longer than `patience`.
+    /// Waits until all clients have returned their permits, but no longer than `patience`.
     pub(crate) async fn all_gone(&self, patience: Duration) {
         let all = u32::try_from(self.max).unwrap_or(u32::MAX);
         if timeout(patience, self.permits.acquire_many(all)).await.is_err() {
@@ -72,8 +72,8 @@ impl ClientLimit {
     }
 }
 
-/// Accepts until the signal to stop; `serve` is called with each client that is let in, and must
-/// return at once.
+/// Accepts clients until the signal to stop. Calls `serve` with each client that was accepted;
+/// `serve` must return at once.
 pub(crate) async fn accept_clients(
     listener: TcpListener,
     mut shutdown: Shutdown,
@@ -112,16 +112,17 @@ pub(crate) async fn accept_clients(
     }
 }
 
-/// No delay for small replies, and a probe of silent peers: phones vanish without a word.
+/// Sets options of a client's socket: small replies are sent without delay, and silent peers are
+/// probed, since phones often disconnect without notice.
 fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
-    // best effort: a socket that refuses an option still works
+    // failures are ignored: a socket that refuses an option still works
     let _ = setsockopt(stream, sockopt::KeepAlive, &true);
     let _ = setsockopt(stream, sockopt::TcpKeepIdle, &KEEP_ALIVE_IDLE_SECONDS);
     let _ = setsockopt(stream, sockopt::TcpKeepInterval, &KEEP_ALIVE_PROBE_SECONDS);
 }
 
-/// Clients turned away since the last line about them.
+/// The count of clients turned away since the last log line about them.
 #[derive(Debug, Default)]
 struct Refused {
     last_line: Option<Instant>,

@@ -1,4 +1,4 @@
-//! Memory that clients' requests and replies may take together, counted while it is in use.
+//! Budgets of memory that many requests or replies share, counted while it is in use.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Bytes that one permit of the semaphore stands for.
 const PERMIT_BYTES: usize = 1024;
 
-/// Memory that may be taken by many at once; clones are the same budget.
+/// A number of bytes that many may share; clones are the same budget.
 #[derive(Clone)]
 pub(crate) struct ByteBudget(Arc<Semaphore>);
 
-/// What is held of a budget; given back when it is dropped.
+/// Bytes taken from a budget, returned to it on drop.
 #[derive(Default)]
 pub(crate) struct HeldBytes(Option<OwnedSemaphorePermit>);
 
 impl HeldBytes {
-    /// How much it is, in whole KiB.
+    /// The bytes taken, in whole KiB.
     pub(crate) fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * PERMIT_BYTES
     }
 
-    /// Gives back what is held beyond `bytes`.
+    /// Returns what was taken beyond `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         if let Some(permit) = &mut self.0 {
             let surplus = permit.num_permits().saturating_sub(bytes.div_ceil(PERMIT_BYTES));
@@ -36,7 +36,7 @@ impl ByteBudget {
         ByteBudget(Arc::new(Semaphore::new(bytes / PERMIT_BYTES)))
     }
 
-    /// Takes as much as `held` lacks of `bytes`; false if the budget does not have it.
+    /// Takes from the budget what `held` lacks of `bytes`; false if the budget does not have it.
     pub(crate) fn grow(&self, held: &mut HeldBytes, bytes: usize) -> bool {
         let lacking = bytes.saturating_sub(held.bytes());
         if lacking == 0 {
@@ -51,7 +51,7 @@ impl ByteBudget {
         true
     }
 
-    /// Takes `bytes` as soon as the budget has them.
+    /// Waits until the budget has `bytes`, and takes them.
     pub(crate) async fn wait_for(&self, bytes: usize) -> HeldBytes {
         let Some(permits) = permits(bytes) else { return HeldBytes::default() };
         HeldBytes(self.0.clone().acquire_many_owned(permits).await.ok())

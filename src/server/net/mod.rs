@@ -1,4 +1,4 @@
-//! The transport: sockets accepted, threads and memory bounded, the signal to stop; no protocol.
+//! The transport: sockets, bounded threads and memory, the signal to stop; it knows no protocol.
 
 pub mod listener;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! The limits of the serving side that may be set: clients, memory, time.
+//! The limits of the serving side that can be set: clients, memory, time.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use crate::limits;
 /// The limits of the serving side. The defaults are those of `limits.rs`; tests set smaller ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Clients at once.
+    /// Most clients connected at once.
     pub max_clients: usize,
-    /// Threads that ask the index.
+    /// Threads that answer questions from the index.
     pub index_workers: usize,
     /// Threads that wait for bitcoind.
     pub node_workers: usize,
-    /// Replies computed but not written, over all clients.
+    /// Most bytes of replies computed but not yet written, over all clients.
     pub max_queued_bytes: usize,
-    /// Replies computed but not written, of one client.
+    /// Most bytes of replies computed but not yet written, of one client.
     pub max_queued_bytes_per_client: usize,
-    /// Requests being read and answered, over all clients.
+    /// Most bytes of requests being read and answered, over all clients.
     pub max_request_bytes: usize,
-    /// A silent client is let go after this.
+    /// A client that sends nothing for this long is disconnected.
     pub idle_timeout: Duration,
-    /// A client that takes nothing is let go after this.
+    /// A client that reads nothing for this long is disconnected.
     pub write_timeout: Duration,
-    /// Pause before scripts and outpoints are looked at again after a look that failed.
+    /// Pause before scripts and outpoints that could not be checked are checked again.
     pub retry_pause: Duration,
     /// After this time without an answer to any question of any client, the server counts as hung.
     pub silence_max: Duration,
-    /// How long connections may take to finish at the end.
+    /// How long connections may take to finish when the server stops.
     pub shutdown_wait: Duration,
 }
 

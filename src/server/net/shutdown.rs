@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Gives the signal to stop, which stays given; giving it twice does no harm.
+/// Gives the signal to stop. It cannot be taken back, and giving it again does nothing.
 #[derive(Clone, Debug)]
 pub struct Trigger(Arc<watch::Sender<bool>>);
 
-/// Waits for the signal to stop.
+/// Receives the signal to stop.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
 
@@ -26,7 +26,7 @@ impl Trigger {
 }
 
 impl Shutdown {
-    /// Returns once the signal was given, or every [`Trigger`] was dropped.
+    /// Returns once the signal has been given, or every [`Trigger`] was dropped.
     pub async fn requested(&mut self) {
         let _ = self.0.wait_for(|stop| *stop).await;
     }

@@ -1,10 +1,10 @@
-//! A client's connection of whatever transport, in two halves that are used at the same time.
+//! A client's connection over any transport, in two halves that are used at the same time.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// A connection that can be split. Each transport splits in its own way, so that plain TCP needs no
+/// A connection that can be split. Each transport splits in its own way, since plain TCP needs no
 /// lock between its halves.
 pub(crate) trait ClientStream: Send + 'static {
     /// The half that is read from.
@@ -12,7 +12,7 @@ pub(crate) trait ClientStream: Send + 'static {
     /// The half that is written to.
     type Output: AsyncWrite + Send + Unpin;
 
-    /// Both halves.
+    /// Splits the connection into both halves.
     fn split(self) -> (Self::Input, Self::Output);
 }
 

@@ -1,5 +1,5 @@
-//! A bounded number of threads for work that blocks: those of the index apart from those that wait
-//! for bitcoind.
+//! A bounded number of threads for work that blocks. Work on the index and work that waits for
+//! bitcoind have separate bounds, so that a hung bitcoind does not stop the index.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::host::beat::Beat;
 use crate::limits::BEAT_EVERY;
 use crate::server::net::settings::Settings;
 
-/// Permits to occupy a blocking thread, handed out in the order of asking.
+/// Permits to occupy a blocking thread, given out in the order in which they were asked for.
 pub(crate) struct Workers {
     index: Semaphore,
     node: Semaphore,
@@ -29,8 +29,8 @@ impl Workers {
         }
     }
 
-    /// Says now and then that questions to the index are still answered, also while no client asks
-    /// any. Questions that wait for bitcoind do not count.
+    /// Reports now and then, even while no client asks anything, that questions to the index are
+    /// still answered. Questions that wait for bitcoind do not count.
     pub(crate) async fn keep_beating(&self) {
         loop {
             self.beat.within(self.silence_max);
@@ -39,15 +39,15 @@ impl Workers {
         }
     }
 
-    /// What long work on a thread of the index calls after each of its steps.
+    /// A function that long work on a thread of the index calls after each of its steps.
     pub(crate) fn step_done(&self) -> impl Fn() + Send + 'static {
         let (beat, silence_max) = (self.beat.clone(), self.silence_max);
         move || beat.within(silence_max)
     }
 
-    /// Work on the present thread, as one of those of the index; the thread's other tasks move to
-    /// another one if it takes long. Most answers are there sooner than a second thread would be
-    /// awake.
+    /// Runs `work` on the present thread, counted among those of the index; if it takes long, the
+    /// thread's other tasks move to another thread. Most answers are finished before a second
+    /// thread would wake up.
     pub(crate) async fn in_place<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let _permit = self.index.acquire().await.ok()?;
         let outcome = block_in_place(work);
@@ -55,7 +55,7 @@ impl Workers {
         Some(outcome)
     }
 
-    /// Work on a thread of the index; `None` if it panicked.
+    /// Runs `work` on a thread of the index; `None` if it panicked.
     pub(crate) async fn on_index_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -65,7 +65,7 @@ impl Workers {
         outcome
     }
 
-    /// Work on a thread that may wait for bitcoind; `None` if it panicked.
+    /// Runs `work` on a thread that may wait for bitcoind; `None` if it panicked.
     pub(crate) async fn on_node_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -79,7 +79,7 @@ async fn blocking<T: Send + 'static>(
     permits: &Semaphore,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    // an error would mean that the semaphore was closed, which nothing does
+    // an error would mean that the semaphore was closed, but nothing closes it
     let _permit = permits.acquire().await.ok()?;
     spawn_blocking(work).await.ok()
 }
