@@ -17,7 +17,7 @@ use crate::limits::OPEN_BLOCK_FILES_MAX;
 
 use super::xor::XorKey;
 
-/// Blocks or undo data.
+/// The two kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `blkNNNNN.dat`
@@ -35,20 +35,20 @@ impl Kind {
     }
 }
 
-/// Number of a file: the N of `blkN.dat`.
+/// The number of a file: the N in `blkN.dat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileNum(pub u32);
 
-/// Where something begins: file and byte offset.
+/// A position: file and byte offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilePos {
-    /// Which blk or rev file.
+    /// The number of the blk or rev file.
     pub file: FileNum,
-    /// Offset of the first byte; files of 4 GiB and more are refused.
+    /// The offset of the first byte; files of 4 GiB and more are refused.
     pub offset: u32,
 }
 
-/// Name of a file; the number has five digits or more.
+/// The name of a file; its number has five digits or more.
 pub fn file_name(kind: Kind, file: FileNum) -> String {
     format!("{}{:05}.dat", kind.stem(), file.0)
 }
@@ -69,18 +69,18 @@ pub fn list_files(folder: &Path, kind: Kind) -> io::Result<Vec<FileNum>> {
 }
 
 /// A folder of block files, open for reading. Files may grow, shrink and be overwritten while we
-/// read: what is read must be checked by the reader.
+/// read, so the reader must check what it gets.
 #[derive(Debug)]
 pub struct BlockDir {
     path: PathBuf,
     key: RwLock<XorKey>,
     open: RwLock<HashMap<(Kind, FileNum), Arc<File>>>,
-    /// What was read of files below this number need not stay in memory.
+    /// For files below this number, [`BlockDir::forget`] drops what was read from the page cache.
     forget_below: AtomicU32,
 }
 
 impl BlockDir {
-    /// Opens the folder and reads its key.
+    /// Opens the folder and reads its xor key.
     pub fn open(path: &Path) -> Result<BlockDir> {
         fs::read_dir(path).map_err(|error| access::explain(path, &error))?;
         let key = RwLock::new(XorKey::load(path)?);
@@ -92,17 +92,17 @@ impl BlockDir {
         })
     }
 
-    /// The folder.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The key in force.
+    /// The xor key in force.
     pub fn key(&self) -> XorKey {
         *read(&self.key)
     }
 
-    /// Path of a file.
+    /// The path of a file.
     pub fn file_path(&self, kind: Kind, file: FileNum) -> PathBuf {
         self.path.join(file_name(kind, file))
     }
@@ -123,14 +123,14 @@ impl BlockDir {
         Ok(files.into_iter().rev().take(count).map(|(_, file)| file).collect())
     }
 
-    /// Bytes of all files of a kind together.
+    /// The bytes of all files of a kind together.
     pub fn bytes_of(&self, kind: Kind) -> Result<u64> {
         let files = self.block_files()?;
         let lens = files.iter().map(|file| self.len(kind, *file));
         lens.sum()
     }
 
-    /// Length of a file in bytes, 0 if there is none.
+    /// The length of a file in bytes, 0 if it does not exist.
     pub fn len(&self, kind: Kind, file: FileNum) -> Result<u64> {
         let path = self.file_path(kind, file);
         match fs::metadata(&path) {
@@ -140,8 +140,8 @@ impl BlockDir {
         }
     }
 
-    /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file. The key is undone
-    /// unless `raw`. A file that vanished (pruned) reads as empty.
+    /// Fills `buffer` from `offset` on; fewer bytes only at the end of the file. The xor key is
+    /// undone unless `raw` is `Yes`. A file that vanished (pruned) reads as empty.
     pub fn read(
         &self,
         kind: Kind,
@@ -170,44 +170,45 @@ impl BlockDir {
         Ok(filled)
     }
 
-    /// Fills all of `buffer`; `false` if the file ends before.
+    /// Fills all of `buffer`; `false` if the file ends too early.
     pub fn read_exact(&self, kind: Kind, pos: FilePos, buffer: &mut [u8]) -> Result<bool> {
         let filled = self.read(kind, pos.file, u64::from(pos.offset), buffer, Raw::No)?;
         Ok(filled == buffer.len())
     }
 
-    /// During a bulk read: what [`BlockDir::forget`] names of files below `file` is not worth
-    /// keeping. 0 ends that. Newer files stay: bitcoind reads them too, and the kernel's page
-    /// cache is one for all.
+    /// During a bulk read, lets [`BlockDir::forget`] drop pages of files below `file` from the
+    /// kernel's page cache; 0 ends that. Pages of newer files stay, since the cache is shared and
+    /// bitcoind reads those files too.
     pub fn forget_below(&self, file: FileNum) {
         self.forget_below.store(file.0, Ordering::Relaxed);
     }
 
-    /// Lets the kernel drop a range that was read just now, if its file is old enough.
+    /// Lets the kernel drop a range that was just read, if its file is below the number set by
+    /// [`BlockDir::forget_below`].
     pub fn forget(&self, kind: Kind, pos: FilePos, len: u32) {
         if pos.file.0 >= self.forget_below.load(Ordering::Relaxed) {
             return;
         }
         if let Ok(handle) = self.handle(kind, pos.file) {
             let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
-            // advice only: a file system that does not take it loses nothing
+            // this is advice only, so an error on some file systems does no harm
             let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
         }
     }
 
-    /// Tells the kernel that a range will be read soon, so that it begins now.
+    /// Tells the kernel that a range will be read soon, so that it starts reading now.
     pub fn will_need(&self, kind: Kind, pos: FilePos, len: u32) {
         if let Ok(handle) = self.handle(kind, pos.file) {
             let advice = PosixFadviseAdvice::POSIX_FADV_WILLNEED;
-            // advice only
+            // this is advice only, so an error does no harm
             let _ = posix_fadvise(&*handle, i64::from(pos.offset), i64::from(len), advice);
         }
     }
 
-    /// Forgets open files and reads the key again: bitcoind may have made the folder anew.
+    /// Closes all files and reads the xor key again: bitcoind may have created the folder anew.
     pub fn reopen(&self) -> Result<()> {
         let key = XorKey::load(&self.path)?;
-        // what is read with the wrong one of the two in between fits no hash
+        // reads between these two lines may use the wrong key, but then their bytes match no hash
         *write(&self.key) = key;
         write(&self.open).clear();
         Ok(())
@@ -231,11 +232,11 @@ impl BlockDir {
     }
 }
 
-/// Whether bytes are wanted as they stand on the disk.
+/// Whether bytes are wanted as they are stored on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw {
-    /// With the key undone.
+    /// With the xor key undone.
     No,
-    /// As stored: for telling preallocated zeros.
+    /// As stored, to recognise preallocated zeros.
     Yes,
 }

@@ -1,4 +1,5 @@
-//! Records of a blk or rev file: magic, length, bytes; found by hopping, after rubbish by search.
+//! Records of a blk or rev file, found by hopping from one to the next, and after rubbish by
+//! search.
 
 use crate::error::{Error, Result};
 use crate::limits::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, HOP_WINDOW_BYTES, UNDO_BYTES_MAX};
@@ -8,20 +9,20 @@ use super::dir::{BlockDir, FileNum, Kind, Raw};
 /// The four bytes in front of every record of a network.
 pub type Magic = [u8; 4];
 
-/// Magic and length.
+/// The bytes of magic and length in front of a record.
 pub const FRAME_HEADER_BYTES: u32 = 8;
 /// Bytes of the checksum behind each undo record: SHA256d(hash of the previous block ‖ body). The
 /// record's length does not count them.
 pub const CHECKSUM_BYTES: usize = 32;
 
-/// A place in a file where a record with a plausible length seems to begin.
+/// A position in a file where a record with a plausible length seems to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Offset of the first byte behind the length.
+    /// The offset of the first byte after the length.
     pub offset: u32,
-    /// Length of what follows.
+    /// The length of the record's content.
     pub len: u32,
-    /// Found where the record before ended (or at the start), not by searching.
+    /// Whether it was found where the previous record ended (or at the start), not by searching.
     pub in_line: bool,
 }
 
@@ -31,24 +32,24 @@ pub struct Frames<'a> {
     kind: Kind,
     file: FileNum,
     magic: Magic,
-    /// Smallest and largest plausible length.
+    /// The smallest and largest plausible length.
     lens: (u32, u32),
-    /// Bytes behind the length that belong to the record without being counted.
+    /// Bytes after the content that belong to the record, but are not counted in its length.
     trailer: u32,
     at: u64,
     in_line: bool,
-    /// Where the record before `at` begins. Its length decided where to look next: if there is
-    /// nothing, that record may be torn or its length damaged, and hide others.
+    /// Where the record before `at` begins. Its length decided where to look next. If nothing is
+    /// there, that record may be torn or its length damaged, so that it hides others.
     last: Option<u64>,
     skipped: u64,
     window: Window,
 }
 
-/// Bytes at the end of a record that are not all zero in a whole one, as good as always: a block
-/// ends with a script and a lock time, an undo record with a checksum.
+/// Bytes at the end of a record that are practically never all zero if the record is complete: a
+/// block ends with a script and a lock time, an undo record with a checksum.
 const END_BYTES: usize = 64;
 
-/// Bytes of the file around the place of interest.
+/// A part of the file around the present position, held in memory.
 #[derive(Default)]
 struct Window {
     bytes: Vec<u8>,
@@ -67,12 +68,12 @@ impl<'a> Frames<'a> {
         Frames { dir, kind, file, magic, lens, trailer, at, in_line, last, skipped, window }
     }
 
-    /// Bytes passed over because they were no record; preallocated zeros do not count.
+    /// The number of bytes skipped because they were no record; preallocated zeros do not count.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Bytes at `offset`, read through the window; fewer at the end of the file.
+    /// The bytes at `offset`, read through the window; fewer at the end of the file.
     pub fn peek(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         let held = self.window.start..self.window.start + self.window.bytes.len() as u64;
         if !(held.contains(&offset) && offset + len as u64 <= held.end) {
@@ -87,8 +88,8 @@ impl<'a> Frames<'a> {
         Ok(self.window.bytes.get(from..to).unwrap_or_default())
     }
 
-    /// The next record, or `None` at the end of the data. After the caller has looked at a frame
-    /// that was not `in_line` and found it false, it calls [`Frames::reject`].
+    /// The next record, or `None` at the end of the data. If the caller examines a frame that is
+    /// not `in_line` and finds that it is no record, it must call [`Frames::reject`].
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
         loop {
             let magic = self.magic;
@@ -114,7 +115,8 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Says that the last frame was none: the search goes on one byte behind its magic's start.
+    /// Takes the last frame as no record: the search continues one byte after the start of its
+    /// magic.
     pub fn reject(&mut self, frame: Frame) {
         self.at = u64::from(frame.offset) - u64::from(FRAME_HEADER_BYTES) + 1;
         self.in_line = false;
@@ -135,8 +137,8 @@ impl<'a> Frames<'a> {
         Ok(frame)
     }
 
-    /// Whether the file, as stored, holds nothing but zeros from here to its end. bitcoind
-    /// preallocates, and lays its key only over what it writes.
+    /// Whether the file, as stored, holds only zeros from here to its end. These are preallocated
+    /// space, as bitcoind applies its xor key only to what it writes.
     fn only_zeros_follow(&mut self) -> Result<bool> {
         let mut buffer = vec![0u8; HOP_WINDOW_BYTES];
         let mut at = self.at;
@@ -152,8 +154,9 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Whether the last record seems to reach to where we are: not if the file ends before, nor if
-    /// it ends with zeros, as one does whose length leads into preallocated space.
+    /// Whether the last record seems to be complete up to the present position. It is not if the
+    /// file ends earlier, or if the record ends with zeros, as it does when its length reaches into
+    /// preallocated space.
     fn last_is_whole(&self) -> Result<bool> {
         if self.last.is_none() {
             return Ok(true);
@@ -166,8 +169,8 @@ impl<'a> Frames<'a> {
         Ok(filled == END_BYTES && end != [0; END_BYTES])
     }
 
-    /// Moves to the first magic at or behind `from` and before `until`; if there is none, to the
-    /// end of what was searched: `false`.
+    /// Moves to the first magic at or after `from` and before `until`. Returns `false` if there is
+    /// none, and then moves to the end of what was searched.
     fn search(&mut self, from: u64, until: u64) -> Result<bool> {
         let magic = self.magic;
         let mut at = from;
@@ -188,7 +191,7 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Splits magic and length, the frame in front of a record.
+/// Splits the head of a record into magic and length.
 pub(super) fn split_head(head: &[u8]) -> Option<(Magic, u32)> {
     let (magic, rest) = head.split_first_chunk::<4>()?;
     Some((*magic, u32::from_le_bytes(*rest.first_chunk::<4>()?)))

@@ -6,19 +6,19 @@ use crate::ids::HeaderBytes;
 use super::dir::{BlockDir, FilePos, Kind};
 use super::frames::{FRAME_HEADER_BYTES, Magic, split_head};
 
-/// Length and header of a block, as its record says. Neither is checked.
+/// The length and header of a block as the file has them; neither is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Length of the block in bytes.
+    /// The length of the block in bytes.
     pub len: u32,
     /// The block's header.
     pub header: HeaderBytes,
 }
 
-/// Reads the head of the record whose block begins at `pos`; `None` if no record of the network
-/// with that `magic` stands there. A remembered position may be wrong: bitcoind writes its files
-/// anew after a crash or a reindex. So the caller compares the header with that of the block it
-/// means.
+/// Reads the head of the record whose block begins at `pos`; `None` if there is no record of the
+/// network with this `magic`. A remembered position may be wrong, since bitcoind rewrites its files
+/// after a crash or a reindex; so the caller must compare the header with that of the block it
+/// expects.
 pub fn head_at(dir: &BlockDir, magic: Magic, pos: FilePos) -> Result<Option<Head>> {
     let Some(offset) = pos.offset.checked_sub(FRAME_HEADER_BYTES) else {
         return Ok(None);

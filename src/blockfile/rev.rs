@@ -1,4 +1,4 @@
-//! Undo records of one rev file, found by the checksum that ties each to the block before its own.
+//! Undo records of one rev file, found by the checksum that ties each to the previous block's hash.
 
 use bitcoin::hashes::Hash;
 
@@ -11,7 +11,7 @@ use crate::parse::bytes::Cursor;
 use super::dir::{BlockDir, FileNum, FilePos, Kind};
 use super::frames::{CHECKSUM_BYTES, Frames, Magic};
 
-/// Where a record stands and how many transactions it is for.
+/// The position of a record, and the number of transactions that it has undo data for.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     offset: u32,
@@ -24,13 +24,14 @@ struct Record {
 pub struct RevFile {
     file: FileNum,
     records: Vec<Record>,
-    /// Records of blocks with a coinbase only: their body is one zero byte, so the checksum names
-    /// the previous block. Half of each, sorted: as good as the whole, and files may have 100 000.
+    /// The checksums of records of blocks that have only a coinbase. Their body is one zero byte,
+    /// so the checksum depends only on the previous block. Only the first half of each is kept,
+    /// sorted: it identifies a record as well as the whole, and a file may have 100 000.
     empty: Vec<[u8; CHECKSUM_BYTES / 2]>,
 }
 
 impl RevFile {
-    /// Lists the records of a file; one that is missing has none.
+    /// Lists the records of a file; a missing file has none.
     pub fn list(dir: &BlockDir, file: FileNum, magic: Magic) -> Result<RevFile> {
         let mut records = Vec::new();
         let mut empty = Vec::new();
@@ -51,7 +52,8 @@ impl RevFile {
                 }
             }
             if !frame.in_line {
-                // only its checksum will tell whether it is one: others may begin inside of it
+                // only the checksum will tell whether this is a record, so others may begin inside
+                // of it
                 frames.reject(frame);
             }
         }
@@ -62,7 +64,7 @@ impl RevFile {
         Ok(RevFile { file, records, empty })
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn count(&self) -> usize {
         self.records.len() + self.empty.len()
     }
@@ -100,8 +102,8 @@ impl RevFile {
         Ok(false)
     }
 
-    /// The undo data of every block on `previous` with `txs` transactions beside its coinbase, in
-    /// the order of the file.
+    /// The undo data of every block whose parent is `previous` and that has `txs` transactions
+    /// beside its coinbase, in the order of the file.
     pub fn find_all(&self, dir: &BlockDir, previous: &BlockHash, txs: u32) -> Result<Vec<Vec<u8>>> {
         let mut bodies = Vec::new();
         for record in self.records.iter().filter(|record| record.txs == txs) {

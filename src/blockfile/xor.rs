@@ -1,4 +1,4 @@
-//! The key of xor.dat (Core 28 and later), undone while reading.
+//! The key of xor.dat (Core 28 and later), which is undone while reading.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,18 +13,19 @@ pub const KEY_FILE: &str = "xor.dat";
 /// Length of a key.
 pub const KEY_BYTES: usize = 8;
 
-/// Eight bytes laid over blk and rev files, by absolute offset within each file; all zero for none.
+/// Eight bytes that blk and rev files are XORed with, repeated from the start of each file; all
+/// zero if there is no key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct XorKey([u8; KEY_BYTES]);
 
-/// What a `blocks` folder says about its key.
+/// The state of the key in a `blocks` folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredKey {
     /// There is no xor.dat, so there is no key (Core node/blockstorage.cpp, InitBlocksdirXorKey).
     Absent,
-    /// The key; all zero if the files stand as they are.
+    /// The key; all zero if the files are stored plainly.
     Key(XorKey),
-    /// xor.dat has this many bytes, so it is no key.
+    /// xor.dat has this many bytes, so it does not hold a key.
     WrongLength(usize),
 }
 
@@ -57,7 +58,7 @@ impl XorKey {
         }
     }
 
-    /// Whether files stand as they are.
+    /// Whether the files are stored plainly.
     pub fn is_none(&self) -> bool {
         self.0 == [0; KEY_BYTES]
     }

@@ -1,18 +1,19 @@
-//! Where two chains part, found with few questions.
+//! Finds the height at which two chains part, with few comparisons.
 
 use crate::error::Result;
 
-/// How far back is looked, step by step, before the rest is halved: forks are mostly near the end.
+/// Distances from the end at which the chains are compared first; only then the rest is halved.
+/// Most forks are near the end.
 const NEAR: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
-/// How many of the first `blocks` blocks two chains share. Chains that agree at a height agree at
-/// every one below it, so this takes few questions however deep the fork.
+/// The number of blocks, of the first `blocks`, that two chains share. Chains that agree at a
+/// height agree at every lower one, so few comparisons are needed however deep the fork is.
 pub fn shared_blocks(blocks: u32, mut agrees: impl FnMut(u32) -> Result<bool>) -> Result<u32> {
     let Some(last) = blocks.checked_sub(1) else { return Ok(0) };
     if agrees(last)? {
         return Ok(blocks);
     }
-    // heights below `low` agree, height `high` does not
+    // the chains agree at all heights below `low`, and differ at `high`
     let (mut low, mut high) = (0, last);
     for height in NEAR.iter().filter_map(|back| last.checked_sub(*back)) {
         if agrees(height)? {

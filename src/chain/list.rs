@@ -1,18 +1,18 @@
-//! Where blocks stand, without how they hang together: to find blocks again beside what is served.
+//! Positions of blocks without their relations, to find moved blocks again while serving.
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{BlockHash, HeaderBytes};
 
 use super::key::{BlockKey, Copies};
 
-/// Blocks by the first half of their key, sorted: 16 bytes each.
+/// Blocks by the first half of their key, sorted; each takes 16 bytes.
 #[derive(Debug, Default)]
 pub struct BlockList {
     found: Vec<(u64, FilePos)>,
 }
 
 impl BlockList {
-    /// An empty list with room for so many blocks.
+    /// An empty list with room for `blocks` blocks.
     pub fn with_capacity(blocks: usize) -> BlockList {
         BlockList { found: Vec::with_capacity(blocks) }
     }
@@ -22,12 +22,12 @@ impl BlockList {
         self.found.push((BlockKey::of_header(bytes).table_hash(), pos));
     }
 
-    /// Puts it in order, which [`BlockList::find`] relies on.
+    /// Sorts the list, as [`BlockList::find`] requires.
     pub fn sort(&mut self) {
         self.found.sort_unstable();
     }
 
-    /// Where a block stands, in the order of the files. Nothing is known of its siblings.
+    /// The positions of a block, in the order of the files. Whether it has siblings is not known.
     pub fn find(&self, hash: &BlockHash) -> Option<Copies> {
         let key = BlockKey::of(hash);
         let half = key.table_hash();
@@ -37,7 +37,7 @@ impl BlockList {
         Some(Copies { key, contested: true, first, others: found.map(|(_, pos)| *pos).collect() })
     }
 
-    /// Bytes that so many blocks take.
+    /// Bytes that a list of `blocks` blocks takes.
     pub const fn bytes_of(blocks: u64) -> u64 {
         blocks * size_of::<(u64, FilePos)>() as u64
     }

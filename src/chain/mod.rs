@@ -1,4 +1,4 @@
-//! Blocks by hash: what the files hold, how it hangs together, and which chain is the active one.
+//! Blocks by hash: those in the files, their parents, and which chain is the active one.
 
 pub mod fork;
 pub mod key;

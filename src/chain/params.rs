@@ -1,4 +1,4 @@
-//! What tells one network from another: magic, genesis, folder, ports.
+//! The parameters of a network: its name, magic and first block.
 
 use bitcoin::Network;
 use bitcoin::blockdata::constants::genesis_block;
@@ -13,7 +13,7 @@ use crate::parse::tx::header;
 pub struct ChainParams {
     /// Its name.
     pub network: Network,
-    /// Bytes in front of each record; custom signets have their own.
+    /// The bytes in front of each record; custom signets have their own.
     pub magic: Magic,
     /// Hash of the first block.
     pub genesis: BlockHash,
@@ -22,7 +22,7 @@ pub struct ChainParams {
 }
 
 impl ChainParams {
-    /// Of a network known by name. All signets share one genesis.
+    /// The parameters of a network known by name. All signets share one genesis.
     pub fn of(network: Network) -> ChainParams {
         let mut genesis_header = [0; 80];
         genesis_header.copy_from_slice(&serialize(&genesis_block(network).header));
@@ -34,7 +34,7 @@ impl ChainParams {
         }
     }
 
-    /// Of a network whose records begin with other bytes: a custom signet.
+    /// The parameters with another magic, for a custom signet.
     pub fn with_magic(self, magic: Magic) -> ChainParams {
         ChainParams { magic, ..self }
     }

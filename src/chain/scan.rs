@@ -9,19 +9,19 @@ use crate::host::beat;
 use crate::ids::HeaderBytes;
 use crate::parse::block::check_block;
 
-/// What one file holds.
+/// What one block file holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileScan {
-    /// Records found.
+    /// The number of records found.
     pub blocks: u32,
-    /// Bytes of these, without what frames them.
+    /// The bytes of their blocks, without magic and length.
     pub bytes: u64,
     /// Bytes that were neither records nor preallocated zeros.
     pub rubbish: u64,
 }
 
-/// Tells `found_at` of every block of one file. A record that follows rubbish is believed only if
-/// the whole block holds together; the others when they are read.
+/// Calls `found_at` for every block of one file. A block whose record follows rubbish is checked as
+/// a whole here; the others are checked when they are read.
 pub fn scan_file(
     dir: &BlockDir,
     file: FileNum,

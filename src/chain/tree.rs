@@ -1,4 +1,4 @@
-//! All blocks found in the files, by hash, each with its parent and the places where it stands.
+//! All blocks found in the files, by hash, each with its parent and its positions.
 
 use std::collections::BTreeSet;
 
@@ -12,39 +12,39 @@ use crate::parse::tx::header;
 use super::key::{BlockKey, Copies};
 use super::scan::FileScan;
 
-/// Number of a block in a [`BlockTree`], in order of discovery.
+/// The number of a block in a [`BlockTree`], in order of discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockId(pub(super) u32);
 
-/// One block known by its header, or only as the parent of another.
+/// One block known by its header, or known only as the parent of another.
 #[derive(Clone, Debug)]
 struct Node {
     key: BlockKey,
-    /// `NOT_FOUND` while only its children were.
+    /// Its parent; `NOT_FOUND` while only its children were found.
     parent: u32,
     bits: u32,
-    /// The first place where it was found.
+    /// The position at which it was found first.
     file: u32,
     offset: u32,
-    /// Blocks found on top of it: none, one, or several.
+    /// Number of blocks found on top of it, at most 255.
     children: u8,
 }
 
-/// Stands for the parent of a block that was not found itself.
+/// The parent of a block that was not found itself.
 const NOT_FOUND: u32 = u32::MAX;
 
-/// Blocks for which a large tree has room from the beginning.
+/// Blocks for which a large tree reserves address space at the start.
 const ROOM_BLOCKS: usize = 1 << 20;
 
-/// The tree: 36 bytes a block, and 5 to 16 of the table.
+/// The tree. A block takes 36 bytes, and 5 to 16 more in the hash table.
 #[derive(Debug, Default)]
 pub struct BlockTree {
     nodes: Vec<Node>,
     found: u32,
     by_key: HashTable<u32>,
-    /// Further places of blocks that were found more than once.
+    /// Further positions of blocks that were found more than once.
     copies: BTreeSet<(BlockId, FilePos)>,
-    /// What each file holds, from the first on, where all were looked through.
+    /// The contents of each file, from the first on, if all files were scanned.
     pub files: Vec<FileScan>,
 }
 
@@ -79,7 +79,7 @@ impl BlockTree {
         id
     }
 
-    /// The block of that hash, if it was found in a file.
+    /// The block with that hash, if it was found in a file.
     pub fn find(&self, hash: &BlockHash) -> Option<BlockId> {
         let key = BlockKey::of(hash);
         let same = |at: &u32| self.nodes[*at as usize].key == key;
@@ -87,18 +87,18 @@ impl BlockTree {
         Some(BlockId(found)).filter(|id| self.is_found(*id))
     }
 
-    /// What a block is known by.
+    /// The key of a block.
     pub fn key(&self, id: BlockId) -> BlockKey {
         self.node(id).key
     }
 
-    /// The block before, if it was found too.
+    /// The parent of a block, if it was found too.
     pub fn parent(&self, id: BlockId) -> Option<BlockId> {
         let parent = self.node(id).parent;
         Some(BlockId(parent)).filter(|id| parent != NOT_FOUND && self.is_found(*id))
     }
 
-    /// Which block it is and every place where it was found.
+    /// The key of a block, and every position at which it was found.
     pub fn copies(&self, id: BlockId) -> Copies {
         let node = self.node(id);
         Copies {
@@ -109,35 +109,35 @@ impl BlockTree {
         }
     }
 
-    /// Where it was found first.
+    /// The position at which a block was found first.
     pub fn first_place(&self, id: BlockId) -> FilePos {
         let node = self.node(id);
         FilePos { file: FileNum(node.file), offset: node.offset }
     }
 
-    /// Where else it was found.
+    /// The further positions of a block.
     pub fn copies_of(&self, id: BlockId) -> impl Iterator<Item = FilePos> {
         let least = FilePos { file: FileNum(0), offset: 0 };
         self.copies.range((id, least)..).take_while(move |(of, _)| *of == id).map(|(_, pos)| *pos)
     }
 
-    /// Whether another block was found on the same parent.
+    /// Whether another block was found that has the same parent.
     pub fn is_contested(&self, id: BlockId) -> bool {
         let parent = self.node(id).parent;
         parent != NOT_FOUND && self.node(BlockId(parent)).children > 1
     }
 
-    /// How many blocks were found.
+    /// The number of blocks found.
     pub fn len(&self) -> usize {
         self.found as usize
     }
 
-    /// Whether nothing was found.
+    /// Whether no block was found.
     pub fn is_empty(&self) -> bool {
         self.found == 0
     }
 
-    /// The blocks from `genesis` to `tip`; `None` if they do not hang together.
+    /// The blocks from `genesis` to `tip`; `None` if they are not connected.
     pub fn path(&self, genesis: &BlockHash, tip: BlockId) -> Option<Vec<BlockId>> {
         let (genesis, mut length, mut at) = (BlockKey::of(genesis), 1, tip);
         while self.key(at) != genesis {
@@ -153,27 +153,28 @@ impl BlockTree {
         Some(path)
     }
 
-    /// Forgets the table of hashes: nothing can be found or added any more, only followed.
+    /// Drops the hash table: blocks can no longer be found or added, only followed to their
+    /// parents.
     pub fn without_table(mut self) -> BlockTree {
         self.by_key = HashTable::new();
         self
     }
 
-    /// Bytes that a tree of so many blocks takes at most, the growth of its table included.
+    /// Most bytes that a tree of `blocks` blocks takes, the growth of its hash table included.
     pub const fn bytes_of(blocks: u64) -> u64 {
-        // a table of 2^n places of five bytes, up to 7/8 of them taken; while it grows, the one of
-        // half the size is there too
+        // a table of 2^n places of five bytes, of which up to 7/8 are used; while it grows, the old
+        // table of half the size is there too
         let places = (blocks * 8 / 7 + 1).next_power_of_two();
         blocks * size_of::<Node>() as u64 + places * 5 + places * 5 / 2
     }
 
-    /// Bytes that it holds now.
+    /// The bytes that it takes now.
     pub fn bytes(&self) -> u64 {
         let table = self.by_key.allocation_size();
         (self.nodes.len() * size_of::<Node>() + table + self.copies.len() * 18) as u64
     }
 
-    /// Blocks known, if only as the parent of another.
+    /// Number of blocks known, including those known only as the parent of another.
     pub(super) fn known(&self) -> u32 {
         self.nodes.len() as u32
     }

@@ -1,4 +1,4 @@
-//! The blocks of a tree by the work behind them, without a sorted list of them all.
+//! The blocks of a tree ordered by their chain's work, without a sorted list of all of them.
 
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -8,23 +8,24 @@ use super::tree::{BlockId, BlockTree};
 
 /// Blocks selected in one pass over the tree.
 const AT_ONCE: usize = 1 << 12;
-/// Stand for blocks not yet looked at, and for those that do not hang together with genesis.
+/// The work of blocks that were not examined yet, and of those not connected to genesis.
 const UNKNOWN: u128 = u128::MAX;
 const LOOSE: u128 = u128::MAX - 1;
 
-/// Work and block, most work first; of equal ones the first found. Takes 16 bytes a block.
+/// Blocks ordered by work, most work first; of blocks with equal work, the one found first. It
+/// takes 16 bytes for each block.
 #[derive(Debug)]
 pub struct ByWork {
     work: Vec<u128>,
     next: VecDeque<(u128, BlockId)>,
 }
 
-/// Orders by what comes first: the block with less work, or found later, is the greater.
+/// The order of the output: the greater of two is the one with less work, or found later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Later(std::cmp::Reverse<u128>, BlockId);
 
 impl ByWork {
-    /// Sorts every block of `tree` that hangs together with `genesis` by the work from there to it.
+    /// Computes the work of every block of `tree` that is connected to `genesis`.
     pub fn over(tree: &BlockTree, genesis: &BlockHash) -> ByWork {
         let mut work = vec![UNKNOWN; tree.known() as usize];
         let mut path = Vec::new();
@@ -39,7 +40,8 @@ impl ByWork {
                     sum => break sum,
                 }
                 match tree.parent(at) {
-                    // more steps than blocks: a circle, which hashes cannot make
+                    // a path longer than the number of blocks would be a circle, which hashes
+                    // cannot form
                     Some(parent) if path.len() <= work.len() => at = parent,
                     _ => break LOOSE,
                 }
@@ -88,9 +90,9 @@ impl Iterator for ByWork {
     }
 }
 
-/// Expected number of hashes for a compact target: 2^256 / (target + 1), Core chain.cpp
-/// GetBlockProof, in 128 bits (mainnet's sum stays below 2^100); 0 for a target that makes no
-/// sense.
+/// The expected number of hashes for a compact target: 2^256 / (target + 1), as in Core chain.cpp
+/// GetBlockProof, but in 128 bits (the sum over mainnet stays below 2^100); 0 for an invalid
+/// target.
 fn work_of(bits: u32) -> u128 {
     let exponent = bits >> 24;
     let mantissa = u128::from(bits & 0x007f_ffff);
@@ -103,7 +105,7 @@ fn work_of(bits: u32) -> u128 {
     match power {
         ..=0 => 0,
         1..=127 => (1u128 << power) / (mantissa + u128::from(shift <= 0)),
-        // targets below 2^129: no real one is, but sort them as much work
+        // no real target is below 2^129; sort such a block as having much work
         _ => u128::MAX / mantissa / 2,
     }
 }

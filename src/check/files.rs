@@ -1,4 +1,4 @@
-//! Findings about bitcoind's files: are they there, complete, ours to read.
+//! Findings about bitcoind's files: whether they exist, are complete, and are ours to read.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::host::{access, acl};
 
-/// Looks at the folders and files; the sum of blk and rev files in bytes, if they can be listed.
+/// Checks the folders and files. Returns the sum of blk and rev files in bytes, if they can be
+/// listed.
 pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64> {
     bitcoin_dir(config, report);
     let dir = &config.blocks_dir;
@@ -53,7 +54,8 @@ pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64>
     Some(files.bytes)
 }
 
-/// What can be read today need not be all: the next file is made by bitcoind for itself.
+/// Checks whether we will be able to read the next file, too: bitcoind creates it for its own user,
+/// even if all present files are open to us.
 fn new_files(dir: &Path, report: &mut Report) {
     match acl::new_files_readable(dir) {
         Some(true) => report.ok("new files", "can be read when bitcoind makes them"),
@@ -79,8 +81,8 @@ fn bitcoin_dir(config: &Config, report: &mut Report) {
             );
             report.error("bitcoin dir", &Error::NoInput(text));
         }
-        // only the cookie and the blocks count, and each says itself how to be opened: more of
-        // this folder, with its wallets, should stay closed
+        // only the cookie and the blocks are needed, and the findings about each say how to open
+        // it; the rest of this folder, wallets included, should stay closed
         Err(_) => report.warning(
             "bitcoin dir",
             format!("{} is closed to us ({})", dir.display(), access::owner_and_mode(dir)),
@@ -88,7 +90,7 @@ fn bitcoin_dir(config: &Config, report: &mut Report) {
     }
 }
 
-/// What the blocks folder holds.
+/// The files in the blocks folder.
 #[derive(Default)]
 struct BlockFiles {
     count: u32,
@@ -105,7 +107,7 @@ fn block_files(dir: &Path) -> io::Result<BlockFiles> {
     Ok(files)
 }
 
-/// Counts the files of a kind; the name of the newest.
+/// Counts the files of a kind, and returns the name of the newest.
 fn add_files(files: &mut BlockFiles, dir: &Path, kind: Kind) -> io::Result<Option<String>> {
     let mut newest = None;
     for number in list_files(dir, kind)? {
@@ -117,7 +119,7 @@ fn add_files(files: &mut BlockFiles, dir: &Path, kind: Kind) -> io::Result<Optio
     Ok(newest)
 }
 
-/// The state of the key, without the key.
+/// The state of the xor key, without showing the key.
 fn key(blocks: &Path) -> Result<String> {
     match StoredKey::read(blocks)? {
         StoredKey::WrongLength(bytes) => Err(Error::Data(format!(

@@ -13,14 +13,14 @@ use crate::host::disk::{self, Storage};
 use crate::host::{access, memory};
 use crate::store::space::{DiskNeed, disk_need};
 
-/// 1 January 2024: a clock before that has not been set since the board came up.
+/// 1 January 2024: a clock that shows an earlier time has not been set since the board started.
 const OLDEST_SANE_TIME: u64 = 1_704_067_200;
 
-/// How far ahead of us a block may be: consensus allows two hours.
+/// How far ahead of our clock a block's time may be: consensus allows two hours.
 const BLOCK_AHEAD_SECONDS: u64 = 2 * 3600;
 
-/// Looks at the machine. `block_bytes` is the size of the blk and rev files, `newest_block_time`
-/// the Unix time of the newest block, both if known.
+/// Checks the machine. `block_bytes` is the size of the blk and rev files, `newest_block_time` the
+/// Unix time of the newest block, both if known.
 pub fn look(
     config: &Config,
     block_bytes: Option<u64>,
@@ -60,7 +60,7 @@ fn data_dir(config: &Config, report: &mut Report) {
     }
 }
 
-/// The folder itself or, until it is made, the one it will be made in.
+/// The folder itself or, if it does not exist, the nearest existing one above it.
 fn nearest(dir: &Path) -> &Path {
     dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"))
 }
@@ -83,7 +83,7 @@ fn space(config: &Config, block_bytes: u64, report: &mut Report) {
     if free < more {
         report.error("disk space", &Error::Io(format!("{text} -> {advice}")));
     } else if free - more < index / 10 {
-        // so much comes in a year or two
+        // the chain grows by this much in a year or two
         report.warning("disk space", format!("{text}, and it grows -> {advice}"));
     } else {
         report.ok("disk space", text);
@@ -154,7 +154,7 @@ fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
     report.error("port", &error);
 }
 
-/// Not more than a warning: hekte goes on without.
+/// Checks the metrics port. A port in use is a warning only, as hekte runs without metrics.
 fn metrics_port(address: SocketAddr, report: &mut Report) {
     const QUESTION: &[u8] = b"GET /health HTTP/1.0\r\n\r\n";
     let error = match TcpListener::bind(address) {
@@ -170,14 +170,14 @@ fn metrics_port(address: SocketAddr, report: &mut Report) {
     report.warning("metrics", text);
 }
 
-/// True if an Electrum server of our name answers there.
+/// True if an Electrum server with our name answers at this address.
 fn answers_as(address: SocketAddr, our_name: &str) -> bool {
     const QUESTION: &[u8] =
         b"{\"id\":0,\"method\":\"server.version\",\"params\":[\"hekte check\",\"1.4\"]}\n";
     exchange(address, QUESTION, our_name)
 }
 
-/// True if the answer holds that word, in its first lines.
+/// True if the first lines of the answer to `question` hold `word`.
 fn exchange(mut address: SocketAddr, question: &[u8], word: &str) -> bool {
     let patience = Duration::from_secs(2);
     if address.ip().is_unspecified() {

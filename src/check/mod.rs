@@ -1,4 +1,4 @@
-//! `hekte check`: is everything in place? One finding per line, each with what to do.
+//! `hekte check`: whether everything is in place, one finding per line, each with its remedy.
 
 mod files;
 mod machine;
@@ -9,7 +9,7 @@ mod setup;
 use self::report::Report;
 use crate::config::Config;
 
-/// Looks at everything without changing anything; never fails, as failures are findings.
+/// Checks everything without changing anything. It never fails, as failures become findings.
 pub fn run(config: &Config) -> Report {
     let mut report = Report::default();
     // bitcoind is asked first: it knows a custom signet's magic and the time of the newest block

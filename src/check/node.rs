@@ -1,4 +1,4 @@
-//! Findings about bitcoind: is it there, does it know us, is it the right one, how far is it.
+//! Findings about bitcoind: whether it answers, accepts our login, is the right one, is in sync.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::host::disk::{self, Storage};
 use crate::node::fits::{self, NodeFacts};
 use crate::node::rpc::Rpc;
 
-/// An operator is waiting for the answer, so this is shorter than in service.
+/// How long bitcoind may be silent. An operator is waiting, so this is shorter than in service.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Asks bitcoind; `None` if offline or if it cannot be used, which the report then says.
+/// Asks bitcoind. `None` if offline or if bitcoind cannot be used; the report then says why.
 pub fn look(config: &Config, report: &mut Report) -> Option<NodeFacts> {
     let Some(node) = &config.node else {
         report.ok("rpc", "offline: bitcoind is not asked, stored undo data is trusted");
@@ -45,7 +45,8 @@ fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, report: &mut Report) 
         ),
         Ok(None) if info.initial_block_download => {
             let plan = match (config.index_during_ibd, disk::storage(&config.blocks_dir)) {
-                // nobody else has blocks of a regtest chain, so its node's doubts do not count
+                // a regtest chain has no other nodes, so it does not matter that its node believes
+                // to be behind
                 _ if config.network == Network::Regtest => "hekte indexes along",
                 (DuringIbd::Never, _) => "hekte waits until it is done",
                 (DuringIbd::Auto, Storage::Rotating) => {

@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 
 use crate::error::Error;
 
-/// How bad it is; an error carries the exit code that `hekte run` would end with.
+/// The level of a finding; an error carries the exit code that `hekte run` would end with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// As it should be.
+    /// All is well.
     Ok,
     /// hekte works, with a drawback.
     Warning,
@@ -15,12 +15,12 @@ pub enum Level {
     Error(u8),
 }
 
-/// One thing looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad.
+    /// The level of the finding.
     pub level: Level,
-    /// What was looked at, in a word or two.
+    /// What was checked, in a word or two.
     pub what: &'static str,
     /// What was found.
     pub finding: String,
@@ -31,27 +31,27 @@ pub struct Finding {
 /// All findings, in the order in which they matter.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The lines.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Adds that something is as it should be.
+    /// Adds a finding that all is well.
     pub fn ok(&mut self, what: &'static str, finding: impl Into<String>) {
         self.add(Level::Ok, what, finding.into());
     }
 
-    /// Adds a drawback; " -> " in the text begins what to do about it.
+    /// Adds a drawback; the text after " -> " says what to do about it.
     pub fn warning(&mut self, what: &'static str, finding: impl Into<String>) {
         self.add(Level::Warning, what, finding.into());
     }
 
-    /// Adds what would stop hekte; " -> " in its text begins what to do about it.
+    /// Adds an error that would stop hekte; its text after " -> " says what to do about it.
     pub fn error(&mut self, what: &'static str, error: &Error) {
         self.add(Level::Error(error.code()), what, error.to_string());
     }
 
-    /// Adds the findings of another report behind these.
+    /// Adds the findings of another report at the end.
     pub fn append(&mut self, mut other: Report) {
         self.findings.append(&mut other.findings);
     }
@@ -120,14 +120,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The lines, each with its line break.
+/// Writes the findings, each as a line with its line break.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))
     }
 }
 
-/// A JSON string (RFC 8259, section 7).
+/// The text as a JSON string (RFC 8259, section 7).
 fn quoted(text: &str) -> String {
     let mut json = String::from("\"");
     for c in text.chars() {

@@ -11,7 +11,7 @@ use crate::config::node::RpcAuth;
 use crate::error::Error;
 use crate::host::access;
 
-/// Where systemd looks for units, what overrides first.
+/// The folders in which systemd looks for units; an earlier one overrides a later one.
 const UNIT_FOLDERS: [&str; 4] = [
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
@@ -19,7 +19,7 @@ const UNIT_FOLDERS: [&str; 4] = [
     "/lib/systemd/system",
 ];
 
-/// Looks at all of it.
+/// Checks unit, user, groups, cookie and marker.
 pub fn look(config: &Config, report: &mut Report) {
     match Path::new("/run/systemd/system").is_dir() {
         true => unit(&UNIT_FOLDERS.map(PathBuf::from), &access::our_user(), report),
@@ -66,7 +66,7 @@ fn unit(folders: &[PathBuf], us: &str, report: &mut Report) {
     }
 }
 
-/// The last User= of the unit and its drop-ins.
+/// The user that the unit and its drop-ins set last with User=.
 fn unit_user(unit: &Path, folders: &[PathBuf]) -> String {
     let mut files = vec![unit.to_path_buf()];
     for folder in folders.iter().rev() {

@@ -1,15 +1,15 @@
-//! SHA-256 of eight blocks of 64 bytes at once, in vector registers; for CPUs without SHA
-//! instructions (FIPS 180-4; on a Cortex-A72 a bit over half of the cycles of one at a time).
+//! SHA-256 of eight 64-byte blocks at once, in vector registers (FIPS 180-4). For CPUs without SHA
+//! instructions: on a Cortex-A72 it takes a bit over half of the cycles of hashing one by one.
 
 use wide::u32x8;
 
-/// How many messages go abreast.
+/// Number of messages hashed at once.
 pub(super) const LANES: usize = 8;
 
 /// The hash state of each lane, word by word.
 pub(super) type State = [u32x8; 8];
 
-/// State before the first block.
+/// The hash state before the first block.
 pub(super) const INITIAL: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -40,7 +40,7 @@ fn rotr(x: u32x8, bits: u32) -> u32x8 {
     (x >> bits) | (x << (32 - bits))
 }
 
-/// Takes the next block of each lane into its state.
+/// Adds the next block of each lane to the lane's state.
 pub(super) fn compress(state: &mut State, blocks: [&[u8; 64]; LANES]) {
     let mut w: [u32x8; 16] = std::array::from_fn(|word| {
         u32x8::new(blocks.map(|block| {
@@ -62,8 +62,8 @@ pub(super) fn compress(state: &mut State, blocks: [&[u8; 64]; LANES]) {
             $h = t1 + s0 + majority;
         };
     }
-    // the word that the same round of the next sixteen takes, made as soon as this one is used:
-    // between rounds that wait for each other there is room for it
+    // computes the word for the round sixteen rounds later, as soon as this round has used the old
+    // one: rounds wait for each other's results, and this work fills the gaps
     macro_rules! expand {
         ($i:expr) => {{
             let (near, far) = (w[($i + 14) & 15], w[($i + 1) & 15]);

@@ -1,14 +1,14 @@
-//! Hashes of many messages: one by one where the CPU has SHA instructions, else eight abreast.
+//! Hashes of many messages: one by one on a CPU with SHA instructions, else eight at a time.
 
 use wide::u32x8;
 
 use super::lanes::{INITIAL, LANES, State, compress};
 use super::sha::{sha256, sha256d};
 
-/// Messages are hashed when so many bytes of them wait: as much as stays in a first-level cache.
+/// Bytes of messages that are collected before they are hashed: they fit into a first-level cache.
 const WAITING: usize = 16 << 10;
 
-/// Whether this CPU hashes faster in lanes: it has vectors, but no SHA instructions.
+/// Whether this CPU hashes faster in lanes, as it has vector but no SHA instructions.
 fn lanes_are_faster() -> bool {
     #[cfg(target_arch = "aarch64")]
     return !std::arch::is_aarch64_feature_detected!("sha2");
@@ -18,23 +18,23 @@ fn lanes_are_faster() -> bool {
     false
 }
 
-/// How often a message is hashed.
+/// How many times SHA-256 is applied to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hashing {
-    /// SHA-256: scripts.
+    /// SHA-256, for scripts.
     Single,
-    /// SHA-256 of SHA-256: txids and Merkle nodes.
+    /// SHA-256 of SHA-256, for txids and Merkle nodes.
     Double,
 }
 
-/// Collects messages; what became of each is told by its number, in any order.
+/// Collects messages and hashes them; each digest comes with its message's number, in any order.
 pub struct Many {
     hashing: Hashing,
     lanes: Option<Waiting>,
     pushed: usize,
 }
 
-/// Messages padded to whole blocks, one behind the other.
+/// Messages padded to whole blocks, one after the other.
 #[derive(Default)]
 struct Waiting {
     blocks: Vec<[u8; 64]>,
@@ -43,7 +43,7 @@ struct Waiting {
 }
 
 impl Many {
-    /// In the way that is fastest on this CPU.
+    /// Hashes in the way that is fastest on this CPU.
     pub fn new(hashing: Hashing) -> Many {
         Many::with_lanes(hashing, lanes_are_faster())
     }
@@ -52,8 +52,8 @@ impl Many {
         Many { hashing, lanes: lanes.then(Waiting::default), pushed: 0 }
     }
 
-    /// Takes the next message, given in parts; `done` learns number and digest of those that are
-    /// done with.
+    /// Takes the next message, given in parts. Calls `done` with the number and digest of each
+    /// message that is finished by now.
     pub fn push(&mut self, parts: &[&[u8]], done: impl FnMut(usize, &[u8; 32])) {
         let number = self.pushed;
         self.pushed += 1;
@@ -72,7 +72,7 @@ impl Many {
         }
     }
 
-    /// Hashes what still waits.
+    /// Hashes the messages that are still waiting.
     pub fn finish(mut self, mut done: impl FnMut(usize, &[u8; 32])) {
         if let Some(waiting) = &mut self.lanes {
             waiting.hash(self.hashing, &mut done);
@@ -111,10 +111,10 @@ impl Waiting {
         self.messages.clear();
     }
 
-    /// Gives each lane a message, and the next one as soon as it is through with it.
+    /// Gives each lane a message, and the next one as soon as the lane has finished it.
     fn run(&self, done: &mut impl FnMut(usize, &[u8; 32])) {
         let mut state: State = INITIAL.map(u32x8::splat);
-        // number, next block and end of the message in each lane
+        // for each lane: the message's number, its next block and its end
         let mut lanes: [Option<(usize, usize, usize)>; LANES] = [None; LANES];
         let (mut next, mut start) = (0, 0);
         let mut take = || {
@@ -125,7 +125,7 @@ impl Waiting {
         };
         lanes.fill_with(&mut take);
         while lanes.iter().any(Option::is_some) {
-            // a lane without a message hashes any block, for nothing
+            // a lane without a message hashes an arbitrary block, whose result is not used
             let blocks = lanes.map(|lane| &self.blocks[lane.map_or(0, |(_, block, _)| block)]);
             compress(&mut state, blocks);
             for (lane, place) in lanes.iter_mut().enumerate() {
@@ -140,7 +140,7 @@ impl Waiting {
     }
 }
 
-/// The digest in a lane, whose state begins anew.
+/// Takes the digest of a lane, and resets the lane's state for the next message.
 fn take_digest(state: &mut State, lane: usize) -> [u8; 32] {
     let mut digest = [0; 32];
     let (words, _) = digest.as_chunks_mut::<4>();

@@ -1,4 +1,4 @@
-//! The one door to SHA-256: single and double hashes, txids and Merkle nodes.
+//! All SHA-256 of hekte: single and double hashes, txids and Merkle nodes.
 
 mod lanes;
 pub mod many;
@@ -20,14 +20,14 @@ pub fn merkle_level_up(level: &mut Vec<[u8; 32]>) {
     for i in 0..above {
         let left = level[2 * i];
         let right = *level.get(2 * i + 1).unwrap_or(&left);
-        // a node takes the place of one that was read already
+        // the node overwrites a part of the level that was read already
         nodes.push(&[&left, &right], |i, node| level[i] = *node);
     }
     nodes.finish(|i, node| level[i] = *node);
     level.truncate(above);
 }
 
-/// The root over `leaves`; `None` of none.
+/// The root over `leaves`; `None` if there are no leaves.
 pub fn merkle_root(mut leaves: Vec<[u8; 32]>) -> Option<[u8; 32]> {
     while leaves.len() > 1 {
         merkle_level_up(&mut leaves);
@@ -35,7 +35,7 @@ pub fn merkle_root(mut leaves: Vec<[u8; 32]>) -> Option<[u8; 32]> {
     leaves.pop()
 }
 
-/// The siblings of leaf `pos` from the leaves to the root.
+/// The siblings of leaf `pos` and of its ancestors, from the leaves to the root.
 pub fn merkle_branch(mut level: Vec<[u8; 32]>, mut pos: usize) -> Vec<[u8; 32]> {
     let mut branch = Vec::new();
     while level.len() > 1 {
@@ -47,8 +47,9 @@ pub fn merkle_branch(mut level: Vec<[u8; 32]>, mut pos: usize) -> Vec<[u8; 32]> 
     branch
 }
 
-/// The branch of one leaf under a node `levels` above the leaves, and the node; a group of fewer
-/// than 2^levels leaves is filled up by the odd-node rule, as the last one of a larger tree is.
+/// The branch of one leaf up to its ancestor `levels` above the leaves, and that ancestor. A group
+/// of fewer than 2^levels leaves is filled up by the odd-node rule, like the last group of a larger
+/// tree.
 pub fn merkle_lift(
     mut level: Vec<[u8; 32]>,
     mut pos: usize,
@@ -68,7 +69,7 @@ pub fn merkle_lift(
     (branch, level.first().copied().unwrap_or_default())
 }
 
-/// The root that a leaf and its branch lead to.
+/// The root that results from a leaf and its branch.
 pub fn fold_branch(leaf: [u8; 32], branch: &[[u8; 32]], mut pos: u32) -> [u8; 32] {
     let mut node = leaf;
     for sibling in branch {

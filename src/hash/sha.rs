@@ -1,9 +1,9 @@
-//! SHA-256 of one message, once and twice, at once or in pieces.
+//! SHA-256 of one message, single and double, from whole or piecewise data.
 
 use bitcoin::hashes::{self, Hash};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of SHA-256 over the parts, as if they were one string.
+/// SHA-256 of SHA-256 over the concatenated parts.
 pub fn sha256d(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -17,12 +17,12 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// RIPEMD-160 of SHA-256: what addresses are made of.
+/// RIPEMD-160 of SHA-256, which addresses are made from.
 pub fn hash160(bytes: &[u8]) -> [u8; 20] {
     hashes::hash160::Hash::hash(bytes).to_byte_array()
 }
 
-/// SHA-256 of a string that comes in pieces. A clone goes on from the same pieces.
+/// SHA-256 of data that comes in pieces. A clone continues from the pieces so far.
 #[derive(Clone, Debug, Default)]
 pub struct Sha256Stream(Sha256);
 

@@ -1,27 +1,27 @@
-//! What differs between our mempool and bitcoind's list.
+//! The differences between our mempool and bitcoind's list.
 
 use crate::ids::Txid;
 
 use super::pool::Mempool;
 
-/// What is to be done to be in step.
+/// The changes that make our mempool equal to bitcoind's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Not there any more.
+    /// Transactions to remove, as bitcoind does not have them any more.
     pub gone: Vec<Txid>,
-    /// To be fetched.
+    /// Transactions to fetch from bitcoind.
     pub new: Vec<Txid>,
 }
 
 impl Difference {
-    /// Whether nothing is to be done.
+    /// Whether nothing needs to change.
     pub fn is_empty(&self) -> bool {
         self.gone.is_empty() && self.new.is_empty()
     }
 }
 
-/// Compares with bitcoind's txids, which must be sorted. What was left out for want of memory is
-/// new again only if there is `room`.
+/// Compares our mempool with bitcoind's txids, which must be sorted. Transactions that were left
+/// out for want of memory are fetched again only if there is `room`.
 pub fn difference(pool: &Mempool, theirs: &[Txid], room: bool) -> Difference {
     let is_theirs = |txid: &Txid| theirs.binary_search(txid).is_ok();
     let ours = pool.iter().map(|tx| &tx.txid).chain(pool.left_out());

@@ -1,4 +1,4 @@
-//! What the mempool changes for one script: entries in canonical order, coins that come and go.
+//! How the mempool changes one script: history entries in canonical order, coins added and spent.
 
 use bitcoin::hashes::Hash;
 
@@ -7,33 +7,34 @@ use crate::ids::{OutPoint, Txid};
 use super::pool::{MemTx, Mempool};
 use super::script_tag::ScriptTag;
 
-/// An unconfirmed line of a history.
+/// An unconfirmed entry of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolEntry {
-    /// The transaction.
+    /// The transaction's id.
     pub txid: Txid,
-    /// Spends an unconfirmed output: wire height -1 instead of 0.
+    /// Whether it spends an unconfirmed output; its height in the protocol is then -1 instead of 0.
     pub chained: bool,
-    /// Satoshi.
+    /// Its fee in satoshi.
     pub fee: u64,
 }
 
-/// What the mempool changes for one script.
+/// How the mempool changes one script.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MempoolEffect {
     /// Transactions that pay or spend the script: height 0 before -1, then by txid as displayed
     /// (protocol basics, "Status").
     pub entries: Vec<PoolEntry>,
-    /// Outputs to the script that nothing spends yet, with their values.
+    /// Outputs to the script that no transaction spends yet, with their values.
     pub coins: Vec<(OutPoint, u64)>,
-    /// Confirmed outputs of the script that are being spent.
+    /// Confirmed outputs of the script that a transaction in the mempool spends.
     pub spent: Vec<OutPoint>,
-    /// The change of the balance that follows, in satoshi.
+    /// The resulting change of the balance, in satoshi.
     pub delta: i64,
 }
 
-/// Finds what the mempool changes for `script`. The script's confirmed unspent outputs are given by
-/// their number `confirmed`, by the value of each, and as a list of `all`.
+/// Finds how the mempool changes `script`. The script's confirmed unspent outputs are given in
+/// three ways: `confirmed` is their number, `value_of` gives the value of one, and `all` lists
+/// them.
 pub fn effect_on<'a>(
     pool: &Mempool,
     script: ScriptTag,
@@ -64,7 +65,7 @@ pub fn effect_on<'a>(
         effect.delta = effect.delta.saturating_sub_unsigned(value);
         found.push(spender);
     };
-    // whichever is shorter: the script's coins, or all that the mempool spends
+    // walk through the shorter list: the script's coins, or the outputs that the mempool spends
     if confirmed <= pool.len() * 2 {
         for out in all {
             if let (Some(spender), Some(value)) = (pool.spender(out), value_of(out)) {
@@ -118,10 +119,10 @@ mod tests {
         let mut pool = Mempool::default();
         let out = |n: u8, vout| OutPoint::new(Txid::from_byte_array([n; 32]), vout);
         let coin = out(50, 1);
-        // pays me twice; the second output is spent by 1, which pays a stranger
+        // pays the script twice; transaction 1 spends the second output and pays another script
         pool.insert(tx(9, vec![out(60, 0)], vec![output(7, 100), output(7, 30)]));
         pool.insert(tx(1, vec![out(9, 1)], vec![output(8, 29)]));
-        // spends my confirmed coin
+        // spends the script's confirmed coin
         pool.insert(tx(3, vec![coin], vec![output(8, 400)]));
         pool.insert(tx(4, vec![out(61, 0)], vec![output(8, 1)]));
         let value_of = |out: &OutPoint| (*out == coin).then_some(1000);

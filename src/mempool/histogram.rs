@@ -1,13 +1,13 @@
-//! The fee histogram: how many virtual bytes wait at which fee rate (protocol methods,
-//! `mempool.get_fee_histogram`).
+//! The fee histogram: the virtual bytes that wait at each fee rate (`mempool.get_fee_histogram` in
+//! the protocol).
 
 use super::pool::Mempool;
 
-/// The first bin holds at least so many virtual bytes; each further one a tenth more.
+/// The first bin holds at least this many virtual bytes; each further bin holds a tenth more.
 const FIRST_BIN_VBYTES: u64 = 30_000;
 
-/// Fee rate in tenths of a satoshi per virtual byte, rounded down, and the virtual bytes that pay
-/// at least that, but less than the bin before; rates falling.
+/// The bins, highest rate first: a fee rate in tenths of a satoshi per virtual byte, rounded down,
+/// and the virtual bytes that pay at least this rate but less than that of the bin before.
 pub fn fee_histogram(pool: &Mempool) -> Vec<(u64, u64)> {
     let mut rates: Vec<(u64, u64)> = pool
         .iter()
@@ -19,7 +19,7 @@ pub fn fee_histogram(pool: &Mempool) -> Vec<(u64, u64)> {
     for (i, (rate, vsize)) in rates.iter().enumerate() {
         size += vsize;
         let next = rates.get(i + 1).map(|(rate, _)| *rate);
-        // a bin ends only where the rate changes; the last one holds what is left, however little
+        // a bin ends only where the rate changes; the last one holds the remainder, however small
         if next != Some(*rate) && (size >= wanted || next.is_none()) {
             bins.push((*rate, size));
             size = 0;

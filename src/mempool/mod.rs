@@ -1,4 +1,4 @@
-//! Unconfirmed transactions by what they spend and pay; no previous output is ever looked up.
+//! Unconfirmed transactions by what they spend and pay; previous outputs are never looked up.
 
 pub mod compare;
 pub mod effect;

@@ -1,23 +1,25 @@
-//! Where in the mempool transactions are, filed under tags: eight bytes for each.
+//! A compact index into the list of transactions: eight bytes for a tag and a place.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// Bits of a tag; two things may share one, so what is found must be looked at.
+/// Bits of a tag. Two things may share a tag, so the caller must compare what it finds.
 const TAG_BITS: u32 = 40;
 const TAG_MAX: u64 = (1 << TAG_BITS) - 1;
-/// Outputs of one transaction that have tags of their own: as many as relayed ones have. The
-/// fewer, the harder it is to make txids whose outputs are filed among those of another one.
+/// Outputs of one transaction that have tags of their own; relayed transactions have no more. An
+/// output's tag is its transaction's tag plus its number, so the outputs of one transaction occupy
+/// a range of tags. The smaller the range, the harder it is to grind a txid whose outputs fall into
+/// another transaction's range.
 const OUTPUTS_TOLD_APART: u32 = 1 << 12;
-/// The rest of the word is the place: more transactions than any node keeps.
+/// Bits of the place, the rest of the word: enough for more transactions than any node keeps.
 const SLOT_BITS: u32 = u64::BITS - TAG_BITS;
 
-/// The tag for the first 64 bits of a hash.
+/// The tag of a hash that begins with these 64 bits.
 pub fn tag(first: u64) -> u64 {
     first >> (u64::BITS - TAG_BITS)
 }
 
-/// The tag for an output; those of one transaction are in a row.
+/// The tag of an output; the outputs of one transaction have consecutive tags.
 pub fn out_tag(first: u64, vout: u32) -> u64 {
     (tag(first) + u64::from(vout.min(OUTPUTS_TOLD_APART - 1))).min(TAG_MAX)
 }
@@ -27,55 +29,55 @@ pub fn tags_of_outputs(first: u64) -> RangeInclusive<u64> {
     out_tag(first, 0)..=out_tag(first, u32::MAX)
 }
 
-/// Number of a place in the list of transactions.
+/// The number of a place in the list of transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(u32);
 
 impl Slot {
-    /// `None` if there are too many.
+    /// The place with this index; `None` if the list is too long.
     pub fn new(index: usize) -> Option<Slot> {
         u32::try_from(index).ok().filter(|index| index >> SLOT_BITS == 0).map(Slot)
     }
 
-    /// In the list.
+    /// The index of the place in the list.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Places by tag. The same place under the same tag counts once.
+/// A set of places by tag; inserting one place under one tag again changes nothing.
 #[derive(Debug, Default)]
 pub struct Places(BTreeSet<u64>);
 
 impl Places {
-    /// Files a place.
+    /// Adds a place under a tag.
     pub fn insert(&mut self, tag: u64, slot: Slot) {
         self.0.insert(word(tag, slot));
     }
 
-    /// Takes it out, if it is there.
+    /// Removes a place from a tag, if it is there.
     pub fn remove(&mut self, tag: u64, slot: Slot) {
         self.0.remove(&word(tag, slot));
     }
 
-    /// All places under a tag.
+    /// All places under one tag.
     pub fn at(&self, tag: u64) -> impl Iterator<Item = Slot> {
         self.between(tag..=tag)
     }
 
-    /// All places under a row of tags.
+    /// All places under a range of tags.
     pub fn between(&self, tags: RangeInclusive<u64>) -> impl Iterator<Item = Slot> {
         let (first, last) = ((*tags.start()).min(TAG_MAX), (*tags.end()).min(TAG_MAX));
         let words = first << SLOT_BITS..=last << SLOT_BITS | SLOT_MAX;
         self.0.range(words).map(|word| Slot((word & SLOT_MAX) as u32))
     }
 
-    /// How many there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

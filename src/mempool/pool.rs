@@ -1,7 +1,7 @@
-//! The transactions themselves, found by txid, by an outpoint they spend, by a script they pay.
+//! The transactions of the mempool, by txid, by an outpoint they spend, by a script they pay.
 //!
-//! About 330 bytes for a transaction of 2.3 inputs and 2.5 outputs: 300 000 take some 95 MiB. Raw
-//! transactions are not kept; bitcoind has them.
+//! A transaction of 2.3 inputs and 2.5 outputs takes about 330 bytes, so 300 000 take some 95 MiB.
+//! Raw transactions are not kept, since bitcoind has them.
 
 use std::collections::HashSet;
 
@@ -24,31 +24,31 @@ fn spent_tag(out: &OutPoint) -> u64 {
 /// An unconfirmed transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemTx {
-    /// Which it is.
+    /// Its id.
     pub txid: Txid,
-    /// Satoshi.
+    /// Its fee in satoshi.
     pub fee: u64,
-    /// Virtual bytes.
+    /// Its size in virtual bytes.
     pub vsize: u32,
-    /// Counts arrivals: a larger one came later.
+    /// Its place in the order of arrival: a larger number arrived later.
     pub arrival: u32,
-    /// What it spends.
+    /// The outputs that it spends.
     pub inputs: Box<[OutPoint]>,
-    /// What it pays, in order.
+    /// Its outputs, in order.
     pub outputs: Box<[MemOutput]>,
 }
 
 /// An output of an unconfirmed transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemOutput {
-    /// Which script.
+    /// The script that it pays.
     pub script: ScriptTag,
-    /// Satoshi.
+    /// Its value in satoshi.
     pub value: u64,
 }
 
 impl MemTx {
-    /// From a parsed transaction and what bitcoind says of it.
+    /// Made from a parsed transaction, with the fee and size that bitcoind reports.
     pub fn new(tx: &TxView<'_>, fee: u64, vsize: u32) -> MemTx {
         let output = |output: crate::parse::tx::OutputView<'_>| MemOutput {
             script: match is_unspendable(output.script) {
@@ -67,7 +67,7 @@ impl MemTx {
         }
     }
 
-    /// What it takes in memory, with its places in the sets.
+    /// Memory that it takes, including its entries in the indexes.
     pub fn bytes(&self) -> usize {
         130 + self.inputs.len() * 52 + self.outputs.len() * 32
     }
@@ -81,39 +81,39 @@ pub struct Mempool {
     by_txid: Places,
     by_spent: Places,
     by_script: Places,
-    /// Those that bitcoind has and there was no memory for.
+    /// Transactions that bitcoind has, but for which we had no memory.
     left_out: HashSet<Txid>,
     bytes: usize,
     arrivals: u32,
 }
 
 impl Mempool {
-    /// How many.
+    /// The number of transactions.
     pub fn len(&self) -> usize {
         self.by_txid.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no transactions.
     pub fn is_empty(&self) -> bool {
         self.by_txid.is_empty()
     }
 
-    /// What they take in memory, about.
+    /// The memory that the transactions take, approximately.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// All of them, in no order.
+    /// All transactions, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &MemTx> {
         self.slots.iter().flatten()
     }
 
-    /// The transaction of that txid.
+    /// The transaction with this txid.
     pub fn get(&self, txid: &Txid) -> Option<&MemTx> {
         self.slot_of(txid).and_then(|slot| self.at(slot))
     }
 
-    /// Whether it is there.
+    /// Whether the transaction with this txid is here.
     pub fn contains(&self, txid: &Txid) -> bool {
         self.get(txid).is_some()
     }
@@ -130,31 +130,34 @@ impl Mempool {
         found.filter(move |tx| tx.outputs.iter().any(|output| output.script == script))
     }
 
-    /// Whether it spends an output that is itself unconfirmed (wire height -1).
+    /// Whether the transaction spends an unconfirmed output (its height in the protocol is then
+    /// -1).
     pub fn is_chained(&self, tx: &MemTx) -> bool {
         tx.inputs.iter().any(|out| self.contains(&out.txid) || self.left_out.contains(&out.txid))
     }
 
-    /// The transactions that spend an output of that one, which need not be here itself.
+    /// The transactions that spend an output of the transaction `txid`, which need not be here
+    /// itself.
     pub fn dependents(&self, txid: &Txid) -> impl Iterator<Item = &MemTx> {
         let found = self.by_spent.between(tags_of_outputs(txid_bits(txid)));
         let found = found.filter_map(|slot| self.at(slot));
         found.filter(move |tx| tx.inputs.iter().any(|spent| spent.txid == *txid))
     }
 
-    /// Those that bitcoind has and there was no memory for.
+    /// Transactions that bitcoind has, but for which we had no memory.
     pub fn left_out(&self) -> &HashSet<Txid> {
         &self.left_out
     }
 
-    /// Takes one out for want of memory; that it is unconfirmed stays known.
+    /// Removes a transaction for want of memory, but remembers that it is unconfirmed.
     pub fn leave_out(&mut self, txid: &Txid) -> Option<MemTx> {
         let tx = self.remove(txid)?;
         self.left_out.insert(*txid);
         Some(tx)
     }
 
-    /// Forgets one that was left out, as it is not in bitcoind's mempool any more; whether it was.
+    /// Forgets a transaction that was left out, as bitcoind does not have it any more. Returns
+    /// whether it had been left out.
     pub fn forget_left_out(&mut self, txid: &Txid) -> bool {
         self.left_out.remove(txid)
     }
@@ -164,7 +167,7 @@ impl Mempool {
         self.get(&out.txid)?.outputs.get(out.vout as usize).copied()
     }
 
-    /// Adds one; nothing happens if it is there.
+    /// Adds a transaction; does nothing if it is here already.
     pub fn insert(&mut self, mut tx: MemTx) {
         if self.contains(&tx.txid) {
             return;
@@ -191,7 +194,7 @@ impl Mempool {
         self.slots[slot.index()] = Some(tx);
     }
 
-    /// Takes one out.
+    /// Removes a transaction.
     pub fn remove(&mut self, txid: &Txid) -> Option<MemTx> {
         let slot = self.slot_of(txid)?;
         let tx = self.slots.get_mut(slot.index())?.take()?;

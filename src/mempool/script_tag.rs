@@ -1,16 +1,16 @@
-//! The scripts of unconfirmed outputs, told apart by the beginning of their hash.
+//! The scripts of unconfirmed outputs, identified by the beginning of their hash.
 
 use crate::ids::{Prefix, ScriptHash};
 
-/// The first 64 bits of a script hash. Two scripts that share them would take 2^64 tries to find.
+/// The first 64 bits of a script hash. Finding a second script for a given tag takes 2^64 tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScriptTag(pub u64);
 
 impl ScriptTag {
-    /// Stands for a script that nobody can spend, and so is not indexed.
+    /// The tag of all scripts that nobody can spend; they are not indexed.
     pub const NOBODY: ScriptTag = ScriptTag(0);
 
-    /// Of a script hash.
+    /// The tag of a script hash.
     pub fn of(script: &ScriptHash) -> ScriptTag {
         ScriptTag(first_eight(&script.0))
     }

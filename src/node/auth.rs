@@ -1,4 +1,4 @@
-//! Who we are to bitcoind: the Authorization header from cookie or password.
+//! Our login at bitcoind: the Authorization header from cookie or password.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,8 @@ use super::error::RpcError;
 use crate::config::node::{NodeConfig, RpcAuth, password_from};
 use crate::host::access;
 
-/// The value of the Authorization header; files are read each time: bitcoind writes another cookie
-/// at each start, and node images change passwords.
+/// The value of the Authorization header. Files are read anew each time, since bitcoind writes
+/// another cookie at each start, and node images change passwords.
 pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
     let credentials = match auth {
         RpcAuth::User { user, password } => format!("{user}:{password}"),
@@ -20,7 +20,8 @@ pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
         RpcAuth::Cookie(path) => {
             let shown = path.display();
             let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-                // it is gone while bitcoind stops, and comes a moment after its port
+                // bitcoind removes the file when it stops, and writes it a moment after it opens
+                // its port
                 io::ErrorKind::NotFound => RpcError::Away(format!(
                     "there is no cookie file {shown} -> set rpc_cookie or bitcoin_dir, or \
                      rpc_user if bitcoind has a password"
@@ -40,7 +41,7 @@ pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
     Ok(format!("Basic {}", base64(credentials.as_bytes())))
 }
 
-/// The error for credentials that bitcoind turned down twice.
+/// The error for credentials that bitcoind rejected twice.
 pub fn not_accepted(node: &NodeConfig) -> RpcError {
     let url = &node.url;
     RpcError::Auth(match &node.auth {
@@ -57,7 +58,7 @@ pub fn not_accepted(node: &NodeConfig) -> RpcError {
     })
 }
 
-/// RFC 4648, with padding.
+/// Base64 as in RFC 4648, with padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What the wire side asks of bitcoind: one call, answered or refused or not reachable.
+//! bitcoind's RPC as the serving side uses it: a call is answered, refused, or fails.
 
 use serde_json::Value;
 
@@ -8,18 +8,19 @@ pub enum NodeError {
     /// bitcoind answered with an error.
     #[error("{message} (code {code})")]
     Refused {
-        /// Its RPC error code.
+        /// The code of its RPC error.
         code: i64,
-        /// Its words.
+        /// The message of its RPC error.
         message: String,
     },
-    /// No connection, no login, no sensible answer; the text says which, in words for clients.
+    /// There was no connection, no login or no valid answer; the text says which, worded for
+    /// clients.
     #[error("{0}")]
     Away(String),
 }
 
 /// A connection to bitcoind's RPC. Calls block, so they stay off async tasks.
 pub trait NodeCalls: Send + Sync {
-    /// Calls `method` with positional `params` and gives its `result`.
+    /// Calls `method` with positional `params` and returns its `result`.
     fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, NodeError>;
 }

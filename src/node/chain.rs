@@ -1,4 +1,4 @@
-//! What bitcoind says about its chain: state, hashes by height, single blocks.
+//! bitcoind's calls about its chain: state, hashes by height, single blocks.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -12,39 +12,40 @@ use super::error::RpcError;
 use super::rpc::Rpc;
 use crate::ids::{HeaderBytes, Height};
 
-/// Calls per request when asking for hashes; the answer is some 200 KB.
+/// Calls per request when asking for hashes; an answer has some 200 KB.
 const HASHES_PER_BATCH: u32 = 2000;
 
 /// bitcoind's error for a height it does not have, or a hash it does not know.
 const NOT_FOUND_CODES: [i64; 2] = [-8, -5];
 
-/// `getblockchaininfo`.
+/// The answer to `getblockchaininfo`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BlockchainInfo {
     /// bitcoind's name of the network: main, test, testnet4, signet, regtest.
     pub chain: String,
     /// Height of its best valid chain.
     pub blocks: u32,
-    /// Height of its best header chain; may be below `blocks` for a moment after start.
+    /// Height of its best header chain; may be below `blocks` for a moment after a start.
     pub headers: u32,
     /// Hash of the block at `blocks`.
     #[serde(rename = "bestblockhash", deserialize_with = "from_text")]
     pub best_block_hash: BlockHash,
     /// Unix time in the header of the block at `blocks`; from Core 23 on.
     pub time: Option<u64>,
-    /// True during the first download, and after long pauses until caught up.
+    /// True during the first download, and after a long pause until bitcoind has caught up.
     #[serde(rename = "initialblockdownload")]
     pub initial_block_download: bool,
-    /// From 0 to 1; an estimate.
+    /// An estimate of the progress, from 0 to 1.
     #[serde(rename = "verificationprogress")]
     pub verification_progress: f64,
-    /// True if it deletes old blocks.
+    /// True if bitcoind deletes old blocks.
     pub pruned: bool,
-    /// Bytes of its blk and rev files.
+    /// Bytes of the blk and rev files.
     pub size_on_disk: u64,
     /// The challenge of a signet in hex; from Core 28 on.
     pub signet_challenge: Option<String>,
-    /// Validation of the blocks below an assumeutxo snapshot, while it runs; from Core 31 on.
+    /// Progress of validating the blocks below an assumeutxo snapshot, while that runs; from Core
+    /// 31 on.
     #[serde(rename = "backgroundvalidation")]
     background_validation: Option<Background>,
 }
@@ -57,49 +58,49 @@ struct Background {
 /// The last block of bitcoind's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeTip {
-    /// Its height.
+    /// The height of the block.
     pub height: Height,
-    /// Its hash.
+    /// The hash of the block.
     pub hash: BlockHash,
 }
 
-/// What `getnetworkinfo` says about the program.
+/// What `getnetworkinfo` says about bitcoind.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct NetworkInfo {
-    /// 290300 is 29.3.
+    /// The version as a number: 290300 is 29.3.
     pub version: u64,
-    /// Such as "/Satoshi:29.3.0/Knots:20260508/".
+    /// The version as a text, for example "/Satoshi:29.3.0/Knots:20260508/".
     pub subversion: String,
 }
 
-/// What a block's inputs spend, in order: satoshi and script.
+/// The outputs that a block's inputs spend, in order: satoshi and script.
 pub type SpentOutputs = Vec<(u64, Vec<u8>)>;
 
 impl BlockchainInfo {
-    /// The last block.
+    /// The last block of the best valid chain.
     pub fn tip(&self) -> NodeTip {
         NodeTip { height: Height(self.blocks), hash: self.best_block_hash }
     }
 }
 
 impl Rpc {
-    /// The state of the chain.
+    /// Asks for the state of the chain.
     pub fn blockchain_info(&self) -> Result<BlockchainInfo, RpcError> {
         self.call_as("getblockchaininfo", vec![])
     }
 
-    /// The program and its version.
+    /// Asks for bitcoind's name and version.
     pub fn network_info(&self) -> Result<NetworkInfo, RpcError> {
         self.call_as("getnetworkinfo", vec![])
     }
 
-    /// Up to which height blocks have been checked, and so have undo data, while bitcoind works
-    /// from an assumeutxo snapshot; `None` without one.
+    /// The height up to which blocks have been validated, and so have undo data, while bitcoind
+    /// works from an assumeutxo snapshot; `None` without one.
     pub fn background_height(&self, info: &BlockchainInfo) -> Result<Option<Height>, RpcError> {
         if let Some(background) = &info.background_validation {
             return Ok(Some(Height(background.blocks)));
         }
-        // Core 26 to 30 say it only here, and not all whitelists have the method
+        // Core 26 to 30 tell it only by this method, which not all RPC whitelists allow
         let states = match self.call("getchainstates", vec![]) {
             Err(error) if error.is_refused_method() => return Ok(None),
             states => states?,
@@ -117,10 +118,10 @@ impl Rpc {
             .transpose()
     }
 
-    /// The hashes from `from` to `to`, both included; shorter where the chain ends earlier.
+    /// The hashes from `from` to `to`, both included; fewer if the chain ends earlier.
     ///
-    /// A reorganisation between two requests can mix two chains: whoever uses them must see that
-    /// each block's header names the hash before it.
+    /// A reorganisation between two requests can mix two chains, so the caller must check that each
+    /// block's header names the hash before it.
     pub fn block_hashes(&self, from: Height, to: Height) -> Result<Vec<BlockHash>, RpcError> {
         let mut hashes = Vec::new();
         let mut next = from.0;
@@ -142,7 +143,7 @@ impl Rpc {
         Ok(hashes)
     }
 
-    /// What a block's inputs spend, in order: satoshi and script. `None` if the node does not say.
+    /// The outputs that a block's inputs spend, in order; `None` if bitcoind does not say.
     pub fn spent_outputs(&self, hash: &BlockHash) -> Result<Option<SpentOutputs>, RpcError> {
         let answer = self.call("getblock", vec![json!(hash.to_string()), json!(3)]);
         let Some(block) = found(answer)? else { return Ok(None) };
@@ -183,7 +184,7 @@ impl Rpc {
     }
 }
 
-/// An answer, where "there is none" is an answer too.
+/// Turns bitcoind's error for "not found" into `None`.
 fn found<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -192,7 +193,7 @@ fn found<T>(answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
     }
 }
 
-/// What a text in JSON stands for.
+/// Parses a value from a string in JSON.
 pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

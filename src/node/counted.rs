@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::RpcError;
 use crate::metrics;
 
-/// The methods that are told apart.
+/// The methods that are counted by name.
 const METHODS: [&str; 16] = [
     "estimatesmartfee",
     "getblock",
@@ -25,7 +25,7 @@ const METHODS: [&str; 16] = [
     "waitfornewblock",
 ];
 
-/// One exchange with bitcoind, whose first call is of `method`.
+/// Counts one exchange with bitcoind, whose first call is of `method`.
 pub fn count<T>(method: &str, took: Duration, answer: &Result<T, RpcError>) {
     if answer.is_err() {
         metrics::RPC_FAILURES.add(1);

@@ -1,17 +1,17 @@
-//! Why bitcoind gives no result, by what comes next: wait, mend the login, mend the setting.
+//! Why bitcoind gives no result, grouped by what to do: wait, fix the login, fix a setting.
 
 use log::debug;
 
 use super::calls::NodeError;
 use crate::error::Error;
 
-/// Why a call has no result. The texts name address or file and what to do.
+/// Why a call has no result. The texts name the address or file and say what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RpcError {
     /// No connection, or no answer in time: bitcoind is down, restarting or overloaded.
     #[error("{0}")]
     Away(String),
-    /// Our cookie or password is missing, closed to us or not accepted.
+    /// Our cookie or password is missing, not readable or not accepted.
     #[error("{0}")]
     Auth(String),
     /// bitcoind is up and still loading (its code -28): ask again soon.
@@ -23,18 +23,19 @@ pub enum RpcError {
     /// bitcoind does not let us use this method, or does not talk to this address.
     #[error("{text}")]
     Forbidden { method: String, text: String },
-    /// What came is no answer of a bitcoind, or too long.
+    /// The answer is not one of a bitcoind, or is too long.
     #[error("{0}")]
     Protocol(String),
 }
 
 impl RpcError {
-    /// True if the node has no such method or keeps it from us.
+    /// True if bitcoind has no such method or does not let us use it.
     pub fn is_refused_method(&self) -> bool {
         matches!(self, RpcError::Forbidden { .. } | RpcError::Method { code: -32601, .. })
     }
 
-    /// True if the method takes other arguments, as in an older bitcoind: it answers with its help.
+    /// True if the method takes other arguments, as in an older bitcoind, which then answers with
+    /// its help.
     pub fn is_misuse(&self) -> bool {
         matches!(self, RpcError::Method { code: -1, .. })
     }
@@ -50,7 +51,7 @@ impl From<RpcError> for Error {
     }
 }
 
-/// What a client hears is for strangers: no address, no path, no user.
+/// The error that clients see. They are strangers, so it has no address, no path and no user.
 impl From<RpcError> for NodeError {
     fn from(error: RpcError) -> NodeError {
         debug!("a client is told less than: {error}");

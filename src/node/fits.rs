@@ -1,4 +1,4 @@
-//! Whether this bitcoind is the one the configuration means, and can do what we need.
+//! Whether bitcoind is the one that the configuration means, and can do what we need.
 
 use super::chain::{BlockchainInfo, NetworkInfo};
 use super::rpc::Rpc;
@@ -7,21 +7,21 @@ use crate::config::{Config, units};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 
-/// What was learnt from a bitcoind that fits.
+/// What was learnt from a bitcoind that passed the check.
 #[derive(Clone, Debug)]
 pub struct NodeFacts {
-    /// State of its chain.
+    /// The state of its chain.
     pub info: BlockchainInfo,
-    /// Program and version; `None` where its RPC list keeps that from us.
+    /// Its name and version; `None` if its RPC whitelist does not let us ask.
     pub network: Option<NetworkInfo>,
-    /// The bytes in front of each block; on a custom signet known from its challenge.
+    /// The bytes in front of each block; those of a custom signet are derived from its challenge.
     pub magic: [u8; 4],
 }
 
-/// Asks bitcoind who it is.
+/// Checks the bitcoind behind `rpc`.
 ///
-/// Errors: `Config` for another network, another signet or a foreign first block, `Unavailable`
-/// for a pruned node; what [`Rpc`] says when it cannot be asked.
+/// Errors: `Config` for another network, another signet or a foreign first block, `Unavailable` for
+/// a pruned node; the error of [`Rpc`] if it cannot be asked.
 pub fn check(rpc: &Rpc, config: &Config) -> Result<NodeFacts> {
     let info = rpc.blockchain_info()?;
     let wanted = config.network;
@@ -54,7 +54,7 @@ pub fn check(rpc: &Rpc, config: &Config) -> Result<NodeFacts> {
     Ok(NodeFacts { magic: magic(&info, config)?, info, network })
 }
 
-/// The node's signet counts, unless the configuration names another.
+/// The magic of bitcoind's signet, unless the configuration names another one.
 fn magic(info: &BlockchainInfo, config: &Config) -> Result<[u8; 4]> {
     let Some(challenge) = info.signet_challenge.as_deref() else { return Ok(config.magic) };
     let challenge = units::hex(challenge)

@@ -1,7 +1,7 @@
 //! HTTP/1.1 as far as bitcoind needs it: one POST at a time on a connection that stays open.
 //!
-//! Replies are read by their Content-Length, which bitcoind always sends; the caller's cap is
-//! checked before a byte of the body is stored.
+//! The end of a reply is known from its Content-Length, which bitcoind always sends; it is compared
+//! with the caller's cap before a byte of the body is stored.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -10,26 +10,26 @@ use std::time::Duration;
 /// The longest head of a reply; bitcoind's are some 150 bytes.
 const MAX_HEAD_BYTES: u64 = 16 << 10;
 
-/// How long a TCP connection may take to come about.
+/// How long connecting may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// Why there is no reply.
 #[derive(Debug)]
 pub enum HttpError {
-    /// The other side had closed the connection before it answered anything: ask again.
+    /// bitcoind had closed the connection before it answered anything: send the request again.
     Closed,
-    /// The connection failed, or nothing came in time.
+    /// The connection failed, or nothing arrived in time.
     Io(io::Error),
     /// The body is longer than the cap; it has this many bytes.
     TooLong(u64),
-    /// What came is no HTTP reply.
+    /// The bytes received are no HTTP reply.
     Malformed(String),
 }
 
-/// What came back.
+/// A reply of bitcoind.
 #[derive(Debug)]
 pub struct Reply {
-    /// 200, 401, ...
+    /// The status code: 200, 401, ...
     pub status: u16,
     /// The body, complete.
     pub body: Vec<u8>,
@@ -45,7 +45,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects; `timeout` is how long any single read or write may take from then on.
+    /// Connects. Any later read or write may take up to `timeout`.
     pub fn open(host: &str, port: u16, timeout: Duration) -> io::Result<Connection> {
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host, port).to_socket_addrs()? {
@@ -53,7 +53,7 @@ impl Connection {
                 Ok(stream) => {
                     stream.set_read_timeout(Some(timeout))?;
                     stream.set_write_timeout(Some(timeout))?;
-                    // a request is one write, so there is nothing to gather
+                    // a request is one write, so there is nothing to wait for
                     stream.set_nodelay(true)?;
                     let host = format!("{host}:{port}");
                     return Ok(Connection { stream: BufReader::new(stream), host });
@@ -80,7 +80,7 @@ impl Connection {
         )
         .into_bytes();
         request.extend_from_slice(body);
-        // a write into a closed connection may fail, or succeed and be answered by a reset
+        // a write to a closed connection may fail, or it may succeed and be answered by a reset
         self.stream.get_mut().write_all(&request).map_err(closed_or_failed)?;
         if self.stream.fill_buf().map_err(closed_or_failed)?.is_empty() {
             return Err(HttpError::Closed);
@@ -137,7 +137,7 @@ fn read_head_line(head: &mut impl BufRead) -> Result<String, HttpError> {
     Ok(String::from_utf8_lossy(&line).trim_end().to_string())
 }
 
-/// What a connection gives that was closed while it was idle.
+/// `Closed` for the errors of a connection that was closed while it was idle, `Io` for the rest.
 fn closed_or_failed(error: io::Error) -> HttpError {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.kind() {

@@ -1,4 +1,4 @@
-//! What bitcoind says about its mempool: the txids, and single transactions with their fees.
+//! bitcoind's calls about its mempool: the txids, and single transactions with their fees.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,23 +19,24 @@ const LIST_BYTES_MAX: u64 = 128 << 20;
 /// A transaction of the mempool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolTx {
-    /// Serialised, with witnesses.
+    /// The serialised transaction, with witnesses.
     pub raw: Vec<u8>,
-    /// Satoshi, its own only.
+    /// Its own fee in satoshi, without those of its ancestors.
     pub fee: u64,
-    /// Virtual bytes.
+    /// Its size in virtual bytes.
     pub vsize: u32,
 }
 
 impl Rpc {
-    /// `getrawmempool`: all txids.
+    /// Asks for all txids (`getrawmempool`).
     pub fn mempool_txids(&self) -> Result<Vec<Txid>, RpcError> {
         let list: TxidList =
             self.with_max_reply(LIST_BYTES_MAX).call_as("getrawmempool", vec![])?;
         Ok(list.0)
     }
 
-    /// `getmempoolentry` and `getrawtransaction` of each txid; `None` for one that is gone.
+    /// Asks for the entry and the raw transaction of each txid (`getmempoolentry`,
+    /// `getrawtransaction`); `None` for one that is gone.
     pub fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Option<PoolTx>>, RpcError> {
         let mut calls = Vec::with_capacity(txids.len() * 2);
         for txid in txids {
@@ -54,7 +55,7 @@ impl Rpc {
     }
 }
 
-/// From the two answers; `None` if they are not what Core documents.
+/// Combines the two answers; `None` if they are not what Core documents.
 fn read(entry: &Value, raw: &Value) -> Option<PoolTx> {
     let fee = entry.get("fees")?.get("base")?;
     let fee = Amount::from_str_in(&fee.to_string(), Denomination::Bitcoin).ok()?;

@@ -1,4 +1,4 @@
-//! The node beside us.
+//! bitcoind's RPC.
 
 mod auth;
 pub mod calls;

@@ -18,14 +18,14 @@ use crate::config::node::NodeConfig;
 use crate::host::beat;
 use crate::host::lock::lock;
 
-/// How long bitcoind may be silent; it answers slowly while it flushes to an SD card.
+/// How long bitcoind may take to answer; it is slow while it flushes to an SD card.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest reply taken: a mempool of 300 000 transactions is 20 MB, a block in hex 8 MB.
+/// The longest reply accepted: a mempool of 300 000 transactions has 20 MB, a block in hex 8 MB.
 pub const DEFAULT_MAX_REPLY_BYTES: u64 = 64 << 20;
 
-/// bitcoind's RPC: calls wait for each other, so whoever may wait long takes a clone, which has a
-/// connection of its own.
+/// bitcoind's RPC over one connection. Calls wait for each other, so a caller whose call may take
+/// long uses a clone, which has a connection of its own.
 #[derive(Debug)]
 pub struct Rpc {
     node: NodeConfig,
@@ -56,7 +56,7 @@ impl NodeCalls for Rpc {
     }
 }
 
-/// The frame of one answer.
+/// The JSON object around one answer.
 #[derive(Deserialize)]
 struct Envelope<T> {
     id: Option<Value>,
@@ -80,7 +80,7 @@ impl Refusal {
 }
 
 impl Rpc {
-    /// Connects at the first call, not here.
+    /// An RPC client; it connects at the first call.
     pub fn new(node: &NodeConfig) -> Rpc {
         Rpc {
             node: node.clone(),
@@ -91,18 +91,19 @@ impl Rpc {
         }
     }
 
-    /// How often bitcoind has closed this connection or stopped accepting the cookie: after each
+    /// How often bitcoind has closed this connection or stopped accepting the cookie. After each
     /// time it may be another bitcoind, even if no call has failed.
     pub fn breaks(&self) -> u64 {
         self.breaks.load(Ordering::Relaxed)
     }
 
-    /// The same node over another connection, where an answer may take this long.
+    /// A client of this bitcoind with a connection of its own, on which an answer may take
+    /// `timeout`.
     pub fn with_timeout(&self, timeout: Duration) -> Rpc {
         Rpc { timeout, ..self.clone() }
     }
 
-    /// The same node over another connection, with another cap on replies.
+    /// A client of this bitcoind with a connection of its own and another cap on replies.
     pub fn with_max_reply(&self, max_reply_bytes: u64) -> Rpc {
         Rpc { max_reply_bytes, ..self.clone() }
     }
@@ -112,7 +113,7 @@ impl Rpc {
         Ok(self.call_as::<Option<Value>>(method, params)?.unwrap_or(Value::Null))
     }
 
-    /// The same with the result read straight into `T`, without a tree of values in between.
+    /// Like [`Rpc::call`], with the result parsed straight into `T`, without a tree of JSON values.
     pub fn call_as<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -134,7 +135,8 @@ impl Rpc {
         }
     }
 
-    /// Many calls in one request; the answers in the order of `calls`, each with its own outcome.
+    /// Makes many calls in one request. The answers are in the order of `calls`; each may fail by
+    /// itself.
     pub fn batch(
         &self,
         calls: &[(&str, Vec<Value>)],
@@ -146,7 +148,7 @@ impl Rpc {
         let body = self.ask(first, &Value::Array(requests.collect()))?;
         let replies: Vec<Envelope<Value>> = match serde_json::from_slice(&body) {
             Ok(replies) => replies,
-            // one error for all, as while warming up
+            // one error in place of a list, as during the warm-up
             Err(error) => match serde_json::from_slice::<Envelope<Value>>(&body) {
                 Ok(Envelope { error: Some(refusal), .. }) => return Err(refusal.of(first)),
                 _ => {
@@ -170,7 +172,7 @@ impl Rpc {
         answers.ok_or_else(|| self.unexpected_answer(first, "fewer answers than calls".into()))
     }
 
-    /// Sends one request, and counts it.
+    /// Sends one request, and counts it for the metrics.
     fn ask(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
         let begun = Instant::now();
         let answer = self.exchange(method, request);
@@ -178,8 +180,8 @@ impl Rpc {
         answer
     }
 
-    /// Sends it with the retries that need no thought: once more when an idle connection turns out
-    /// closed, once more when the cookie has changed.
+    /// Sends one request, and repeats it in two cases that are sure to be safe: once if an idle
+    /// connection turns out to be closed, once if the cookie has changed.
     fn exchange(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
         let request = request.to_string().into_bytes();
         let mut slot = lock(&self.open);
@@ -229,11 +231,11 @@ impl Rpc {
         Ok(RpcLine { connection, authorization: auth::header(&self.node.auth)?, used: false })
     }
 
-    /// A body worth parsing, or the error that the status stands for.
+    /// The body if the status allows one to parse; otherwise the error that the status stands for.
     fn judge(&self, method: &str, reply: Reply) -> Result<Vec<u8>, RpcError> {
         let url = &self.node.url;
         match reply.status {
-            // errors of a method come as 400, 404 or 500 with a JSON body
+            // a method's errors come with status 400, 404 or 500 and a JSON body
             200 | 400 | 404 | 500 => Ok(reply.body),
             403 => Err(RpcError::Forbidden {
                 method: method.into(),

@@ -1,4 +1,4 @@
-//! Waiting for bitcoind's tip to change, in the best way that this bitcoind offers.
+//! Waiting for bitcoind's tip to change, in the best way that this version of bitcoind offers.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::error::RpcError;
 use super::rpc::Rpc;
 use crate::ids::Height;
 
-/// How often to ask for the tip where no long poll is allowed.
+/// How often to ask for the tip if no long poll is allowed.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
@@ -22,14 +22,14 @@ struct Waited {
     hash: BlockHash,
 }
 
-/// What a bitcoind lets us wait for.
+/// The events that a bitcoind lets us wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// Another tip than a given one, be it lower: `waitfornewblock` from Core 30 on.
+    /// A tip other than a given one, even a lower one: `waitfornewblock` from Core 30 on.
     Other,
-    /// A block at a height: `waitforblockheight`.
+    /// A block at a given height: `waitforblockheight`.
     Higher,
-    /// Nothing; the tip is asked for now and then.
+    /// None; we ask for the tip now and then.
     Asking,
 }
 
@@ -40,34 +40,36 @@ pub struct TipWait {
 }
 
 impl TipWait {
-    /// `longest` is the longest wait that will be asked for.
+    /// Makes a waiter whose calls wait no longer than `longest`.
     pub fn new(rpc: &Rpc, longest: Duration) -> TipWait {
-        // a busy node answers later than asked
+        // a busy bitcoind answers later than it was asked to
         let rpc = rpc.with_timeout(longest + Duration::from_secs(30));
         TipWait { rpc, way: Way::Other }
     }
 
-    /// See [`Rpc::breaks`].
+    /// How often the connection broke, see [`Rpc::breaks`].
     pub fn breaks(&self) -> u64 {
         self.rpc.breaks()
     }
 
-    /// The tip as soon as it is another than `known`, or as it is after `timeout`.
+    /// Returns the tip as soon as it differs from `known`, or the present tip after `timeout`.
     ///
-    /// It may be another one already: no gap is left between two waits. Where the node cannot wait
-    /// for that, or refuses, a tip that is not higher is noticed after `timeout` only.
+    /// A tip that changed before the call is returned at once, so no change is missed between two
+    /// waits. If bitcoind cannot wait for another tip, or refuses to, a tip that is not higher is
+    /// noticed only after `timeout`.
     pub fn wait_for_other(
         &mut self,
         known: NodeTip,
         timeout: Duration,
     ) -> Result<NodeTip, RpcError> {
-        // 0 would be "for ever" to bitcoind
+        // bitcoind takes 0 as "for ever"
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1);
         if self.way == Way::Other {
             let params = vec![json!(millis), json!(known.hash.to_string())];
             let begun = Instant::now();
             if let Some(tip) = self.long_poll("waitfornewblock", params, Way::Higher)? {
-                // should it take another tip for its own, it would answer at once every time
+                // a bitcoind that ignores `known` answers at once every time, so pause before the
+                // next call
                 if tip == known && begun.elapsed() < timeout / 2 {
                     std::thread::sleep(POLL_EVERY.min(timeout));
                 }
@@ -92,7 +94,8 @@ impl TipWait {
         }
     }
 
-    /// `None` if the node does not do that; from then on it is the `next` way.
+    /// Makes one long poll. `None` if bitcoind does not support it; from then on the `next` way is
+    /// used.
     fn long_poll(
         &mut self,
         method: &str,

@@ -1,4 +1,4 @@
-//! bitcoind's calls about single transactions and fees, typed: sent, tested, fetched, estimated.
+//! bitcoind's calls about single transactions and fees, with typed results.
 
 use bitcoin::Txid;
 use bitcoin::hex::FromHex;
@@ -6,70 +6,70 @@ use serde_json::{Value, json};
 
 use super::calls::{NodeCalls, NodeError};
 
-/// A fee rate in bitcoin per 1000 virtual bytes, in the digits in which bitcoind wrote it.
+/// A fee rate in bitcoin per 1000 virtual bytes, with the digits that bitcoind wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeeRate(String);
 
 impl FeeRate {
-    /// The decimal digits.
+    /// The rate as decimal digits.
     pub fn digits(&self) -> &str {
         &self.0
     }
 
-    /// The number under `name` in an answer of bitcoind; `None` if there is none.
+    /// The rate in the field `name` of bitcoind's answer; `None` if the field holds no number.
     fn of(answer: &Value, name: &str) -> Option<FeeRate> {
         answer.get(name).filter(|rate| rate.is_number()).map(|rate| FeeRate(rate.to_string()))
     }
 }
 
-/// The fee rates that bitcoind's mempool demands; `None` where bitcoind does not name one.
+/// The fee rates that bitcoind's mempool requires; `None` for a rate that bitcoind does not report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MempoolFees {
-    /// What a replacement must pay for its own bytes.
+    /// The rate that a replacement must pay for its own size.
     pub incremental_relay: Option<FeeRate>,
-    /// Below this rate no transaction is taken while the mempool is as full as it is now.
+    /// The rate below which no transaction is accepted while the mempool is as full as now.
     pub mempool_min: Option<FeeRate>,
-    /// Below this rate no transaction is ever taken.
+    /// The rate below which no transaction is ever accepted.
     pub min_relay: Option<FeeRate>,
 }
 
-/// What bitcoind says of a package of transactions.
+/// bitcoind's answer about a package of transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageResult {
-    /// Whether all of it is in the mempool.
+    /// Whether the whole package is in the mempool.
     pub success: bool,
     /// The transactions that were refused.
     pub refused: Vec<RefusedTx>,
-    /// bitcoind's whole answer as JSON text, for clients that want it as it is.
+    /// bitcoind's whole answer as JSON text, for clients that want it unchanged.
     pub whole: String,
 }
 
 /// A transaction of a package that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedTx {
-    /// Its txid, if bitcoind gives it.
+    /// Its txid, if bitcoind reports it.
     pub txid: Option<String>,
-    /// Why it was refused.
+    /// The reason for the refusal.
     pub error: String,
 }
 
-/// What bitcoind says of a transaction that it tests without taking it.
+/// bitcoind's answer about a transaction that it tested without accepting it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance {
-    /// The txid.
+    /// Its txid, if bitcoind reports it.
     pub txid: Option<String>,
-    /// The hash over the witness, too.
+    /// Its wtxid, the hash that covers the witness, if bitcoind reports it.
     pub wtxid: Option<String>,
-    /// `None` where bitcoind stopped before it tested this transaction.
+    /// Whether it would be accepted; `None` if bitcoind stopped before it tested this transaction.
     pub allowed: Option<bool>,
-    /// bitcoind's most telling reason for a refusal.
+    /// The most specific reason for a refusal that bitcoind reports.
     pub reason: Option<String>,
 }
 
 /// Sends a transaction, in hexadecimal, to bitcoind's mempool.
 ///
 /// # Errors
-/// When bitcoind refuses it, cannot be asked, or answers with something else than a txid.
+/// When bitcoind refuses it, cannot be reached, or answers with something other than a txid.
 pub fn send(node: &dyn NodeCalls, transaction: &str) -> Result<Txid, NodeError> {
     let answer = node.call("sendrawtransaction", vec![json!(transaction)])?;
     let txid = answer.as_str().and_then(|text| text.parse().ok());
@@ -98,7 +98,7 @@ pub fn submit_package(
     })
 }
 
-/// Asks whether bitcoind would take these transactions, in hexadecimal.
+/// Asks whether bitcoind would accept these transactions, in hexadecimal.
 ///
 /// # Errors
 /// When bitcoind refuses the whole list, cannot be asked, or does not answer with a list.
@@ -118,8 +118,8 @@ pub fn test_accept(
     Ok(results.iter().map(acceptance).collect())
 }
 
-/// The fee rate with which a transaction is likely to be confirmed within `blocks` blocks; `mode`
-/// is a word of `estimatesmartfee`. `None` where bitcoind gives reasons instead of a figure.
+/// The fee rate at which a transaction is likely to be confirmed within `blocks` blocks; `mode` is
+/// a word of `estimatesmartfee`. `None` if bitcoind gives reasons instead of a rate.
 ///
 /// # Errors
 /// When bitcoind refuses the question or cannot be asked.
@@ -134,7 +134,7 @@ pub fn estimate_fee(
     Ok(FeeRate::of(&answer, "feerate"))
 }
 
-/// The fee rates that the mempool demands now.
+/// The fee rates that the mempool requires now.
 ///
 /// # Errors
 /// When bitcoind refuses the question or cannot be asked.
@@ -165,7 +165,7 @@ pub fn decoded(node: &dyn NodeCalls, txid: &Txid) -> Result<String, NodeError> {
     node.call("getrawtransaction", params).map(|answer| answer.to_string())
 }
 
-/// The error for an answer of bitcoind that lacks what its documentation promises.
+/// The error for an answer of bitcoind that lacks a field that its documentation promises.
 pub fn unexpected_answer(method: &str) -> NodeError {
     NodeError::Away(format!("bitcoind gave a strange answer to {method}"))
 }

@@ -1,4 +1,4 @@
-//! Whether a block holds together: its transactions are those that its header commits to.
+//! Whether a block is consistent: its transactions are those that its header commits to.
 
 use bitcoin::hashes::Hash;
 
@@ -9,22 +9,22 @@ use crate::ids::{HeaderBytes, Txid};
 use super::bytes::ParseError;
 use super::tx::{BlockView, header};
 
-/// Why bytes are not a block that holds together.
+/// Why bytes are not a consistent block.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockFault {
-    /// The bytes are not a block.
+    /// The bytes cannot be parsed as a block.
     #[error("the block cannot be parsed: {0}")]
     Parse(ParseError),
-    /// The transactions are not those the header commits to.
+    /// The transactions do not match the Merkle root in the header.
     #[error("the transactions do not hash to the Merkle root in the header")]
     MerkleRoot,
-    /// Two neighbours in the Merkle tree are equal: a mutated block with the root of a true one
-    /// (CVE-2012-2459).
+    /// Two neighbours in the Merkle tree are equal: a mutated block with the Merkle root of a
+    /// genuine one (CVE-2012-2459).
     #[error("the block repeats transactions to imitate another block's Merkle root")]
     Repeated,
 }
 
-/// Checks that a block's bytes hold together: they parse, and the Merkle root fits.
+/// Checks that a block's bytes can be parsed and match the Merkle root.
 pub fn check_block(block: &[u8]) -> Result<(), BlockFault> {
     let mut view = BlockView::new(block).map_err(BlockFault::Parse)?;
     let mut txids = vec![Txid::all_zeros(); view.txs];
@@ -37,8 +37,8 @@ pub fn check_block(block: &[u8]) -> Result<(), BlockFault> {
     check_merkle(view.header, &txids, |_, _| ())
 }
 
-/// Compares the Merkle root of `txids` with the one in the header. `visit` sees each level of the
-/// tree with its height above the txids; the root is seen last.
+/// Compares the Merkle root of `txids` with the one in the header. Calls `visit` for each level of
+/// the tree with its height above the txids, the root last.
 pub fn check_merkle(
     header: &HeaderBytes,
     txids: &[Txid],

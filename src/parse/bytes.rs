@@ -1,10 +1,10 @@
 //! A cursor that cannot run past its end, and the two variable-length integers of Bitcoin.
 
-/// What was being read when the bytes ran out or did not fit, and where.
+/// What was being read when the bytes ended too early or were not valid, and at which offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
 pub struct ParseError {
-    /// What did not fit.
+    /// The part that was being read.
     pub what: &'static str,
     /// Offset from the start of the parsed bytes.
     pub at: usize,
@@ -21,32 +21,32 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts at the first byte.
+    /// A cursor at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Cursor { bytes, at: 0 }
     }
 
-    /// Offset of the next byte.
+    /// The offset of the next byte.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
-    /// The bytes between an earlier position and here.
+    /// The bytes from an earlier position up to the present one.
     pub fn since(&self, start: usize) -> &'a [u8] {
         self.bytes.get(start..self.at).unwrap_or_default()
     }
 
-    /// An error at the present place.
+    /// An error at the present position.
     pub fn error(&self, what: &'static str) -> ParseError {
         ParseError { what, at: self.at }
     }
 
-    /// The next `count` bytes.
+    /// Reads the next `count` bytes.
     #[inline]
     pub fn take(&mut self, count: usize, what: &'static str) -> Parsed<&'a [u8]> {
         match self.bytes.get(self.at..).and_then(|rest| rest.get(..count)) {
@@ -58,20 +58,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next `N` bytes as an array.
+    /// Reads the next `N` bytes as an array.
     #[inline]
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Parsed<&'a [u8; N]> {
         let error = ParseError { what, at: self.at };
         self.take(N, what)?.try_into().map_err(|_| error)
     }
 
-    /// One byte.
+    /// Reads one byte.
     #[inline]
     pub fn u8(&mut self, what: &'static str) -> Parsed<u8> {
         Ok(self.array::<1>(what)?[0])
     }
 
-    /// A CompactSize (protocol documentation, "Variable length integer").
+    /// Reads a CompactSize (Bitcoin's protocol documentation, "Variable length integer").
     #[inline]
     pub fn compact_size(&mut self, what: &'static str) -> Parsed<u64> {
         Ok(match self.u8(what)? {
@@ -82,8 +82,8 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A CompactSize that counts items of at least `min_size` bytes each, so it cannot exceed
-    /// what is left.
+    /// Reads a CompactSize that counts items of at least `min_size` bytes each, and refuses more
+    /// items than could fit into the bytes that are left.
     #[inline]
     pub fn count(&mut self, min_size: usize, what: &'static str) -> Parsed<usize> {
         let at = self.at;
@@ -94,8 +94,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A VARINT of Core's serialize.h: base 128, most significant group first, each continued
-    /// group one less.
+    /// Reads a VARINT of Core's serialize.h: base 128, the most significant group first, one
+    /// subtracted from each group that is continued.
     #[inline]
     pub fn varint(&mut self, what: &'static str) -> Parsed<u64> {
         let at = self.at;
@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes a CompactSize takes.
+/// The number of bytes that a CompactSize takes.
 pub fn compact_size_len(value: u64) -> usize {
     match value {
         0..=0xfc => 1,

@@ -4,15 +4,16 @@ use bitcoin::secp256k1::PublicKey;
 
 use super::bytes::{Cursor, Parsed};
 
-/// Scripts shorter than this many special forms are stored with that offset on their length.
+/// The number of special script forms. A raw script is stored with its length plus this number,
+/// since smaller numbers name the forms.
 const SPECIAL_SCRIPTS: u64 = 6;
 
-/// A script with one of the six special forms restored, or the bytes as they stand in the file.
+/// A script restored from one of the six special forms, or the raw bytes of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Script<'a> {
-    /// Stored whole.
+    /// A script that is stored whole.
     Raw(&'a [u8]),
-    /// P2PKH, P2SH or P2PK, at most 67 bytes.
+    /// A P2PKH, P2SH or P2PK script, in the first bytes of the array, and its length.
     Restored([u8; 67], usize),
 }
 
@@ -68,7 +69,7 @@ pub fn script<'a>(cursor: &mut Cursor<'a>) -> Parsed<Script<'a>> {
     }
 }
 
-/// Restores an amount in satoshi; `None` where no amount compresses to that number.
+/// Restores an amount in satoshi; `None` if no amount compresses to that number.
 pub fn amount(compressed: u64) -> Option<u64> {
     let Some(mut x) = compressed.checked_sub(1) else {
         return Some(0);
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn amounts_of_core() {
-        // compress_tests.cpp
+        // values of Core's compress_tests.cpp
         let coin = 100_000_000u64;
         for (value, compressed) in [
             (0, 0),

@@ -1,4 +1,4 @@
-//! Facts from bytes: blocks, transactions and undo data visited in place, without allocation.
+//! Parsing in place: blocks, transactions and undo data, without allocation.
 
 pub mod block;
 pub mod bytes;

@@ -18,8 +18,8 @@ const MIN_TX: usize = 10;
 #[derive(Clone, Copy, Debug)]
 pub struct TxView<'a> {
     bytes: &'a [u8],
-    /// Input count up to the end of the outputs: what the txid covers between version and lock
-    /// time.
+    /// The bytes from the input count to the end of the outputs, which the txid covers between
+    /// version and lock time.
     body: &'a [u8],
     inputs: &'a [u8],
     outputs: &'a [u8],
@@ -36,13 +36,13 @@ pub struct OutputView<'a> {
     pub script: &'a [u8],
 }
 
-/// Whether outputs with that script are left out: OP_RETURN can never be spent (Core script.h,
-/// IsUnspendable).
+/// Whether outputs with this script are left out of the index: an OP_RETURN output can never be
+/// spent (Core script.h, IsUnspendable).
 pub fn is_unspendable(script: &[u8]) -> bool {
     script.first() == Some(&0x6a)
 }
 
-/// The output that an input spends.
+/// Reads an input; returns the output that it spends.
 fn input(cursor: &mut Cursor<'_>) -> Parsed<OutPoint> {
     let txid = Txid::from_byte_array(*cursor.array("input txid")?);
     let vout = u32::from_le_bytes(*cursor.array("input index")?);
@@ -113,12 +113,12 @@ impl<'a> TxView<'a> {
         self.output_count
     }
 
-    /// The txid: SHA256d without witnesses.
+    /// The txid: the SHA256d of the transaction without witnesses.
     pub fn txid(&self) -> Txid {
         Txid::from_byte_array(sha256d(&self.txid_parts()))
     }
 
-    /// What the txid is the hash of: version, inputs and outputs, lock time.
+    /// The parts that the txid is the hash of: version, inputs and outputs, lock time.
     pub fn txid_parts(&self) -> [&'a [u8]; 3] {
         let version = self.bytes.get(..4).unwrap_or_default();
         let lock_time = self.bytes.get(self.bytes.len() - 4..).unwrap_or_default();
@@ -128,7 +128,7 @@ impl<'a> TxView<'a> {
     /// The outputs that it spends, in the order of its inputs.
     pub fn inputs(&self) -> impl Iterator<Item = OutPoint> + use<'a> {
         let mut cursor = Cursor::new(self.inputs);
-        // read() has been over these bytes, so the error that would end this early cannot come
+        // read() has checked these bytes, so no error can end the iteration early
         (0..self.input_count).map_while(move |_| input(&mut cursor).ok())
     }
 
@@ -166,18 +166,18 @@ impl<'a> BlockView<'a> {
         Ok(BlockView { header, txs, cursor })
     }
 
-    /// The next transaction; call it `txs` times.
+    /// Reads the next transaction; to be called `txs` times.
     pub fn next_tx(&mut self) -> Parsed<TxView<'a>> {
         TxView::read(&mut self.cursor)
     }
 
-    /// How many bytes follow the last transaction; 0 in a sound block.
+    /// The number of bytes after the last transaction; 0 in a valid block.
     pub fn left(&self) -> usize {
         self.cursor.left()
     }
 }
 
-/// Parts of a header.
+/// The fields of a header.
 pub mod header {
     use bitcoin::hashes::Hash;
 
@@ -189,12 +189,12 @@ pub mod header {
         BlockHash::from_byte_array(sha256d(&[header]))
     }
 
-    /// Hash of the block before.
+    /// The hash of the previous block.
     pub fn previous(header: &HeaderBytes) -> BlockHash {
         BlockHash::from_byte_array(part(header, 4))
     }
 
-    /// The Merkle root over the txids, internal byte order.
+    /// The Merkle root over the txids, in internal byte order.
     pub fn merkle_root(header: &HeaderBytes) -> [u8; 32] {
         part(header, 36)
     }
@@ -205,7 +205,7 @@ pub mod header {
         u32::from_le_bytes([a, b, c, d])
     }
 
-    /// The time the miner wrote, seconds since 1970.
+    /// The time that the miner set, in seconds since 1970.
     pub fn time(header: &HeaderBytes) -> u32 {
         let [.., a, b, c, d, _, _, _, _, _, _, _, _] = *header;
         u32::from_le_bytes([a, b, c, d])

@@ -3,12 +3,12 @@
 use super::bytes::{Cursor, Parsed};
 use super::compress::{self, Script};
 
-/// Reads the coins of one undo body in order; the caller says where a transaction begins.
+/// Reads the coins of one undo body in order; the caller knows where a transaction begins.
 ///
-/// Layout: CompactSize number of transactions without the coinbase; per transaction CompactSize
-/// number of coins, one per input; per coin VARINT 2 * height + coinbase, a version VARINT only
-/// where height > 0 (nodes of 2013 wrote 1 there, and height 0 for all but the last output a
-/// transaction had left), compressed amount, compressed script.
+/// Layout: CompactSize number of transactions without the coinbase; per transaction a CompactSize
+/// number of coins, one per input; per coin a VARINT of 2 * height + coinbase, a version VARINT
+/// only where height > 0, the compressed amount, the compressed script. Nodes of 2013 wrote 1 as
+/// the version, and height 0 for all coins but the last one that a transaction had left.
 #[derive(Clone, Debug)]
 pub struct Undo<'a> {
     cursor: Cursor<'a>,
@@ -53,7 +53,7 @@ impl<'a> Undo<'a> {
         Ok(SpentCoin { compressed_amount, script: compress::script(&mut self.cursor)? })
     }
 
-    /// How many bytes follow the last coin; 0 in sound data.
+    /// The number of bytes after the last coin; 0 in valid data.
     pub fn left(&self) -> usize {
         self.cursor.left()
     }
