@@ -1,4 +1,4 @@
-//! No file of src/ uses another that uses it: neither directly nor by way of others.
+//! No file of src/ may use another that uses it, directly or through further files.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,9 +6,9 @@ use crate::report;
 use crate::texts::{Text, sources};
 use crate::tokens::{is_word, tokens};
 
-/// A path as words, from the root of the crate: `["query", "view", "View"]`.
+/// A path as a list of words from the root of the crate: `["query", "view", "View"]`.
 type Path = Vec<String>;
-/// The names that each file takes from each other one.
+/// For each file and each file that it uses, the names that it uses of it.
 type Uses = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 #[test]
@@ -18,7 +18,7 @@ fn no_file_uses_one_that_uses_it() {
     report(circles(&uses(&texts)).iter().map(|circle| format!("{circle} -> {mend}")).collect());
 }
 
-/// `src/query/view.rs` is module `query::view`, `src/query/mod.rs` is `query`.
+/// The module of a file: `query::view` for `src/query/view.rs`, `query` for `src/query/mod.rs`.
 fn module_of(path: &str) -> Option<Path> {
     let inner = path.strip_prefix("src/")?.strip_suffix(".rs")?;
     let mut words: Path = inner.split('/').map(str::to_string).collect();
@@ -30,7 +30,7 @@ fn module_of(path: &str) -> Option<Path> {
     Some(words)
 }
 
-/// What a file says of others: the paths it names, and the names that it has imported.
+/// The references of a file to others: the paths that it names, and the names that it has imported.
 struct Named {
     paths: BTreeSet<Path>,
     imports: BTreeMap<String, Path>,
@@ -55,7 +55,8 @@ fn uses(texts: &[Text]) -> Uses {
     uses
 }
 
-/// The file that defines what a path names, and the name; imports that are passed on are followed.
+/// The file that defines the item at the end of a path, and the item's name; re-exports are
+/// followed.
 fn resolve<'a>(
     path: &Path,
     files: &BTreeMap<Path, &'a Text>,
@@ -76,7 +77,7 @@ fn resolve<'a>(
     None
 }
 
-/// Every path in a file that begins with `crate`, `super`, `self` or a module declared there.
+/// All paths in a file that begin with `crate`, `super`, `self` or a module declared in the file.
 fn names_in(module: &Path, text: &Text) -> Named {
     let tokens: Vec<&str> = tokens(text).into_iter().map(|(_, token)| token).collect();
     let mut named = Named { paths: BTreeSet::new(), imports: BTreeMap::new() };
@@ -85,7 +86,7 @@ fn names_in(module: &Path, text: &Text) -> Named {
         .filter(|three| three[0] == "mod" && is_word(three[1]))
         .map(|three| three[1])
         .collect();
-    // inline modules that are open, each with the depth of its brace
+    // the inline modules around the present token, each with the depth of its brace
     let (mut inline, mut depth, mut at): (Vec<(usize, String)>, _, _) = (Vec::new(), 0, 0);
     while at < tokens.len() {
         let before = if at == 0 { "" } else { tokens[at - 1] };
@@ -129,7 +130,7 @@ fn names_in(module: &Path, text: &Text) -> Named {
     named
 }
 
-/// Reads what follows a `::`, a list in braces included: each path, and the name it is known by.
+/// Reads what follows a `::`, lists in braces included: each path, and the name that it gets here.
 fn tree(tokens: &[&str], mut at: usize, start: &Path, found: &mut Vec<(Path, String)>) -> usize {
     let mut path = start.clone();
     loop {
@@ -162,13 +163,13 @@ fn tree(tokens: &[&str], mut at: usize, start: &Path, found: &mut Vec<(Path, Str
     at
 }
 
-/// Each shortest circle once, with the names that tie its files.
+/// Each shortest circle once, with the names that connect its files.
 fn circles(uses: &Uses) -> BTreeSet<String> {
     let mut found = BTreeMap::new();
     for (from, targets) in uses {
         for to in targets.keys() {
             let Some(mut circle) = way(uses, to, from) else { continue };
-            // the same circle is met once from each of its files
+            // each circle is found once from every file in it, so it is rotated to a fixed start
             let first = circle.iter().enumerate().min_by_key(|(_, file)| **file).map(|(n, _)| n);
             circle.rotate_left(first.unwrap_or_default());
             found.entry(circle.clone()).or_insert_with(|| shown(uses, &circle));
@@ -177,7 +178,7 @@ fn circles(uses: &Uses) -> BTreeSet<String> {
     found.into_values().collect()
 }
 
-/// The files from one to another, each using the next.
+/// The shortest way from one file to another, where each file uses the next.
 fn way<'a>(uses: &'a Uses, from: &'a String, to: &'a String) -> Option<Vec<&'a String>> {
     let (mut came, mut next) = (BTreeMap::from([(from, from)]), VecDeque::from([from]));
     while let Some(file) = next.pop_front() {
@@ -258,7 +259,7 @@ fn a_tree_without_a_circle_is_left_in_peace() {
         ("lib", "pub mod m;"),
         ("m/mod", "mod a; mod b; pub struct C;"),
         ("m/a", "use super::{C, b::B}; pub struct A;"),
-        // what only comments, strings and tests name ties nothing
+        // names in comments, strings and tests do not connect files
         ("m/b", "// super::a\nconst B: &str = \"super::a::A\";\n#[cfg(test)]\nuse super::a::A;"),
     ];
     assert_eq!(made_up(&tree), Vec::<String>::new());

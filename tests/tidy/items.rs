@@ -1,4 +1,4 @@
-//! Functions take at most five things, and what is public is used.
+//! Functions take at most five parameters, and public items are used.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,8 @@ fn after_generics<'a>(tokens: &'a [(usize, &'a str)]) -> &'a [(usize, &'a str)] 
     &[]
 }
 
-/// The commas of the outermost list, but for one at its end; `self` is taken off.
+/// The number of parameters: the commas of the outermost list, without a trailing one and without
+/// `self`.
 fn parameters(list: &[(usize, &str)]) -> usize {
     let (mut depth, mut count, mut filled, mut has_self) = (0, 0, false, false);
     for (_, token) in list {
@@ -65,7 +66,7 @@ fn parameters(list: &[(usize, &str)]) -> usize {
     count + usize::from(filled) - usize::from(has_self)
 }
 
-/// What stands in front of the name of an item.
+/// The keywords in front of an item's name.
 const KINDS: [&str; 7] = ["fn", "const", "static", "struct", "enum", "trait", "type"];
 
 #[test]
@@ -75,7 +76,7 @@ fn what_is_public_is_used_by_the_program() {
     report(unused(&texts));
 }
 
-/// Public items of src/ whose name stands nowhere but where it is given.
+/// Public items of src/ whose name occurs only in their definition.
 fn unused(texts: &[Text]) -> Vec<String> {
     let (mut times, mut public) = (BTreeMap::<&str, usize>::new(), Vec::new());
     for text in texts {
@@ -87,7 +88,7 @@ fn unused(texts: &[Text]) -> Vec<String> {
             if *token != "pub" || !text.path.starts_with("src/") {
                 continue;
             }
-            // `pub const fn` and the like: the word in front of `fn` is no kind of its own
+            // in `pub const fn` and the like, the word before `fn` is not the keyword of the item
             let is_fn = tokens.get(at + 2).is_some_and(|(_, token)| *token == "fn");
             let from = at + 1 + usize::from(is_fn);
             if let Some([(_, kind), (line, name)]) = tokens.get(from..from + 2)

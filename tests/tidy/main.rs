@@ -1,4 +1,4 @@
-//! The house rules as a test: each failure names the file, the rule and the mend.
+//! The house rules as tests: each failure names the file, the rule and the remedy.
 
 mod circles;
 mod items;
@@ -33,7 +33,7 @@ const RESERVED: [(&str, &[&str], &str); 5] = [
     ("clap", &["config", "cli"], "settings reach the program as a Config"),
 ];
 
-/// What must not be committed, and the mend.
+/// Texts that must not be committed, each with its remedy.
 const FORBIDDEN: [(&str, &str); 5] = [
     (concat!("to", "do!("), "write it, or return an error that says what is missing"),
     (concat!("unimpl", "emented!("), "write it, or return an error that says what is missing"),
@@ -42,14 +42,14 @@ const FORBIDDEN: [(&str, &str); 5] = [
     (concat!("eprintln!(\"", "DEBUG"), "use log::debug!"),
 ];
 
-/// The one good reason to be ignored; see tests/kit/src/child.rs.
+/// The only accepted reason for an ignored function; see tests/kit/src/child.rs.
 const CHILD_PROCESS: &str = concat!("#[ig", "nore = \"child process of ");
 
 fn report(faults: Vec<String>) {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
-/// Lines of Markdown that may be as long as they must: tables, code, links.
+/// Lines of Markdown that may be longer than the limit: tables, code, links.
 fn may_be_long(text: &Text, line: &str, in_fence: bool) -> bool {
     text.is(".md") && (in_fence || line.starts_with('|') || line.contains("](http"))
 }
@@ -103,7 +103,7 @@ fn lines_files_and_functions_are_short() {
     report(faults);
 }
 
-/// rustfmt puts a function's last brace under its first letter.
+/// Functions that are too long; rustfmt puts a function's last brace under its first letter.
 fn long_functions(text: &Text) -> Vec<String> {
     let mut faults = Vec::new();
     let mut open: Option<(usize, usize)> = None;
@@ -212,14 +212,16 @@ fn some_crates_stay_in_their_rooms() {
 
 #[test]
 fn nothing_unfinished_and_nothing_that_is_not_ours() {
-    // folders beside the checkout, which nobody else has; .ci/run alone may look for test data
+    // these folders exist only beside the author's checkout; .ci/run alone may look there for test
+    // data
     let beside = [concat!("work/", "shared"), concat!("../", "shared"), concat!("shared/", "docs")];
     let mut faults = Vec::new();
     for text in texts() {
         for (number, line) in text.lines() {
             let at = format!("{}:{number}", text.path);
             for (word, mend) in FORBIDDEN {
-                // what a test starts and kills is a function of the test binary, and no test
+                // a child process that a test starts and kills is an ignored function of the test
+                // binary
                 let child = line.trim_start().starts_with(CHILD_PROCESS);
                 if text.is(".rs") && line.contains(word) && !child {
                     faults.push(format!("{at}: `{word}` -> {mend}"));

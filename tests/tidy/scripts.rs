@@ -1,9 +1,9 @@
-//! Shell scripts stop at the first step that fails, whichever shell reads them.
+//! Shell scripts stop at the first step that fails, in whichever shell they run.
 
 use crate::report;
 use crate::texts::{Text, texts};
 
-/// Scripts whose form others decide, or that go on after a failure on purpose.
+/// Scripts whose form is prescribed by another tool, or that must go on after a failure.
 const OTHERS: [&str; 3] = [
     "image/pi-gen/stage-hekte/prerun.sh",
     "image/pi-gen/stage-hekte/00-hekte/01-run.sh",
@@ -22,7 +22,7 @@ fn fault(text: &Text) -> Option<String> {
         "#!/usr/bin/env bash" => "set -euo pipefail",
         // dpkg runs these with variables that may be unset
         "#!/bin/sh" if text.path.starts_with("deb/") => "set -e",
-        // carried into an image, where there may be no bash
+        // these scripts are copied into an image, which may have no bash
         "#!/bin/sh" => "set -eu",
         _ if first.contains("sh") => {
             return Some(format!("{}: {first} -> #!/usr/bin/env bash", text.path));

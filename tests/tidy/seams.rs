@@ -1,4 +1,4 @@
-//! The seams between protocols and transports: what must never be imported from where.
+//! The seams between protocols and transports: imports that are forbidden.
 
 use crate::texts::{code, sources};
 
@@ -15,20 +15,21 @@ const NEVER: [(&str, &[&str], &str); 5] = [
     ("src/protocol/", &["session", "esplora", "server"], "protocol knows no conversation"),
 ];
 
-/// Whether a line of code in `path` names what is at or below `banned`.
+/// Whether a line of code in `path` names an item at or below `banned`.
 fn names(path: &str, line: &str, banned: &str) -> bool {
     let own = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
     line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).any(|word| {
         let Some(named) = whole_path(own, word) else { return false };
         let rest = named.strip_prefix(banned);
-        // a path that ends above the banned one goes on in braces or takes it along by name
+        // a path that ends above the banned one may continue in braces, or import its parent by
+        // name
         let above = banned.strip_prefix(named.trim_end_matches("::"));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
             || named.ends_with("::") && above.is_some_and(|rest| rest.starts_with("::"))
     })
 }
 
-/// The path below the crate's root that `word` means in the module `own`, such as `query::tx`.
+/// The path from the crate's root that `word` means in the module `own`, for example `query::tx`.
 fn whole_path(own: &str, word: &str) -> Option<String> {
     if let Some(path) = word.strip_prefix("crate::") {
         return Some(path.to_owned());

@@ -1,17 +1,17 @@
-//! The texts that the house rules are about.
+//! The files that the house rules apply to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is under our care; anything else below the root is data or made by a tool.
+/// The folders with files that we write; anything else below the root is data or generated.
 const FOLDERS: [&str; 11] =
     ["src", "tests", "benches", "docs", "demo", "systemd", "cross", "deb", "image", "tools", ".ci"];
 
-/// A text of ours: its path from the root, and what is in it.
+/// A file that we write: its path and its content.
 pub struct Text {
-    /// From the root of the checkout.
+    /// The path from the root of the checkout.
     pub path: String,
-    /// All of it.
+    /// The whole content.
     pub content: String,
 }
 
@@ -45,7 +45,7 @@ fn walk(folder: &Path, texts: &mut Vec<Text>) {
     }
 }
 
-/// All texts of ours, golden transcripts left out.
+/// All files that we write, except for the golden transcripts.
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for entry in fs::read_dir(root()).into_iter().flatten().flatten() {
@@ -66,14 +66,15 @@ pub fn sources() -> impl Iterator<Item = Text> {
     texts().into_iter().filter(|text| text.is(".rs"))
 }
 
-/// `src/query/view.rs` is of module `query`, `src/daemon.rs` of `daemon`; none outside of `src/`.
+/// The module of a file: `query` for `src/query/view.rs`, `daemon` for `src/daemon.rs`; `None`
+/// outside of `src/`.
 pub fn module(path: &str) -> Option<&str> {
     let inner = path.strip_prefix("src/")?;
     let name = inner.split('/').next()?;
     Some(name.strip_suffix(".rs").unwrap_or(name))
 }
 
-/// Code without comments; strings stay.
+/// The code of a line without a comment; strings stay.
 pub fn code(line: &str) -> &str {
     line.split("//").next().unwrap_or_default()
 }

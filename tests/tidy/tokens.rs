@@ -1,4 +1,4 @@
-//! Rust cut into words and signs, for the rules that look further than one line.
+//! Rust split into words and signs, for the rules that look at more than one line.
 
 use crate::texts::Text;
 
@@ -42,7 +42,7 @@ fn all_tokens(content: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The length of a string that begins here, both quotes counted.
+/// The length of a string that begins here, including both quotes.
 fn quoted(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
@@ -56,7 +56,7 @@ fn quoted(rest: &str) -> usize {
     rest.len()
 }
 
-/// `r`, `b` or `br` and the `#`s in front of a string's first quote; `None` if this is no string.
+/// The `r`, `b` or `br` and the `#`s before a string's first quote; `None` if this is no string.
 fn string_prefix(rest: &str) -> Option<&str> {
     let letters = ["br", "r", "b"].into_iter().find(|letters| rest.starts_with(letters))?;
     let marks = rest[letters.len()..].chars().take_while(|c| *c == '#').count();
@@ -74,7 +74,7 @@ fn string_after(rest: &str, prefix: &str) -> usize {
     rest[inner..].find(&end).map_or(rest.len(), |at| inner + at + end.len())
 }
 
-/// The length of a character in quotes; one for the quote in front of a lifetime.
+/// The length of a character literal; 1 for the quote of a lifetime.
 fn character(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match (chars.next(), chars.next()) {
@@ -87,7 +87,7 @@ fn character(rest: &str) -> usize {
     }
 }
 
-/// Takes out every item that is marked `#[cfg(test)]`.
+/// Removes every item that is marked `#[cfg(test)]`.
 fn without_tests(tokens: Vec<(usize, &str)>) -> Vec<(usize, &str)> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut kept, mut at) = (Vec::new(), 0);

@@ -7,13 +7,15 @@ use bitcoin::hashes::Hash;
 
 use crate::rng::Rng;
 
-/// Follows the most work (here: the greatest height; on a tie what came first), as bitcoind does.
-/// Undo data is written when a block is first connected, so this gives its order.
+/// Follows the chain with the most work, as bitcoind does; here that is the greatest height, and of
+/// equal ones the first to arrive. Undo data is written when a block is first connected, so this
+/// gives the order of the undo records.
 #[derive(Default)]
 pub struct Arrivals {
-    /// Parent and height of each block whose ancestors are all here.
+    /// The parent and height of each block that is connected to genesis by blocks that have
+    /// arrived.
     rooted: HashMap<BlockHash, (BlockHash, u32)>,
-    /// Blocks that wait for a parent.
+    /// Blocks whose parent has not arrived, by that parent.
     orphans: HashMap<BlockHash, Vec<BlockHash>>,
     connected: HashMap<BlockHash, ()>,
     best: u32,
@@ -46,7 +48,7 @@ impl Arrivals {
         let (mut path, mut at) = (Vec::new(), tip);
         while let Some((prev, _)) = self.rooted.get(&at) {
             if self.connected.insert(at, ()).is_some() {
-                break; // what was connected once keeps its undo data
+                break; // a block connected before keeps its undo data
             }
             path.push(at);
             at = *prev;
@@ -56,8 +58,8 @@ impl Arrivals {
     }
 }
 
-/// Shuffles so that each item moves by at most `window` places, as blocks do that several peers
-/// send at once. The first item stays.
+/// Shuffles so that each item moves by at most `window` places, like blocks that several peers send
+/// at once. The first item stays.
 pub fn shuffle_window<T>(items: &mut [T], window: usize, seed: u64) {
     let mut rng = Rng::new(seed);
     let mut start = 1;

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use crate::rpc::Rpc;
 use crate::scratch::Scratch;
 
-/// How long a node may take to start or stop.
+/// How long bitcoind may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The bitcoind to test with, as `tests/get-bitcoind.sh` finds it; asked once per process.
+/// The bitcoind to test with, as found by `tests/get-bitcoind.sh`, which runs once per process.
 pub fn locate() -> Result<PathBuf, String> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     FOUND
@@ -35,8 +35,8 @@ pub fn locate() -> Result<PathBuf, String> {
         .clone()
 }
 
-/// True if there is a bitcoind. Without one: panics, unless `HEKTE_ALLOW_SKIP=1`, and then says
-/// loudly that the test was skipped.
+/// True if there is a bitcoind. Without one it panics, or, if `HEKTE_ALLOW_SKIP=1`, prints that the
+/// test was skipped.
 pub fn available(test: &str) -> bool {
     match locate() {
         Ok(_) => true,
@@ -54,7 +54,7 @@ pub fn available(test: &str) -> bool {
 pub struct Bitcoind {
     child: Option<Child>,
     scratch: Scratch,
-    /// Its network, as bitcoind and hekte name it.
+    /// The name of its network, which bitcoind and hekte share.
     network: &'static str,
     rpc_port: u16,
     pub rpc: Rpc,
@@ -62,19 +62,20 @@ pub struct Bitcoind {
 
 impl Bitcoind {
     /// Starts a node with an empty chain and waits until it answers. It listens for no peers and
-    /// has no wallet, unless `args` say otherwise (`-disablewallet=0`, `-blocksxor=0`, ...). It
-    /// never believes that it is in its first sync, unless given `-maxtipage=86400`.
+    /// has no wallet, unless `args` change that (`-disablewallet=0`, `-blocksxor=0`, ...). It never
+    /// considers itself in its first sync, unless given `-maxtipage=86400`.
     pub fn start(args: &[&str]) -> Self {
         let scratch = Scratch::new("bitcoind");
         Self::start_in(scratch, args)
     }
 
-    /// The same on signet: with `-signetchallenge=51` on one where everybody may mine.
+    /// Like [`Bitcoind::start`], on a signet. With `-signetchallenge=51` anybody may mine on it.
     pub fn start_signet(args: &[&str]) -> Self {
         Self::start_on("signet", Scratch::new("signet"), args)
     }
 
-    /// The same on a folder that was prepared, say with block files in `regtest/blocks`.
+    /// Like [`Bitcoind::start`], in a folder that was prepared, for example with block files in
+    /// `regtest/blocks`.
     pub fn start_in(scratch: Scratch, args: &[&str]) -> Self {
         Self::start_on("regtest", scratch, args)
     }
@@ -97,7 +98,7 @@ impl Bitcoind {
     /// Starts a stopped or killed node again.
     pub fn run(&mut self, args: &[&str]) {
         assert!(self.child.is_none(), "bitcoind runs already");
-        let _ = fs::remove_file(self.rpc.cookie()); // a killed node leaves its old one
+        let _ = fs::remove_file(self.rpc.cookie()); // a killed node leaves its old cookie
         let log = File::create(self.scratch.join("bitcoind.out")).expect("scratch is writable");
         let mut command = Command::new(locate().expect("a bitcoind"));
         command.arg(format!("-{}", self.network));
@@ -110,9 +111,10 @@ impl Bitcoind {
             command.arg(arg);
         }
         command.args(["-rpcallowip=127.0.0.1", "-printtoconsole=0", "-dbcache=64"]);
-        command.args(["-checkmempool=0", "-checkblockindex=0"]); // regtest's own checks are slow
+        // regtest checks these by default, which is slow
+        command.args(["-checkmempool=0", "-checkblockindex=0"]);
         command.arg("-maxtipage=1000000000"); // old block times must not look like a first sync
-        command.args(args); // the last word wins in bitcoind
+        command.args(args); // of repeated options bitcoind takes the last
         command.stdin(Stdio::null()).stderr(log.try_clone().expect("a second handle")).stdout(log);
         self.child = Some(command.spawn().expect("bitcoind starts"));
         self.wait_ready();
@@ -121,7 +123,8 @@ impl Bitcoind {
     fn wait_ready(&mut self) {
         let end = Instant::now() + PATIENCE;
         loop {
-            // cookie and port come up before the chain is loaded: then the call says -28
+            // cookie and port exist before the chain is loaded; until then a call is refused with
+            // -28
             let ready = self.rpc.cookie().exists();
             let answer = ready.then(|| self.rpc.try_call("getblockchaininfo", json!([])));
             if let Some(Ok(answer)) = answer {
@@ -137,7 +140,7 @@ impl Bitcoind {
         }
     }
 
-    /// Stops it the orderly way, which writes everything to disk.
+    /// Stops it in the regular way, which writes everything to disk.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         self.rpc.call("stop", json!([]));
@@ -159,22 +162,22 @@ impl Bitcoind {
         }
     }
 
-    /// The process, while it runs.
+    /// The process id, while it runs.
     pub fn id(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// The folder given as `-datadir`.
+    /// The folder that it was given as `-datadir`.
     pub fn datadir(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Where blk, rev and xor.dat are.
+    /// The folder of blk files, rev files and xor.dat.
     pub fn blocks_dir(&self) -> PathBuf {
         self.scratch.join(format!("{}/blocks", self.network))
     }
 
-    /// The node's last words: its output and the end of debug.log.
+    /// For messages about a failure: the node's output and the end of its debug.log.
     pub fn output(&self) -> String {
         let read = |name: &str| fs::read(self.scratch.join(name)).unwrap_or_default();
         let log = read(&format!("{}/debug.log", self.network));
@@ -183,8 +186,8 @@ impl Bitcoind {
         out + &String::from_utf8_lossy(tail)
     }
 
-    /// Arguments that make hekte use this node, with its index in `data` and any free port; with
-    /// `--offline` among the `extra` ones, the node's files alone.
+    /// Arguments that make hekte use this node, with its index in `data` and any free port. With
+    /// `--offline` among `extra`, hekte uses only the node's files.
     pub fn hekte_args(&self, data: &Path, extra: &[&str]) -> Vec<String> {
         let bitcoin = self.datadir().display().to_string();
         let (data, url) = (data.display().to_string(), self.rpc.url());
@@ -197,7 +200,7 @@ impl Bitcoind {
         args.into_iter().map(str::to_string).collect()
     }
 
-    /// Hands over a block; panics if the node calls it invalid. True if it was connected at once.
+    /// Submits a block; panics if the node calls it invalid. True if it was connected at once.
     pub fn submit(&self, block: &Block) -> bool {
         let answer = self.rpc.submit_block(block).unwrap_or_else(|e| panic!("{e}"));
         let known = matches!(answer.as_str(), "" | "inconclusive" | "duplicate");

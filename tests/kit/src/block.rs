@@ -12,12 +12,12 @@ use bitcoin::{
 /// The easiest difficulty, that of every regtest block.
 pub const REGTEST_BITS: u32 = 0x207f_ffff;
 
-/// Satoshi that a block at `height` may create on regtest (halved every 150 blocks).
+/// The satoshi that a block at `height` may create on regtest (halved every 150 blocks).
 pub fn subsidy(height: u32) -> u64 {
     5_000_000_000u64.checked_shr(height / 150).unwrap_or(0)
 }
 
-/// What a block is made of. `extra` makes siblings differ.
+/// The parts of a block. Blocks with another `extra` differ, so siblings can be made.
 pub struct Parts {
     pub prev: BlockHash,
     pub height: u32,
@@ -27,7 +27,7 @@ pub struct Parts {
     pub reward: Vec<TxOut>,
     /// Everything after the coinbase.
     pub txs: Vec<Transaction>,
-    /// Commit to witnesses (BIP141) even where there are none.
+    /// Whether to commit to witnesses (BIP141) even if there are none.
     pub always_commit: bool,
 }
 

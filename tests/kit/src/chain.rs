@@ -1,4 +1,4 @@
-//! Chains made from a seed: what they are to look like, and the stream of their blocks.
+//! Chains made from a seed: their specification, and the stream of their blocks.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,12 +7,12 @@ use bitcoin::{Block, BlockHash, Network, OutPoint, Transaction, TxOut};
 use crate::maker::Maker;
 use crate::rng::Rng;
 
-/// What mix of transactions a chain has.
+/// The mix of transactions in a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// Every kind of script and many odd cases; all blocks of different size, some empty.
+    /// Every kind of script and many odd cases; blocks of different sizes, some of them empty.
     Mixed,
-    /// Cheap to make and of the size of real transactions (about 380 bytes); full blocks.
+    /// Cheap to make, with full blocks and transactions of real size (about 380 bytes).
     Bench,
 }
 
@@ -20,16 +20,16 @@ pub enum Shape {
 #[derive(Clone, Debug)]
 pub struct ChainSpec {
     pub seed: u64,
-    /// Height of the tip. The first 100 blocks hold coinbases only, which ripen meanwhile.
+    /// Height of the tip. The first 100 blocks hold only coinbases, until these mature.
     pub blocks: u32,
     /// Average number of transactions, coinbase not counted.
     pub txs_per_block: u32,
-    /// Branches of 1 to 3 blocks that lose.
+    /// Number of branches, of 1 to 3 blocks each, that do not win.
     pub stale_branches: u32,
     pub shape: Shape,
     /// Unix time of block 1.
     pub first_time: u32,
-    /// How many blocks [`Maker::rewind`] can take off; more costs memory.
+    /// The number of blocks that [`Maker::rewind`] can take off; a larger one takes more memory.
     pub keep_undo: usize,
 }
 
@@ -51,19 +51,19 @@ impl Default for ChainSpec {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SpentCoin {
     pub output: TxOut,
-    /// Height of the block that made it.
+    /// The height of the block with the transaction that created it.
     pub height: u32,
     pub coinbase: bool,
 }
 
-/// A block with everything that bitcoind would know about it.
+/// A block with everything that bitcoind knows about it.
 #[derive(Clone, Debug)]
 pub struct GenBlock {
     pub block: Block,
     pub height: u32,
-    /// On the chain that wins in the end.
+    /// Whether the block is on the chain that wins in the end.
     pub active: bool,
-    /// Per transaction after the coinbase, per input: what it spends.
+    /// The spent coins: for each transaction after the coinbase, for each of its inputs.
     pub spent: Vec<Vec<SpentCoin>>,
 }
 
@@ -82,7 +82,7 @@ impl GenBlock {
 /// A whole chain in memory, stale branches included.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// In the order in which they would reach a node; the first is the genesis block.
+    /// The blocks in the order in which they would reach a node; the first is the genesis block.
     pub blocks: Vec<GenBlock>,
 }
 
@@ -102,7 +102,7 @@ pub fn generate(spec: &ChainSpec) -> Chain {
     Chain { blocks: Generator::new(spec).collect() }
 }
 
-/// Describes given blocks, in height order from genesis, as generated ones are; for real chains.
+/// Turns blocks of a real chain, in height order from genesis, into the form of generated ones.
 pub fn describe(blocks: impl IntoIterator<Item = Block>) -> Vec<GenBlock> {
     let mut coins: HashMap<OutPoint, SpentCoin> = HashMap::new();
     let mut out = Vec::new();
@@ -137,7 +137,7 @@ fn add_outputs(
     }
 }
 
-/// Streams a chain's blocks in order of arrival, genesis first, in bounded memory.
+/// Streams a chain's blocks in the order of arrival, genesis first, in bounded memory.
 pub struct Generator {
     maker: Maker,
     rng: Rng,
@@ -145,7 +145,8 @@ pub struct Generator {
     /// Heights at which branches begin, ascending.
     branches: VecDeque<u32>,
     queue: VecDeque<GenBlock>,
-    /// A branch to emit once the winning chain has passed its tip: no node ever connects it.
+    /// A branch that is emitted only when the winning chain is higher, so that no node ever
+    /// connects it.
     late: Vec<GenBlock>,
 }
 
@@ -165,7 +166,7 @@ impl Generator {
         Self { maker: Maker::new(spec), rng, end: spec.blocks, branches, queue, late: Vec::new() }
     }
 
-    /// The state at the tip, to go on by hand.
+    /// The state at the tip, for making further blocks by hand.
     pub fn into_maker(self) -> Maker {
         self.maker
     }

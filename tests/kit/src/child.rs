@@ -1,14 +1,14 @@
-//! Processes to be killed: a test binary starts itself again and runs one ignored function only.
+//! Child processes to be killed: a test binary starts itself and runs one ignored function only.
 //!
-//! Such a function is marked as ignored, with "child process of ..." as the reason, so that it
-//! never counts as a test that passed. It takes its [`words`] and does what is to be interrupted.
+//! The function is marked as ignored, with "child process of ..." as the reason, so that it never
+//! counts as a passed test. It reads its [`words`] and does the work that is to be interrupted.
 
 use std::env;
 use std::fmt::Display;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Carries the words from the test to its child process.
+/// The variable that passes the words from the test to its child process.
 const VARIABLE: &str = "KILLED_CHILD";
 
 /// Starts the ignored function at this path (`module::function`) as a process of its own.
@@ -22,14 +22,14 @@ pub fn start(function: &str, words: &[&dyn Display]) -> Child {
         .expect("this binary can be started again")
 }
 
-/// In the child process: the words it was given; `None` if it was not [`start`] that ran it.
+/// The words that the child process was given; `None` if this process was not started by [`start`].
 pub fn words<const COUNT: usize>() -> Option<[String; COUNT]> {
     let words = env::var(VARIABLE).ok()?;
     let words: Vec<String> = words.split('|').map(str::to_string).collect();
     Some(words.try_into().expect("as many words as the function takes"))
 }
 
-/// Kills the process after this time; true if it had come to its end before, without an error.
+/// Kills the process after `time`; true if it had ended before that, without an error.
 pub fn ended_within(mut child: Child, time: Duration) -> bool {
     let end = Instant::now() + time;
     loop {

@@ -1,4 +1,4 @@
-//! An Electrum client that shows every byte: sends what it is told, returns lines as they come.
+//! An Electrum client that shows every byte: it sends bytes as given, and returns lines unchanged.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -13,31 +13,31 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The answer to one request: `result`, or the `error` object.
 pub type Answer = Result<Value, Value>;
 
-/// What reading a line can end in.
+/// The outcome of reading a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Line {
-    /// Without the newline.
+    /// A line, without its newline.
     Text(Vec<u8>),
-    /// The server closed the connection; bytes after the last newline.
+    /// The server closed the connection; these bytes came after the last newline.
     Closed(Vec<u8>),
-    /// Nothing complete came in time.
+    /// No complete line came in time.
     Timeout,
 }
 
 /// One connection.
 pub struct Client {
     stream: TcpStream,
-    /// Received, not yet returned.
+    /// Bytes that were received but not yet returned.
     buffer: Vec<u8>,
     next_id: u64,
-    /// Notifications that came while a reply was awaited.
+    /// Notifications that came while the client waited for a reply.
     notes: VecDeque<Value>,
     /// How long [`Client::call`] and [`Client::batch`] wait.
     pub patience: Duration,
 }
 
 impl Client {
-    /// Connects; tries again for 2 seconds, as a server may be about to listen.
+    /// Connects; tries for 2 seconds, as a server may be about to listen.
     pub fn connect(address: impl ToSocketAddrs) -> Self {
         let end = Instant::now() + Duration::from_secs(2);
         let stream = loop {
@@ -52,17 +52,17 @@ impl Client {
         Self { stream, buffer, next_id: 0, notes, patience: PATIENCE }
     }
 
-    /// Sends bytes as they are; false if the server has closed.
+    /// Sends bytes as they are; false if the server has closed the connection.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Closes the sending half only: the server sees the end of input.
+    /// Closes only the sending half, so that the server sees the end of input.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// The next line of any sort.
+    /// The next line, whatever it holds.
     pub fn line(&mut self, timeout: Duration) -> Line {
         let end = Instant::now() + timeout;
         let mut searched = 0;
@@ -84,12 +84,13 @@ impl Client {
                 Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => (),
                 Err(e) if e.kind() == ErrorKind::Interrupted => (),
-                Err(_) => return Line::Closed(std::mem::take(&mut self.buffer)), // reset
+                // the server reset the connection
+                Err(_) => return Line::Closed(std::mem::take(&mut self.buffer)),
             }
         }
     }
 
-    /// The next line as JSON; panics if there is none in time or it is none.
+    /// The next line as JSON; panics if none comes in time or it is no JSON.
     pub fn json(&mut self, timeout: Duration) -> Value {
         match self.line(timeout) {
             Line::Text(line) => serde_json::from_slice(&line).unwrap_or_else(|e| {
@@ -99,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Asks and waits for the reply with the same id. Notifications that come first are kept.
+    /// Sends a request and waits for the reply with its id. Notifications that come first are kept.
     pub fn call(&mut self, method: &str, params: Value) -> Answer {
         let id = self.ask(method, params);
         loop {
@@ -113,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Asks without waiting; returns the id.
+    /// Sends a request without waiting for the reply; returns its id.
     pub fn ask(&mut self, method: &str, params: Value) -> Value {
         let request = self.request(method, params);
         let id = request["id"].clone();

@@ -1,11 +1,11 @@
-//! How bitcoind shortens numbers, amounts and scripts in undo files (compressor, serialize).
+//! How bitcoind compresses numbers, amounts and scripts in undo files (compressor, serialize).
 //!
-//! Written for itself, so that the reading side is tested against something other than itself.
+//! Written independently of hekte's code, so that the reading side is not tested against itself.
 
 use bitcoin::secp256k1::PublicKey;
 
-/// Appends a number in groups of 7 bits, the most significant first, each group but the last with
-/// its top bit set and counted from one less, so that each number has one form only.
+/// Appends a number in groups of 7 bits, the most significant first. Each group but the last has
+/// its top bit set and is stored reduced by one, so that each number has exactly one form.
 pub fn varint(out: &mut Vec<u8>, mut n: u64) {
     let mut groups = vec![(n & 0x7f) as u8];
     while n > 0x7f {
@@ -15,7 +15,8 @@ pub fn varint(out: &mut Vec<u8>, mut n: u64) {
     out.extend(groups.iter().rev());
 }
 
-/// Appends a CompactSize: 1, 3, 5 or 9 bytes, little-endian behind a marker.
+/// Appends a CompactSize: 1, 3, 5 or 9 bytes, of which the first may be a marker, then
+/// little-endian.
 pub fn compact_size(out: &mut Vec<u8>, n: u64) {
     match n {
         0..=0xfc => out.push(n as u8),
@@ -34,7 +35,7 @@ pub fn compact_size(out: &mut Vec<u8>, n: u64) {
     }
 }
 
-/// The number that stands for an amount in satoshi: trailing decimal zeros become an exponent.
+/// The compressed form of an amount in satoshi: trailing decimal zeros become an exponent.
 pub fn amount(satoshi: u64) -> u64 {
     if satoshi == 0 {
         return 0;
@@ -51,7 +52,8 @@ pub fn amount(satoshi: u64) -> u64 {
     1 + 10 * (9 * (n / 10) + last - 1) + exponent
 }
 
-/// Appends a script: six special forms of 21 or 33 bytes, else its length plus 6 and itself.
+/// Appends a script: in one of six special forms of 21 or 33 bytes, otherwise its length plus 6 and
+/// the script.
 pub fn script(out: &mut Vec<u8>, script: &[u8]) {
     match script {
         [0x76, 0xa9, 0x14, hash @ .., 0x88, 0xac] if hash.len() == 20 => {
@@ -62,7 +64,7 @@ pub fn script(out: &mut Vec<u8>, script: &[u8]) {
             out.push(1);
             out.extend_from_slice(hash);
         }
-        // not checked for being on the curve, as there is nothing to recover
+        // a compressed key is stored without checking that it is on the curve
         [0x21, sign @ (2 | 3), x @ .., 0xac] if x.len() == 32 => {
             out.push(*sign);
             out.extend_from_slice(x);

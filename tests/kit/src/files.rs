@@ -1,8 +1,9 @@
 //! Writes a `blocks` directory as bitcoind would: blkNNNNN.dat, revNNNNN.dat and xor.dat.
 //!
-//! blk record: magic, u32 length (little-endian), block. rev record: magic, u32 length of the body,
-//! body, 32-byte checksum. The undo of a block in blkN goes to revN, in connection order.
-//! Every byte is XORed with the key at (offset in its file) mod 8; preallocated zeros are not.
+//! A blk record: magic, u32 length (little-endian), block. A rev record: magic, u32 length of the
+//! body, body, 32-byte checksum. The undo data of a block in blkN goes to revN, in the order of
+//! connection. Every byte is XORed with the key at (offset in its file) mod 8, except for
+//! preallocated zeros.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -19,15 +20,16 @@ use crate::undo::{self, Dialect, UndoWriter};
 /// Magic bytes of regtest.
 pub const REGTEST_MAGIC: [u8; 4] = [0xfa, 0xbf, 0xb5, 0xda];
 
-/// How the files are to look.
+/// How the files are written.
 #[derive(Clone, Debug)]
 pub struct FileOptions {
     pub magic: [u8; 4],
-    /// Written to `xor.dat`; none: no such file, as before Core 28.
+    /// The key in `xor.dat`; `None` writes no such file, as before Core 28.
     pub xor: Option<[u8; 8]>,
-    /// A block that would end beyond this many bytes opens the next file (Core: 128 MiB).
+    /// A block that would end beyond this many bytes goes into the next file (Core: 128 MiB).
     pub max_file: u64,
-    /// Files grow by whole chunks of zeros (Core: 16 MiB for blk, 1 MiB for rev); 0: not at all.
+    /// Files grow by whole chunks of zeros (Core: 16 MiB for blk, 1 MiB for rev); 0 switches that
+    /// off.
     pub blk_chunk: u64,
     pub rev_chunk: u64,
     pub dialect: Dialect,
@@ -46,7 +48,7 @@ impl Default for FileOptions {
     }
 }
 
-/// Where a record's content begins: file number and offset behind magic and length.
+/// The position of a record's content: file number, and offset after magic and length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place {
     pub file: u32,
@@ -59,9 +61,9 @@ pub struct BlockDir {
     options: FileOptions,
     undo: UndoWriter,
     arrivals: Arrivals,
-    /// Number of the block file in use.
+    /// The number of the block file that is being written.
     file: u32,
-    /// Where the next record goes, per file name.
+    /// The offset of the next record, by file name.
     ends: HashMap<String, u64>,
     open: HashMap<String, File>,
     places: HashMap<BlockHash, Place>,
@@ -70,7 +72,7 @@ pub struct BlockDir {
 }
 
 impl BlockDir {
-    /// Starts an empty directory (made if missing).
+    /// Starts an empty directory, which is created if it is missing.
     pub fn create(dir: &Path, options: FileOptions) -> Self {
         fs::create_dir_all(dir).expect("blocks directory can be made");
         if let Some(key) = options.xor {
@@ -89,7 +91,8 @@ impl BlockDir {
         }
     }
 
-    /// A block arrives: stores it, and the undo data of all blocks that it makes connectable.
+    /// Adds a block that arrives: stores it, and the undo data of all blocks that can now be
+    /// connected.
     pub fn add(&mut self, block: &GenBlock) -> Place {
         let place = self.store(block);
         self.waiting.insert(block.hash(), block.clone());
@@ -100,15 +103,15 @@ impl BlockDir {
         place
     }
 
-    /// Adds many.
+    /// Adds blocks that arrive one after the other.
     pub fn add_all<'a>(&mut self, blocks: impl IntoIterator<Item = &'a GenBlock>) {
         for block in blocks {
             self.add(block);
         }
     }
 
-    /// Stores a block once more, or one without undo data; the undo of a block that is connected
-    /// later goes beside the copy stored last.
+    /// Only stores a block, as a second copy or without undo data. If the block is connected later,
+    /// its undo data goes to the rev file that belongs to the copy stored last.
     pub fn store(&mut self, block: &GenBlock) -> Place {
         let bytes = serialize(&block.block);
         let name = self.blk_name();
@@ -123,8 +126,8 @@ impl BlockDir {
         place
     }
 
-    /// Writes the undo record of a stored block now, whether or not it would be connected; the
-    /// genesis block has none.
+    /// Writes the undo record of a stored block now, even if the block would not be connected yet;
+    /// the genesis block has none.
     pub fn write_undo(&mut self, block: &GenBlock) -> Option<Place> {
         if block.height == 0 {
             return None;
@@ -137,7 +140,7 @@ impl BlockDir {
         Some(Place { file, offset })
     }
 
-    /// Closes the present block file, without its zero tail, and begins the next.
+    /// Closes the present block file, without its zero tail, and begins the next one.
     pub fn next_file(&mut self) {
         let name = self.blk_name();
         if let (Some(file), Some(end)) = (self.open.remove(&name), self.ends.get(&name)) {
@@ -146,13 +149,13 @@ impl BlockDir {
         self.file += 1;
     }
 
-    /// Puts bytes that are no record behind the last record of the block file.
+    /// Writes bytes that are no record after the last record of the block file.
     pub fn stray_blk(&mut self, bytes: &[u8]) {
         let name = self.blk_name();
         self.append(&name, bytes);
     }
 
-    /// The same in the rev file that belongs to it.
+    /// Writes bytes that are no record after the last record of the present rev file.
     pub fn stray_rev(&mut self, bytes: &[u8]) {
         self.append(&format!("rev{:05}.dat", self.file), bytes);
     }
@@ -163,8 +166,8 @@ impl BlockDir {
         self.stray_blk(&record[..keep.min(record.len())]);
     }
 
-    /// Moves the write position of the present blk (and rev) file back, so that new records run
-    /// over old ones; what lies behind stays, as after a crash or a reindex.
+    /// Moves the write position of the present blk (and rev) file back, so that new records
+    /// overwrite old ones; the bytes after them stay, as after a crash or a reindex.
     pub fn overwrite_from(&mut self, blk: Option<u64>, rev: Option<u64>) {
         let names = [(self.blk_name(), blk), (format!("rev{:05}.dat", self.file), rev)];
         for (name, offset) in names {
@@ -174,8 +177,8 @@ impl BlockDir {
         }
     }
 
-    /// Moves the write position of every rev file to 0, as `-reindex` does: calls of
-    /// [`BlockDir::write_undo`] then run over old records, whose rest stays.
+    /// Moves the write position of every rev file to 0, as `-reindex` does. Later calls of
+    /// [`BlockDir::write_undo`] overwrite old records; the rest of those stays.
     pub fn restart_undo(&mut self) {
         for (name, end) in &mut self.ends {
             if name.starts_with("rev") {
@@ -184,18 +187,18 @@ impl BlockDir {
         }
     }
 
-    /// Where a block was stored last.
+    /// The position at which a block was stored last.
     pub fn place(&self, hash: BlockHash) -> Option<Place> {
         self.places.get(&hash).copied()
     }
 
-    /// Ends of records in the present blk and rev file.
+    /// The offsets at which records end in the present blk and rev file.
     pub fn ends(&self) -> (u64, u64) {
         let end = |name: &str| *self.ends.get(name).unwrap_or(&0);
         (end(&self.blk_name()), end(&format!("rev{:05}.dat", self.file)))
     }
 
-    /// Number of the block file in use.
+    /// The number of the block file that is being written.
     pub fn file(&self) -> u32 {
         self.file
     }
@@ -212,7 +215,7 @@ impl BlockDir {
         out
     }
 
-    /// Writes at the file's end of records; returns the offset.
+    /// Writes after the last record of the file; returns the offset.
     fn append(&mut self, name: &str, bytes: &[u8]) -> u64 {
         let offset = *self.ends.get(name).unwrap_or(&0);
         let chunk =
@@ -235,7 +238,7 @@ impl BlockDir {
     }
 }
 
-/// Applies a key by absolute offset; applying it again undoes it.
+/// Applies a key by offset in the file; applying it again undoes it.
 pub fn xor(bytes: &mut [u8], key: Option<[u8; 8]>, offset: u64) {
     let Some(key) = key else { return };
     for (position, byte) in (offset..).zip(bytes) {

@@ -12,10 +12,10 @@ use crate::client::Client;
 
 /// How long the program may take to start, stop, or run to its end.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What the log says before the address once clients can connect.
+/// The text in the log before the address, once clients can connect.
 const SERVING: &str = "serving Electrum RPC on ";
 
-/// What a finished run left.
+/// The outcome of a finished run.
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
@@ -31,20 +31,22 @@ pub struct Hekte {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// Runs to the end, in folder `dir`. Panics after two minutes.
+/// Runs the program to its end, in folder `dir`. Panics after two minutes.
 pub fn run(binary: &str, dir: &Path, args: &[&str]) -> Finished {
     Hekte::spawn(binary, dir, args).wait()
 }
 
 impl Hekte {
-    /// Starts it in folder `dir` and waits for nothing. Settings in the environment are hidden.
+    /// Starts the program in folder `dir` without waiting. Settings in the environment are hidden
+    /// from it.
     pub fn spawn(binary: &str, dir: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(binary);
         command.args(args).stdin(Stdio::null());
         Self::spawn_command(command, dir)
     }
 
-    /// The same for a command that is or becomes the program, with variables and stdin of its own.
+    /// Like [`Hekte::spawn`], for a command that is or becomes the program and may set variables
+    /// and stdin.
     pub fn spawn_command(mut command: Command, dir: &Path) -> Self {
         let own: Vec<OsString> = command.get_envs().map(|(name, _)| name.into()).collect();
         for (name, _) in std::env::vars_os() {
@@ -54,7 +56,7 @@ impl Hekte {
             }
         }
         if !own.iter().any(|name| name == "HEKTE_METRICS") {
-            // its usual port is one for all that run on this machine
+            // the usual port of the metrics exists once per machine, but tests run in parallel
             command.env("HEKTE_METRICS", "off");
         }
         command.current_dir(dir).env("HOME", dir);
@@ -68,7 +70,7 @@ impl Hekte {
         Self { child, stdout, stderr, readers }
     }
 
-    /// Starts it and waits until it serves clients.
+    /// Starts the program and waits until it serves clients.
     pub fn start(binary: &str, dir: &Path, args: &[&str]) -> Self {
         let mut hekte = Self::spawn(binary, dir, args);
         hekte.wait_log(SERVING);
@@ -83,19 +85,19 @@ impl Hekte {
             .unwrap_or_else(|| panic!("not serving:\n{}", self.log()))
     }
 
-    /// All listeners so far.
+    /// The addresses of all listeners so far.
     pub fn addresses(&self) -> Vec<String> {
         let log = self.log();
         let lines = log.lines().filter_map(|line| line.split_once(SERVING));
         lines.filter_map(|(_, rest)| rest.split_whitespace().next()).map(str::to_string).collect()
     }
 
-    /// A new connection.
+    /// A new connection to the first listener.
     pub fn client(&self) -> Client {
         Client::connect(self.address())
     }
 
-    /// Everything on stderr so far.
+    /// The text on stderr so far.
     pub fn log(&self) -> String {
         self.stderr.lock().expect("no reader panics").clone()
     }
@@ -133,19 +135,19 @@ impl Hekte {
         assert!(status.success(), "{kill}");
     }
 
-    /// Asks it to stop (SIGTERM) and waits for that.
+    /// Asks the program to stop (SIGTERM) and waits until it has.
     pub fn terminate(self) -> Finished {
         self.signal("TERM");
         self.wait()
     }
 
-    /// Kills it (SIGKILL).
+    /// Kills the program (SIGKILL).
     pub fn kill(mut self) -> Finished {
         let _ = self.child.kill();
         self.wait()
     }
 
-    /// Waits for its end; panics after two minutes.
+    /// Waits for the program to end; panics after two minutes.
     pub fn wait(mut self) -> Finished {
         let end = Instant::now() + PATIENCE;
         let status = loop {

@@ -1,4 +1,4 @@
-//! Deterministic keys, and the scripts already made from them.
+//! Deterministic keys, and a cache of the scripts made from them.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use bitcoin::{ScriptBuf, ecdsa, taproot};
 
 use crate::script::{self, Owner};
 
-/// Keys by number: key `n` of a seed is always the same one. Made when first asked for.
+/// Keys by number: key `n` of a seed is always the same key. Each is made when it is first used.
 #[derive(Clone)]
 pub struct KeyRing {
     secp: Secp256k1<All>,
@@ -55,7 +55,7 @@ impl KeyRing {
         *self.tweaked.entry(key).or_insert_with(|| pair.tap_tweak(secp, None).to_keypair())
     }
 
-    /// The scriptPubKey of an owner with a key, remembered.
+    /// The scriptPubKey of an owner; each is built only once.
     pub(crate) fn script(&mut self, owner: Owner) -> ScriptBuf {
         if let Some(known) = self.scripts.get(&owner) {
             return known.clone();

@@ -19,10 +19,11 @@ use crate::wallet::{Coin, Wallet};
 const FULL_WEIGHT: u64 = 3_800_000;
 /// Weight up to which small transactions still fit beside a coinbase.
 const TOP_WEIGHT: u64 = 3_990_000;
-/// Signature operation cost at which a block takes no more; the limit is 80 000.
+/// Cost of signature operations at which a block takes no more transactions; the limit is 80 000.
 const FULL_SIGOPS: u64 = 60_000;
 
-/// One output to make: to one of our owners (spendable later), or any script.
+/// One output to make, either to an owner whose key we have (so it can be spent later) or to any
+/// script.
 #[derive(Clone, Debug)]
 pub enum Pay {
     Owner(Owner, u64),
@@ -38,7 +39,7 @@ pub struct Maker {
     pub rng: Rng,
     /// Hash and time of each block of the present chain, by height.
     chain: Vec<(BlockHash, u32)>,
-    /// Number of the next salt of an open script.
+    /// The next unused salt of an open script.
     pub(crate) salt: u64,
 }
 
@@ -85,13 +86,13 @@ impl Maker {
         self.chain[self.chain.len() - 1].0
     }
 
-    /// Takes blocks off until `height` is the tip. New blocks differ from those taken off.
+    /// Takes blocks off until `height` is the tip. New blocks will differ from those taken off.
     pub fn rewind(&mut self, height: u32) {
         self.wallet.rewind(height);
         self.chain.truncate(height as usize + 1);
     }
 
-    /// Mines a block with a random choice of transactions, as many as the spec says.
+    /// Mines a block with a random choice of transactions, in the number that the spec asks for.
     pub fn next_block(&mut self) -> GenBlock {
         let wanted = recipe::block_size(&self.spec, &mut self.rng);
         self.fill(|maker, draft| recipe::fill(maker, draft, wanted))
@@ -129,7 +130,7 @@ impl Maker {
         tx
     }
 
-    /// Takes coins until they cover the payments, and 1000 satoshi for the fee.
+    /// Takes coins from the wallet until they cover the payments and 1000 satoshi of fee.
     fn fund(&mut self, pays: &[Pay]) -> Vec<Coin> {
         let need = 1000 + pays.iter().map(Pay::value).sum::<u64>();
         let (mut coins, mut have) = (Vec::new(), 0);
@@ -209,7 +210,7 @@ impl Maker {
 }
 
 impl Pay {
-    /// Satoshi.
+    /// The value of the output in satoshi.
     pub fn value(&self) -> u64 {
         match self {
             Pay::Owner(_, value) | Pay::Script(_, value) => *value,
@@ -219,7 +220,8 @@ impl Pay {
     fn sigops(&self) -> u64 {
         match self {
             Pay::Owner(owner, _) => owner.kind.output_sigops(),
-            Pay::Script(..) => 500, // unknown: what a few hundred random bytes may cost
+            // an estimate: a script of a few hundred random bytes may cost this much
+            Pay::Script(..) => 500,
         }
     }
 

@@ -1,8 +1,8 @@
-//! Answers to Electrum's questions worked out the long way: hash maps, full hashes, real UTXOs.
+//! Answers to Electrum's questions, computed naively: hash maps, full hashes, real UTXOs.
 //!
-//! Takes nothing but blocks in height order, so it works for real chains and knows neither the
-//! generator nor undo data. Not indexed: outputs whose script begins with 0x6a, and the coinbase of
-//! the genesis block.
+//! The model takes only blocks in height order, so it works for real chains, and depends neither on
+//! the generator nor on undo data. Not indexed: outputs whose script begins with 0x6a, and the
+//! coinbase of the genesis block.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use bitcoin::{Block, BlockHash, OutPoint, Script, Transaction, Txid};
 
 use crate::proof;
 
-/// SHA256 of a scriptPubKey; shown as Electrum wants it, in reversed byte order.
+/// The SHA256 of a scriptPubKey; shown in reversed byte order, as in the Electrum protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScriptHash(pub [u8; 32]);
 
@@ -35,16 +35,16 @@ impl std::fmt::Debug for ScriptHash {
     }
 }
 
-/// A transaction that funds or spends a script. Sorts in chain order.
+/// A transaction that funds or spends a script; ordered as in the chain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct HistoryItem {
     pub height: u32,
-    /// Index within the block.
+    /// The transaction's index within the block.
     pub pos: u32,
     pub txid: Txid,
 }
 
-/// An unspent output of a script; `value` in satoshi. Sorts in chain order.
+/// An unspent output of a script; `value` is in satoshi. Ordered as in the chain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Unspent {
     pub height: u32,
@@ -60,16 +60,17 @@ struct Account {
     unspent: BTreeMap<OutPoint, Unspent>,
 }
 
-/// Everything known about a chain of blocks.
+/// Everything that is known about a chain of blocks.
 #[derive(Clone, Default)]
 pub struct Model {
     accounts: HashMap<ScriptHash, Account>,
-    /// Script and coin of each unspent output, unindexed ones left out.
+    /// The script hash of each unspent output that is indexed.
     owners: HashMap<OutPoint, ScriptHash>,
     headers: Vec<Header>,
     /// Transaction ids of each block.
     txids: Vec<Vec<Txid>>,
-    /// Height and index in the block; more than one only for the twins of BIP30.
+    /// Height and index in the block of each transaction; only the twins of BIP30 have more than
+    /// one.
     places: HashMap<Txid, Vec<(u32, u32)>>,
 }
 
@@ -114,7 +115,8 @@ impl Model {
             let value = output.value.to_sat();
             let coin = Unspent { height: item.height, pos: item.pos, vout, txid: item.txid, value };
             let account = self.accounts.entry(script).or_default();
-            account.unspent.insert(outpoint, coin); // a BIP30 twin takes its elder's place
+            // a BIP30 twin replaces the earlier transaction's coin
+            account.unspent.insert(outpoint, coin);
             account.note(item);
             self.owners.insert(outpoint, script);
         }
@@ -163,7 +165,7 @@ impl Model {
         self.unspent(script).iter().map(|coin| coin.value).sum()
     }
 
-    /// Electrum's status; none where there is no history.
+    /// Electrum's status of a script; `None` if it has no history.
     pub fn status(&self, script: ScriptHash) -> Option<String> {
         status(self.history(script).iter().map(|item| (item.txid, i64::from(item.height))))
     }
@@ -183,7 +185,7 @@ impl Model {
         self.owners.get(outpoint).copied()
     }
 
-    /// Count and value in satoshi of all unspent outputs, unindexed ones left out.
+    /// Count and value in satoshi of all unspent outputs that are indexed.
     pub fn totals(&self) -> (u64, u64) {
         let value = |account: &Account| account.unspent.values().map(|c| c.value).sum::<u64>();
         (self.owners.len() as u64, self.accounts.values().map(value).sum())
@@ -205,7 +207,7 @@ impl Model {
 }
 
 impl Account {
-    /// A transaction that touches a script several times is one entry.
+    /// Adds an entry; a transaction that touches a script several times gives only one.
     fn note(&mut self, item: HistoryItem) {
         if self.history.last() != Some(&item) {
             self.history.push(item);
@@ -213,8 +215,8 @@ impl Account {
     }
 }
 
-/// Hex of SHA256 over `txid:height:` of each item; unconfirmed ones have height 0 or -1 and come
-/// last. None for an empty history.
+/// The hex of the SHA256 over `txid:height:` of each item; unconfirmed items have height 0 or -1
+/// and come last. `None` for an empty history.
 pub fn status(items: impl IntoIterator<Item = (Txid, i64)>) -> Option<String> {
     let mut text = String::new();
     for (txid, height) in items {

@@ -2,7 +2,7 @@
 
 use bitcoin::hashes::{Hash, sha256d};
 
-/// One level up; an odd last node is paired with itself.
+/// The next level up; an odd last node is paired with itself.
 fn level(nodes: &[[u8; 32]]) -> Vec<[u8; 32]> {
     let pair = |two: &[[u8; 32]]| {
         let text = [two[0], two[two.len() - 1]].concat();
@@ -20,7 +20,7 @@ pub fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     nodes[0]
 }
 
-/// The siblings on the way from leaf `index` to the root, from the bottom.
+/// The siblings on the path from leaf `index` to the root, from the bottom.
 pub fn branch(leaves: &[[u8; 32]], mut index: usize) -> Vec<[u8; 32]> {
     let (mut nodes, mut out) = (leaves.to_vec(), Vec::new());
     while nodes.len() > 1 {
@@ -31,7 +31,7 @@ pub fn branch(leaves: &[[u8; 32]], mut index: usize) -> Vec<[u8; 32]> {
     out
 }
 
-/// The root that a branch leads to.
+/// The root that results from a leaf and its branch.
 pub fn climb(leaf: [u8; 32], branch: &[[u8; 32]], mut index: usize) -> [u8; 32] {
     branch.iter().fold(leaf, |node, sibling| {
         let text =
@@ -41,7 +41,7 @@ pub fn climb(leaf: [u8; 32], branch: &[[u8; 32]], mut index: usize) -> [u8; 32] 
     })
 }
 
-/// Hex in display order, that is reversed.
+/// Hex in display order, which is reversed.
 pub fn display(hash: &[u8; 32]) -> String {
     hash.iter().rev().map(|byte| format!("{byte:02x}")).collect()
 }

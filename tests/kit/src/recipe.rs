@@ -1,4 +1,4 @@
-//! Which transactions a random block holds: how many inputs and outputs, and to whom they pay.
+//! The transactions of a random block: how many inputs and outputs they have, and whom they pay.
 
 use bitcoin::ScriptBuf;
 
@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use crate::script::{Kind, Owner, SIGNED};
 use crate::wallet::Coin;
 
-/// Keys that ordinary outputs are spread over.
+/// Number of keys that ordinary outputs are spread over.
 const KEYS: u64 = 500;
 /// Scripts used again and again, so that some histories have thousands of entries.
 const HOT: [Owner; 4] = [
@@ -17,12 +17,12 @@ const HOT: [Owner; 4] = [
     Owner { kind: Kind::P2pkh, key: 9002 },
     Owner { kind: Kind::OpenWsh, key: 9003 },
 ];
-/// Kinds that cost a block nothing of its signature operations when they are paid.
+/// Kinds that add no signature operations to a block when they are paid.
 const WITHOUT_SIGOPS: [Kind; 3] = [Kind::P2wpkh, Kind::P2wshMultisig, Kind::P2tr];
 /// The smallest output worth making, in satoshi.
 const DUST: u64 = 600;
 
-/// How many transactions the next block is to have.
+/// The number of transactions that the next block should have.
 pub(crate) fn block_size(spec: &ChainSpec, rng: &mut Rng) -> u64 {
     let average = u64::from(spec.txs_per_block);
     match spec.shape {
@@ -52,7 +52,7 @@ pub(crate) fn top_up(maker: &mut Maker, draft: &mut Draft) {
     }
 }
 
-/// Numbers of inputs and outputs.
+/// The numbers of inputs and outputs of the next transaction.
 fn counts(maker: &mut Maker) -> (u64, u64) {
     let (bench, coins) = (maker.spec.shape == Shape::Bench, maker.wallet.len() as u64);
     let rng = &mut maker.rng;
@@ -71,11 +71,13 @@ fn counts(maker: &mut Maker) -> (u64, u64) {
     }
 }
 
-/// Takes coins at random; in some cases the newest, so that chains within one block arise.
+/// Takes coins at random, and in some cases the newest ones, to make chains of transactions within
+/// a block.
 fn take(maker: &mut Maker, wanted: u64, outputs: u64) -> Vec<Coin> {
     let mut coins = Vec::new();
     if outputs >= 100 {
-        coins.extend(maker.wallet.take_rich(&mut maker.rng)); // most coins are too small by then
+        // at this point most coins are too small
+        coins.extend(maker.wallet.take_rich(&mut maker.rng));
     } else if maker.rng.chance(1, 8) {
         coins.extend(maker.wallet.take_newest());
     }
@@ -85,7 +87,7 @@ fn take(maker: &mut Maker, wanted: u64, outputs: u64) -> Vec<Coin> {
     coins
 }
 
-/// Splits what the coins hold over new outputs and a fee.
+/// Splits the value of the coins over new outputs and a fee.
 fn payments(maker: &mut Maker, coins: &[Coin], outputs: u64) -> Vec<Pay> {
     let total: u64 = coins.iter().map(|c| c.value).sum();
     let fee = maker.rng.range(0, 5000).min(total / 4);
@@ -119,7 +121,7 @@ fn split(maker: &mut Maker, total: u64, outputs: u64) -> Vec<Pay> {
     pays
 }
 
-/// To whom one output pays.
+/// The owner that one output pays.
 fn owner(maker: &mut Maker) -> Owner {
     let bench = maker.spec.shape == Shape::Bench;
     let roll = maker.rng.below(100);
@@ -145,8 +147,8 @@ fn owner(maker: &mut Maker) -> Owner {
     Owner { kind, key }
 }
 
-/// One of the scripts used again and again. In a chain for measurements they are so unequal that a
-/// million transactions make histories of about 90 000, 90 000, 10 000 and 1000 entries.
+/// One of the scripts used again and again. A bench chain uses them unequally, so that a million
+/// transactions make histories of about 90 000, 90 000, 10 000 and 1000 entries.
 fn hot(maker: &mut Maker, bench: bool) -> Option<Owner> {
     if !bench {
         return Some(HOT[maker.rng.below(HOT.len() as u64) as usize]);
@@ -160,7 +162,7 @@ fn hot(maker: &mut Maker, bench: bool) -> Option<Owner> {
     }
 }
 
-/// Adds outputs that parsers stumble over: data, no value, scripts that only look like keys.
+/// Adds outputs that are hard for parsers: data, no value, scripts that only look like keys.
 fn odd_outputs(maker: &mut Maker, pays: &mut Vec<Pay>) {
     let rng = &mut maker.rng;
     match rng.below(200) {
@@ -193,7 +195,7 @@ fn op_return(rng: &mut Rng) -> ScriptBuf {
     ScriptBuf::from_bytes(script)
 }
 
-/// The outputs of a coinbase: early ones have many, so that there is something to spend later.
+/// The outputs of a coinbase. Early coinbases have many, so that there are coins to spend later.
 pub(crate) fn reward(maker: &mut Maker, total: u64) -> Vec<Pay> {
     let early = maker.height() < 20;
     let outputs = if early { 20 } else { 1 + maker.rng.below(10) / 7 };

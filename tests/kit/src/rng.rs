@@ -1,6 +1,6 @@
-//! A small random generator whose sequence never changes, so that a seed names one chain for ever.
+//! A small random generator whose sequence never changes, so that a seed always gives one chain.
 
-/// SplitMix64 (Steele, Lea, Flood 2014). Not secure, and not meant to be.
+/// SplitMix64 (Steele, Lea, Flood 2014). It is not secure, and need not be.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 

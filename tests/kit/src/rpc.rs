@@ -10,25 +10,25 @@ use bitcoin::Block;
 use bitcoin::consensus::encode::serialize_hex;
 use serde_json::{Value, json};
 
-/// A node's RPC door. The cookie is read anew for each call, since each start makes a new one.
+/// The RPC of a node. The cookie is read anew for each call, since each start writes a new one.
 #[derive(Clone, Debug)]
 pub struct Rpc {
-    /// `address:port`.
+    /// The node's `address:port`.
     address: String,
-    /// `/` or `/wallet/NAME`.
+    /// The path of requests: `/` or `/wallet/NAME`.
     path: String,
     cookie: PathBuf,
 }
 
 impl Rpc {
-    /// `url` like `http://127.0.0.1:18443`.
+    /// A client for a `url` like `http://127.0.0.1:18443`.
     pub fn new(url: &str, cookie: PathBuf) -> Self {
         let rest = url.strip_prefix("http://").unwrap_or(url);
         let address = rest.split('/').next().unwrap_or_default().to_string();
         Self { address, path: "/".into(), cookie }
     }
 
-    /// The same node, asking one of its wallets.
+    /// A client for one of the node's wallets.
     pub fn wallet(&self, name: &str) -> Self {
         Self { path: format!("/wallet/{name}"), ..self.clone() }
     }
@@ -41,7 +41,7 @@ impl Rpc {
         &self.cookie
     }
 
-    /// Calls a method; `params` is an array or object. Errors as text: what failed on the way, or
+    /// Calls a method; `params` is an array or object. The error is a text: why the call failed, or
     /// the node's error object.
     pub fn try_call(&self, method: &str, params: Value) -> Result<Value, String> {
         let body = json!({"jsonrpc": "1.0", "id": 0, "method": method, "params": params});
@@ -59,8 +59,8 @@ impl Rpc {
         self.try_call(method, params).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// Hands over a block. `Ok("")` if it became part of the best chain, else the node's word
-    /// (`inconclusive`, `duplicate`, or a reason to refuse).
+    /// Submits a block. `Ok("")` if it became part of the best chain, otherwise the node's answer
+    /// (`inconclusive`, `duplicate`, or the reason for a refusal).
     pub fn submit_block(&self, block: &Block) -> Result<String, String> {
         let answer = self.try_call("submitblock", json!([serialize_hex(block)]))?;
         Ok(answer.as_str().unwrap_or_default().to_string())
@@ -85,7 +85,7 @@ impl Rpc {
             let mut stream = TcpStream::connect(address)?;
             stream.set_read_timeout(Some(Duration::from_secs(120)))?;
             stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
-            // not to the end: Core 31.99 closes up to 50 ms after its reply
+            // do not read to the end: Core 31.99 closes up to 50 ms after its reply
             let mut piece = [0; 1 << 16];
             while !is_whole(&reply) {
                 match stream.read(&mut piece)? {
@@ -105,7 +105,7 @@ impl Rpc {
     }
 }
 
-/// Whether a reply holds as many bytes as its header says.
+/// Whether a reply has as many bytes as its header announces.
 fn is_whole(reply: &[u8]) -> bool {
     let Some(head) = reply.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
     let text = String::from_utf8_lossy(&reply[..head]).to_lowercase();
@@ -114,13 +114,13 @@ fn is_whole(reply: &[u8]) -> bool {
     length.is_some_and(|length| reply.len() >= head + 4 + length)
 }
 
-/// An amount that the node gives in bitcoin, in satoshi.
+/// An amount from the node, given in bitcoin, as satoshi.
 pub fn satoshi(value: &Value) -> u64 {
-    // doubles hold every possible amount exactly enough: 21e14 < 2^53
+    // doubles are exact enough for every possible amount: 21e14 < 2^53
     (value.as_f64().expect("a number") * 1e8).round() as u64
 }
 
-/// RFC 4648, for the Authorization header.
+/// Base64 as in RFC 4648, for the Authorization header.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();

@@ -6,7 +6,7 @@ use bitcoin::{CompressedPublicKey, PublicKey, ScriptBuf};
 
 use crate::keys::KeyRing;
 
-/// What an output demands of its spender.
+/// The condition for spending an output.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Kind {
     P2pk,
@@ -18,21 +18,22 @@ pub enum Kind {
     P2wpkh,
     /// 2 of 3 keys behind a witness script hash.
     P2wshMultisig,
-    /// BIP86: key path only.
+    /// BIP86, spent by the key path only.
     P2tr,
     /// 1 of 2 keys, bare.
     Multisig,
-    /// Witness script `<salt> OP_2DROP OP_TRUE`: spent by 72 random bytes, as long as a signature.
+    /// Witness script `<salt> OP_2DROP OP_TRUE`; the spender pushes 72 random bytes, as long as a
+    /// signature.
     OpenWsh,
-    /// The same script behind a script hash.
+    /// The script of `OpenWsh` behind a script hash.
     OpenSh,
     /// Bare `<salt> OP_DROP OP_TRUE`; every 16th has 200 more bytes, for long undo scripts.
     OpenBare,
-    /// No script at all; spent by pushing 1.
+    /// An empty script; spent by pushing 1.
     Empty,
 }
 
-/// Kinds whose spending takes real signatures.
+/// Kinds that need real signatures to be spent.
 pub const SIGNED: [Kind; 9] = [
     Kind::P2pk,
     Kind::P2pkUncompressed,
@@ -45,7 +46,7 @@ pub const SIGNED: [Kind; 9] = [
     Kind::Multisig,
 ];
 
-/// Who may spend an output: its kind and the number of a key (or of a salt, for the open kinds).
+/// The owner of an output: its kind, and the number of a key (or of a salt, for the open kinds).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Owner {
     pub kind: Kind,
@@ -53,7 +54,7 @@ pub struct Owner {
 }
 
 impl Kind {
-    /// True if anybody can spend it: `key` is then only a salt that makes the script unique.
+    /// True if anybody can spend it; its `key` is then only a salt that makes the script unique.
     pub fn is_open(self) -> bool {
         matches!(self, Kind::OpenWsh | Kind::OpenSh | Kind::OpenBare | Kind::Empty)
     }
@@ -91,7 +92,7 @@ pub fn script_pubkey(ring: &mut KeyRing, owner: Owner) -> ScriptBuf {
     ring.script(owner)
 }
 
-/// The same as [`script_pubkey`], built anew each time; for kinds that need a key.
+/// Like [`script_pubkey`], but built anew each time, and only for kinds that need a key.
 pub(crate) fn build(ring: &mut KeyRing, owner: Owner) -> ScriptBuf {
     let public = ring.public(owner.key);
     match owner.kind {
@@ -141,7 +142,7 @@ fn open_bare(salt: u64) -> ScriptBuf {
     script.push_slice(salt).push_opcode(op::OP_DROP).push_opcode(OP_TRUE).into_script()
 }
 
-/// Bytes as one script push.
+/// The bytes as one script push.
 pub(crate) fn push(bytes: Vec<u8>) -> PushBytesBuf {
     PushBytesBuf::try_from(bytes).expect("pushes are short")
 }

@@ -12,7 +12,7 @@ use crate::rng::Rng;
 use crate::script::{self, Kind};
 use crate::wallet::Coin;
 
-/// Signs every input; `coins[i]` is what input `i` spends.
+/// Signs every input; input `i` spends `coins[i]`.
 pub fn sign(tx: &mut Transaction, coins: &[Coin], ring: &mut KeyRing, rng: &mut Rng) {
     let mut done = Vec::with_capacity(coins.len());
     let spent: Vec<TxOut> = if coins.iter().any(|c| c.owner.kind == Kind::P2tr) {
@@ -95,7 +95,8 @@ impl Signer<'_> {
 
     fn legacy(&mut self, index: usize, coin: &Coin) -> ScriptBuf {
         let (kind, key) = (coin.owner.kind, coin.owner.key);
-        let code = script::redeem(self.ring, coin.owner); // the scriptPubKey itself unless p2sh
+        // this is the scriptPubKey itself, unless it is P2SH
+        let code = script::redeem(self.ring, coin.owner);
         let all = EcdsaSighashType::All.to_u32();
         let hash = self.cache.legacy_signature_hash(index, &code, all).expect("index fits");
         let hash = hash.to_byte_array();

@@ -1,4 +1,4 @@
-//! A small file system of its own that can be filled to the last byte; only root may mount one.
+//! A small file system that can be filled to the last byte; only root can mount one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -7,14 +7,15 @@ use std::process::Command;
 
 use crate::scratch::Scratch;
 
-/// A mounted tmpfs, unmounted on drop, and a file that takes its space.
+/// A mounted tmpfs, unmounted on drop, with a file that fills it up.
 pub struct SmallDisk {
     scratch: Scratch,
     filler: PathBuf,
 }
 
 impl SmallDisk {
-    /// Mounts one of so many KiB; `None`, with a loud word, where that is not allowed.
+    /// Mounts one of `kib` KiB. Where that is not allowed, prints that the test is skipped and
+    /// returns `None`.
     pub fn mount(test: &str, kib: u64) -> Option<Self> {
         let scratch = Scratch::new("disk");
         let size = format!("size={kib}k,mode=755");
@@ -37,7 +38,7 @@ impl SmallDisk {
         self.scratch.path()
     }
 
-    /// Takes all space but so many KiB.
+    /// Fills the disk until `kib` KiB are left.
     pub fn leave(&self, kib: u64) {
         let filler = OpenOptions::new().create(true).append(true).open(&self.filler);
         let mut filler = filler.expect("an empty file needs no space");
@@ -50,7 +51,7 @@ impl SmallDisk {
         file.set_len(len.saturating_sub(kib << 10)).expect("shrinking needs no space");
     }
 
-    /// Gives all of it back.
+    /// Frees all space that was filled.
     pub fn empty(&self) {
         let _ = fs::remove_file(&self.filler);
     }

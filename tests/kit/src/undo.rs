@@ -8,22 +8,22 @@ use bitcoin::hashes::{Hash, sha256d};
 use crate::chain::{GenBlock, SpentCoin};
 use crate::compress;
 
-/// How a node writes spent coins.
+/// The form in which a node writes spent coins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dialect {
-    /// Since 2017: every coin has its height, and a version byte of 0.
+    /// Since 2017, every coin has its height, and a version byte of 0.
     #[default]
     Today,
-    /// 2013: only the last spend of a transaction has its height and then version 1; all others
-    /// have code 0 and no version. On stale blocks no coin counts as last.
+    /// In 2013, only the coin spent last of a transaction had its height and then version 1; all
+    /// others have code 0 and no version. On stale blocks no coin counts as the last.
     Year2013,
 }
 
-/// Writes undo bodies; remembers what the old dialect needs to know.
+/// Writes undo bodies; tracks what the dialect of 2013 needs to know.
 #[derive(Default)]
 pub struct UndoWriter {
     dialect: Dialect,
-    /// Spendable outputs left, per transaction of the active chain.
+    /// The number of spendable outputs left of each transaction of the active chain.
     left: HashMap<Txid, u32>,
 }
 
@@ -32,8 +32,8 @@ impl UndoWriter {
         Self { dialect, left: HashMap::new() }
     }
 
-    /// CompactSize count of transactions after the coinbase; for each a CompactSize count of
-    /// inputs, and for each of those the coin.
+    /// The body: a CompactSize count of transactions after the coinbase; for each a CompactSize
+    /// count of inputs; for each input the coin.
     pub fn body(&mut self, block: &GenBlock) -> Vec<u8> {
         if self.dialect == Dialect::Today {
             return body(block);
@@ -87,7 +87,7 @@ pub fn body(block: &GenBlock) -> Vec<u8> {
         for coin in coins {
             compress::varint(&mut out, 2 * u64::from(coin.height) + u64::from(coin.coinbase));
             if coin.height > 0 {
-                compress::varint(&mut out, 0); // once the version of the transaction
+                compress::varint(&mut out, 0); // formerly the version of the transaction
             }
             output(&mut out, coin);
         }

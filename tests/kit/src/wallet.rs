@@ -1,4 +1,4 @@
-//! The coins that a generated chain may spend, with the way back when blocks are taken off again.
+//! The coins that a generated chain may spend, and a journal to undo blocks that are taken off.
 
 use std::collections::VecDeque;
 
@@ -17,13 +17,13 @@ pub struct Coin {
     pub outpoint: OutPoint,
     pub value: u64,
     pub owner: Owner,
-    /// Height of the block that made it.
+    /// The height of the block with the transaction that created it.
     pub height: u32,
     pub coinbase: bool,
 }
 
 impl Coin {
-    /// The output itself.
+    /// The output that the coin stands for.
     pub fn output(&self, ring: &mut KeyRing) -> TxOut {
         let script_pubkey = script::script_pubkey(ring, self.owner);
         TxOut { value: Amount::from_sat(self.value), script_pubkey }
@@ -35,7 +35,7 @@ impl Coin {
 pub struct Wallet {
     ready: Vec<Coin>,
     unripe: VecDeque<Coin>,
-    /// Per block, newest last: its height and the coins it spent.
+    /// For each recent block, newest last: its height and the coins that it spent.
     journal: VecDeque<(u32, Vec<Coin>)>,
     keep: usize,
 }
@@ -60,8 +60,8 @@ impl Wallet {
         &self.ready
     }
 
-    /// Coins of more than this many satoshi that only a signature spends; a node relays what
-    /// spends them, which it does not do for all of the others.
+    /// Coins of more than `satoshi` that need a signature to be spent. A node relays transactions
+    /// that spend these, but not all that spend other coins.
     pub fn signed_coins(&self, satoshi: u64) -> impl Iterator<Item = Coin> {
         let fits = move |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > satoshi;
         self.ready.iter().filter(fits).copied()
@@ -111,13 +111,13 @@ impl Wallet {
         Some(coin)
     }
 
-    /// Takes a coin by what it pays to.
+    /// Takes the coin added last that belongs to `owner`.
     pub fn take_owner(&mut self, owner: Owner) -> Option<Coin> {
         let index = self.ready.iter().rposition(|c| c.owner == owner)?;
         self.take_at(index)
     }
 
-    /// Goes back to the state after block `height`; panics if that is further than it remembers.
+    /// Goes back to the state after block `height`; panics if the journal does not reach that far.
     pub fn rewind(&mut self, height: u32) {
         let mut all: Vec<Coin> = std::mem::take(&mut self.ready);
         all.extend(std::mem::take(&mut self.unripe));

@@ -1,4 +1,4 @@
-//! What the file writer promises: pairing, order, old forms, and damage that a node gets over.
+//! The file writer: pairing of files, order, the old dialect, and damage that a node survives.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -19,7 +19,7 @@ fn mixed(seed: u64, blocks: u32) -> Chain {
     generate(&spec)
 }
 
-/// Everything between a magic and the next, wherever it is.
+/// The bytes between each magic and the next, wherever the magics are.
 fn bodies(path: &Path, tail: usize) -> Vec<Vec<u8>> {
     let Ok(mut bytes) = fs::read(path) else { return Vec::new() };
     xor(&mut bytes, KEY, 0);
@@ -64,11 +64,11 @@ fn a_late_branch_is_never_connected_and_a_longer_one_is() {
     assert_eq!(node.add(hash(1), zero), [hash(1)]);
     assert_eq!(node.add(hash(3), hash(2)), []); // its parent is missing
     assert_eq!(node.add(hash(2), hash(1)), [hash(2), hash(3)]);
-    assert_eq!(node.add(hash(12), hash(1)), []); // a branch, not longer
+    assert_eq!(node.add(hash(12), hash(1)), []); // a branch that is not longer
     assert_eq!(node.add(hash(13), hash(12)), []);
     assert_eq!(node.add(hash(14), hash(13)), [hash(12), hash(13), hash(14)]);
     assert_eq!(node.add(hash(4), hash(3)), []);
-    assert_eq!(node.add(hash(5), hash(4)), [hash(4), hash(5)]); // 3 has its undo already
+    assert_eq!(node.add(hash(5), hash(4)), [hash(4), hash(5)]); // block 3 has its undo data already
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_node_reads_past_all_damage() {
     let mut dir = BlockDir::create(&scratch.join("regtest/blocks"), options);
     for (index, block) in chain.blocks.iter().enumerate() {
         if index % 20 == 19 && dir.ends().0 > 0 {
-            // an older, longer record is run over: its end stays behind as rubbish
+            // overwrites an older, longer record, whose end stays as rubbish
             let (blk, _) = dir.ends();
             dir.store(&chain.blocks[index - 1]);
             dir.overwrite_from(Some(blk), None);
@@ -108,7 +108,7 @@ fn a_node_reads_past_all_damage() {
     panic!("the node stays at {}", node.height());
 }
 
-/// In 2013 a coin had its height only if it was the last of its transaction.
+/// In 2013 a coin had its height only if it was the last one spent of its transaction.
 #[test]
 fn the_old_dialect_names_each_height_once() {
     let chain = mixed(8, 150);

@@ -1,7 +1,7 @@
-//! The kit against public chain data, where `HEKTE_REALDATA` names a folder of it.
+//! The kit against public chain data in the folder that `HEKTE_REALDATA` names, if it is set.
 //!
-//! Expected there: `core-dirs/NAME/blocks` by Bitcoin Core, `chains/mainnet_0-4521.blk.dat`,
-//! and `blocks/NET-HEIGHT-HASH.{bin,prevouts.bin,undo.bin}` (see each test).
+//! The folder holds `core-dirs/NAME/blocks` by Bitcoin Core, `chains/mainnet_0-4521.blk.dat`, and
+//! `blocks/NET-HEIGHT-HASH.{bin,prevouts.bin,undo.bin}` (see each test).
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +23,7 @@ fn folder(test: &str) -> Option<PathBuf> {
     folder
 }
 
-/// Records of a plain or XORed file up to the first thing that is none.
+/// The records of a plain or XORed file up to the first bytes that are no record.
 fn records(path: &Path, key: Option<[u8; 8]>, after: usize) -> Vec<Vec<u8>> {
     let mut bytes = fs::read(path).expect("the file is there");
     xor(&mut bytes, key, 0);
@@ -36,7 +36,7 @@ fn records(path: &Path, key: Option<[u8; 8]>, after: usize) -> Vec<Vec<u8>> {
     out
 }
 
-/// Blocks in any order to the longest chain by height.
+/// Sorts blocks that come in any order into the longest chain.
 fn in_order(stored: Vec<Vec<u8>>) -> Vec<Block> {
     let blocks: Vec<Block> = stored.iter().map(|b| deserialize(b).expect("a block")).collect();
     let by_hash: HashMap<BlockHash, &Block> = blocks.iter().map(|b| (b.block_hash(), b)).collect();
@@ -90,7 +90,8 @@ fn the_model_knows_early_mainnet() {
     assert_eq!(proof::root(&leaves), model.header(170).merkle_root.to_byte_array());
 }
 
-/// `.prevouts.bin`: per input in order i64 value and script; `.undo.bin`: the body by Core.
+/// `.prevouts.bin` has an i64 value and the script for each input, in order; `.undo.bin` is Core's
+/// undo body.
 #[test]
 fn real_scripts_and_amounts_are_compressed_as_core_does() {
     let Some(data) = folder("blocks") else { return };
@@ -107,7 +108,7 @@ fn real_scripts_and_amounts_are_compressed_as_core_does() {
         for tx in &block.txdata[1..] {
             compress::compact_size(&mut ours, tx.input.len() as u64);
             for _ in &tx.input {
-                // the height is the one thing we do not know: take theirs
+                // the height is the one thing we do not know, so take it from Core's bytes
                 let (code, len) = varint(&theirs[ours.len()..]);
                 ours.extend_from_slice(&theirs[ours.len()..ours.len() + len]);
                 if code > 1 {

@@ -1,4 +1,5 @@
-//! The kit against a real bitcoind: it takes our blocks, writes our undo data, agrees on all coins.
+//! The kit against a real bitcoind, which takes our blocks, writes equal undo data, and has our
+//! coins.
 
 use std::collections::HashMap;
 use std::fs;
@@ -39,7 +40,7 @@ fn a_node_accepts_the_chain_and_agrees_with_files_and_model() {
     let model = Model::new(chain.active().map(|b| &b.block));
     check_totals(&node, &chain, &model);
     check_scripts(&node, &chain, &model);
-    node.stop(); // flushes the files
+    node.stop(); // stopping flushes the files
     check_files(&node.blocks_dir(), &chain);
 }
 
@@ -81,7 +82,8 @@ fn wait_for(mut ready: impl FnMut() -> bool) {
     panic!("waited for 30 s in vain");
 }
 
-/// `gettxoutsetinfo` counts what can be spent: no OP_RETURN, nothing over 10 000 bytes.
+/// `gettxoutsetinfo` counts only outputs that can be spent: no OP_RETURN, no script over 10 000
+/// bytes.
 fn check_totals(node: &Bitcoind, chain: &Chain, model: &Model) {
     let info = node.rpc.call("gettxoutsetinfo", json!(["none"]));
     let (mut coins, mut value) = model.totals();
@@ -128,7 +130,7 @@ fn check_scripts(node: &Bitcoind, chain: &Chain, model: &Model) {
     }
 }
 
-/// The rev files that the node wrote hold the same records in the same order as ours.
+/// Checks that the rev files written by the node hold our records in our order.
 fn check_files(theirs: &Path, chain: &Chain) {
     let key = fs::read(theirs.join("xor.dat")).expect("Core 28 and later write xor.dat");
     let key: [u8; 8] = key.try_into().expect("8 bytes");

@@ -1,4 +1,4 @@
-//! Chains made by hand: reorganisations, chosen payments, loose transactions, before a real node.
+//! Chains made by hand against a real node: reorganisations, chosen payments, loose transactions.
 
 use std::time::Duration;
 

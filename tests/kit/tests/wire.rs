@@ -1,4 +1,4 @@
-//! The byte-level client and the process runner, before a server of a few lines.
+//! The byte-level client and the process runner, against a server of a few lines.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use hekte_testkit::hekte::{self, Hekte};
 use hekte_testkit::scratch::Scratch;
 use serde_json::json;
 
-/// Answers each line with the next of the given texts, then closes.
+/// A server that answers each line with the next of the given texts, then closes the connection.
 fn server(replies: &'static [&'static str]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -61,7 +61,8 @@ fn submit(rpc: &Rpc, block: &GenBlock) {
 }
 
 impl Totals {
-    /// Counts the winning chain, genesis included; `bytes` is everything stored.
+    /// Adds a block to the totals. Most of them are about the winning chain only, genesis included;
+    /// `bytes` is about all stored blocks.
     fn add(&mut self, block: &GenBlock) {
         self.bytes += block.block.total_size() as u64 + 8;
         if !block.active {
@@ -105,7 +106,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Args, String> {
         }
     }
     if args.spec.shape == Shape::Bench {
-        args.spec.keep_undo = 16; // memory: the wallet need not go far back
+        args.spec.keep_undo = 16; // saves memory: the wallet need not rewind far
     }
     if args.out.is_none() && args.submit.is_none() {
         return Err("say where to write: --out DIR".into());
