@@ -1,4 +1,4 @@
-//! An image that hekte was put into starts it, and keeps its configuration at an update.
+//! An image with hekte installed starts it, and keeps its configuration when hekte is updated.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;

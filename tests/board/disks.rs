@@ -1,4 +1,4 @@
-//! The disks of a board: a copy of the image, and one that brings a chain.
+//! The disks of a board: a copy of the image, and a disk that holds a chain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use hekte_testkit::hekte;
 use hekte_testkit::scratch::Scratch;
 use serde_json::json;
 
-/// A copy of the image on a card of 3 GB, gone with the value.
+/// A copy of the image on a card of 3 GB, deleted on drop.
 pub struct Card {
     _scratch: Scratch,
     path: PathBuf,
@@ -36,17 +36,18 @@ pub fn copy(image_folder: &Path, name: &str) -> Card {
     Card { _scratch: scratch, path }
 }
 
-/// Of the chain that image/board/test.sh makes, once: several batches, if they are small.
+/// Height and transactions of the chain that image/board/test.sh makes: enough for several batches
+/// if these are small.
 const CHAIN_TIP: u64 = 1000;
 const CHAIN_TXS: u64 = 525_130;
 
-/// A disk labelled node-disk, with a chain that a bitcoind of this machine has checked.
+/// A disk labelled node-disk, with a chain that a bitcoind on this machine has validated.
 pub struct NodeDisk {
     _scratch: Scratch,
     pub image: PathBuf,
     pub tip: u64,
     pub txs: u64,
-    /// Of the index that hekte makes of this chain on this machine.
+    /// The digest of the index that hekte makes of this chain on this machine.
     pub digest: String,
 }
 

@@ -1,4 +1,4 @@
-//! A board in qemu: its disks, a shell on its serial line, a port that leads to hekte.
+//! A board in qemu: its disks, a shell on its serial line, and a forwarded port to hekte.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// How long a boot, a restart or an index may take; emulation is slow, and the host may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(900);
 
-/// What the serial line said so far.
+/// The text that the serial line has printed so far.
 #[derive(Default)]
 struct Console {
     text: Mutex<String>,
@@ -32,11 +32,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Switches the board on, with these disks, the first being the system's.
+    /// Boots the board with these disks, of which the first is the system's.
     pub fn boot(image_folder: &Path, disks: &[PathBuf]) -> Self {
         let port = free_port();
         let mut log = console_log(image_folder);
-        // the word about the network is read at the first boot only
+        // the board reads `node.network` at its first boot only
         let append = "console=ttyAMA0 root=/dev/nvme0n1p1 rw panic=5 quiet loglevel=3 \
              systemd.show_status=no systemd.debug_shell=ttyAMA0 \
              systemd.mask=serial-getty@ttyAMA0.service node.network=regtest";
@@ -49,7 +49,7 @@ impl Machine {
             let device = format!("nvme,drive=d{number},serial=d{number}");
             command.args(["-drive", &drive, "-device", &device]);
         }
-        // restrict: the guest reaches nothing but us
+        // restrict: the guest can reach only this port forwarding
         let network = format!("user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:60401");
         command.args(["-netdev", &network, "-device", "virtio-net-pci,netdev=n0,romfile="]);
         let mut qemu = command
@@ -69,16 +69,16 @@ impl Machine {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// Runs a line in the board's root shell; what it printed, without carriage returns.
+    /// Runs a line in the board's root shell; returns what it printed, without carriage returns.
     pub fn shell(&mut self, line: &str) -> String {
         self.asked += 1;
         let number = self.asked;
-        // the quotes keep the echo of this line apart from what it prints
+        // the quotes make the echoed command line differ from the markers that it prints
         let text = format!("echo beg''in-{number}; {line}; echo en''d-{number}\n");
         let (begin, end) = (format!("begin-{number}\n"), format!("end-{number}\n"));
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // a shell that is not there yet loses what is typed
+            // input is lost while the shell is not running yet
             let stdin = self.qemu.stdin.as_mut().expect("piped");
             stdin.write_all(text.as_bytes()).expect("qemu runs");
             let until = Instant::now() + Duration::from_secs(if number == 1 { 10 } else { 600 });
@@ -89,7 +89,7 @@ impl Machine {
         }
     }
 
-    /// Asks hekte from outside, through the forwarded port; `None` where no answer came.
+    /// Asks hekte from outside, through the forwarded port; `None` if no answer came.
     pub fn ask(&self, method: &str, params: Value) -> Option<Value> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -102,7 +102,7 @@ impl Machine {
         answer.get("result").cloned()
     }
 
-    /// Asks until the answer is as wanted.
+    /// Asks until the answer is as `wanted`.
     pub fn wait_for(&self, method: &str, params: Value, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         let mut last = None;
@@ -116,7 +116,7 @@ impl Machine {
         panic!("{method} {params}: last answer {last:?}\n{}", self.console.tail());
     }
 
-    /// The plug is pulled.
+    /// Cuts the board's power.
     pub fn cut_power(mut self) {
         self.qemu.kill().expect("qemu runs");
         self.qemu.wait().expect("qemu ends");
@@ -172,7 +172,8 @@ fn listen(mut output: impl Read, console: &Console, log: &mut File) {
     }
 }
 
-/// What the serial line says is kept, each boot in a file of its own; those of the last run go.
+/// The file that keeps the serial line's text, one for each boot; those of the previous run are
+/// deleted.
 fn console_log(image_folder: &Path) -> File {
     static BOOTS: AtomicU32 = AtomicU32::new(0);
     let folder = image_folder.join("consoles");

@@ -1,5 +1,6 @@
-//! A board that boots: bitcoind and hekte from our image in qemu, questions from outside, hangs,
-//! power cuts. `make image-test` runs it; without `BOARD_IMAGE` it says that it was skipped.
+//! A board that boots bitcoind and hekte from our image in qemu: questions from outside, hangs,
+//! power cuts. `make image-test` runs these tests; without `BOARD_IMAGE` they print that they are
+//! skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod disks;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use self::machine::Machine;
 
-/// OP_TRUE as an Electrum script hash: what the blocks of these tests pay to.
+/// The Electrum script hash of OP_TRUE, which the blocks of these tests pay.
 const OPEN: &str = "6032c38c0bc0e91e726f1e55e1832e434509001a7aed5cfd881b6ef07215e84a";
 
 fn image(test: &str) -> Option<PathBuf> {
@@ -41,7 +42,7 @@ fn cli(machine: &mut Machine, call: &str) -> String {
     machine.shell(&format!("bitcoin-cli -conf=/etc/bitcoin/bitcoin.conf {call}"))
 }
 
-/// What hekte says of the open script is what bitcoind finds in its own set of coins.
+/// Checks that hekte's answers about the open script equal bitcoind's own set of coins.
 fn same_as_bitcoind(machine: &mut Machine) -> u64 {
     let tip: u64 = cli(machine, "getblockcount").parse().unwrap();
     assert_eq!(height(machine, |height| height >= tip), tip);
@@ -69,7 +70,7 @@ fn a_fresh_card_becomes_a_node_and_stays_one() {
     let disk = disks::copy(&image, "card");
     let disks = [disk.path().to_path_buf()];
     let mut board = Machine::boot(&image, &disks);
-    // answered while there is nothing but the first block
+    // hekte answers even while there is only the first block
     height(&board, |height| height == 0);
     println!("first boot: an answer after {:.0} s", board.seconds());
     let state = board.shell("systemctl is-system-running --wait");
@@ -90,7 +91,7 @@ fn a_fresh_card_becomes_a_node_and_stays_one() {
     assert_eq!(same_as_bitcoind(&mut board), 110);
     idle(&mut board);
     hang(&mut board);
-    // what bitcoind has not flushed is lost in a power cut, so let it flush all but the last
+    // a power cut loses what bitcoind has not flushed, so let it flush all but the last blocks
     cli(&mut board, "gettxoutsetinfo >/dev/null");
     board.shell("sync");
     cli(&mut board, "generatetodescriptor 5 'raw(51)' >/dev/null");
@@ -106,7 +107,7 @@ fn a_fresh_card_becomes_a_node_and_stays_one() {
     board.power_off();
 }
 
-/// Memory and processor while nothing is asked.
+/// Prints memory and processor time while nobody asks anything.
 fn idle(board: &mut Machine) {
     sleep(Duration::from_secs(10));
     let before: u64 = unit(board, "CPUUsageNSec").parse().unwrap();
@@ -116,7 +117,7 @@ fn idle(board: &mut Machine) {
     println!("idle: {}", board.shell("grep VmRSS /proc/$(systemctl show hekte -P MainPID)/status"));
 }
 
-/// A hekte that hangs is ended by the watchdog and started again, and answers.
+/// Checks that the watchdog ends a hanging hekte and starts it again, and that it then answers.
 fn hang(board: &mut Machine) {
     let pid = unit(board, "MainPID");
     let now = Instant::now();
@@ -142,12 +143,12 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     let card = disks::copy(&image, "node");
     let disks = [card.path().to_path_buf(), node.image.clone()];
     let mut board = Machine::boot(&image, &disks);
-    // a build has begun, by itself
+    // a build begins without any action of ours
     board.wait_for("hekte.status", json!([]), |status| status["target"] == node.tip);
     println!("first boot with a chain: a build after {:.0} s", board.seconds());
     assert_eq!(board.shell("findmnt -no LABEL /data"), "node-disk");
 
-    // from the start to the end, within 256 MiB
+    // a build from start to end within 256 MiB
     begin_within(&mut board, "MemoryMax=256M");
     let now = Instant::now();
     built(&board, node.tip);
@@ -156,7 +157,7 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     assert_eq!(unit(&mut board, "NRestarts"), "0");
     assert_eq!(digest(&mut board), node.digest);
 
-    // once more, in small batches and to the middle
+    // another build in small batches, interrupted in the middle
     begin_within(&mut board, "MemoryMax=256M Environment=HEKTE_MEMORY=64MiB");
     let stored = "journalctl _SYSTEMD_INVOCATION_ID=$(systemctl show hekte -P InvocationID) \
          --no-pager -o cat | sed -n 's/.*indexed \\([0-9]*\\) transactions in all.*/\\1/p'";
@@ -176,7 +177,7 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     let mut board = Machine::boot(&image, &disks);
     built(&board, node.tip);
     println!("boot after a power cut in a build: indexed after {:.0} s", board.seconds());
-    // what was stored before is not read again
+    // blocks that were stored before are not read again
     let first = "journalctl -b -u hekte --no-pager -o cat | \
          sed -n 's/.*indexed \\([0-9]*\\) transactions in all.*/\\1/p' | head -n 1";
     let first = number(&mut board, first);
@@ -192,7 +193,7 @@ fn a_disk_that_brings_a_chain_is_found_and_indexed_through_a_power_cut() {
     board.power_off();
 }
 
-/// Starts hekte without an index, with these settings of the unit.
+/// Starts hekte without an index, with these settings in its unit.
 fn begin_within(board: &mut Machine, settings: &str) {
     board.shell(&format!(
         "systemctl stop hekte; rm -rf /data/hekte/regtest; \
@@ -203,7 +204,8 @@ fn begin_within(board: &mut Machine, settings: &str) {
     ));
 }
 
-/// What hekte took at most since it started, and its control group with the page cache.
+/// Prints the most memory that hekte took since it started, and that of its control group with the
+/// page cache.
 fn memory(board: &mut Machine) {
     let peak = "grep VmHWM /proc/$(systemctl show hekte -P MainPID)/status";
     println!("MemoryMax=256M: {}", board.shell(peak));
@@ -213,7 +215,7 @@ fn memory(board: &mut Machine) {
     assert_eq!(number(board, kills), 0, "the kernel killed hekte for want of memory");
 }
 
-/// The digest of the index, which must be the one made on this machine.
+/// The digest of the index; checks that it is the one made on this machine.
 fn digest(board: &mut Machine) -> String {
     let told = board.shell(
         "runuser -u hekte -- hekte --config /etc/hekte/hekte.toml --offline digest 2>/dev/null",

@@ -1,4 +1,4 @@
-//! The documentation names the defaults and bounds that the program has, and all settings.
+//! The documentation names all settings, with the program's defaults and bounds.
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +11,9 @@ use hekte::limits;
 
 use crate::load;
 
-/// Settings that make sense on the command line only.
+/// Settings that are useful only on the command line.
 const NOT_IN_THE_FILE: [&str; 2] = ["sync_only", "rebuild"];
-/// Settings of which a text shows an example or says in words what they default to.
+/// Settings whose default a text describes in words, or for which it shows an example.
 const IN_WORDS: [&str; 1] = ["banner"];
 
 fn text(path: &str) -> String {
@@ -24,7 +24,7 @@ fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-/// What hekte.toml says otherwise than the program.
+/// The differences between hekte.toml and the program.
 fn faults_of_file(file: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for name in NAMES.iter().filter(|name| !NOT_IN_THE_FILE.contains(name)) {
@@ -44,7 +44,7 @@ fn faults_of_file(file: &str) -> Vec<String> {
     faults
 }
 
-/// What the table of settings in README.md says otherwise than the program.
+/// The differences between the table of settings in README.md and the program.
 fn faults_of_readme(readme: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for name in NAMES {
@@ -56,7 +56,7 @@ fn faults_of_readme(readme: &str) -> Vec<String> {
         };
         let mut cells = row.split(" | ");
         let (names, values) = (cells.next().unwrap(), cells.next().unwrap());
-        // a row may be about two settings
+        // a row may describe two settings
         let place = names.split(", ").position(|one| one.contains(&named)).unwrap();
         let value = values.split(", ").nth(place).unwrap_or(values).trim_matches(['`', ' ']);
         if let Some(default) = defaults::of(name).filter(|_| !IN_WORDS.contains(name))
@@ -68,7 +68,7 @@ fn faults_of_readme(readme: &str) -> Vec<String> {
     faults
 }
 
-/// What the table of limits in docs/protocol.md says otherwise than the program.
+/// The differences between the table of limits in docs/protocol.md and the program.
 fn faults_of_protocol(page: &str) -> Vec<String> {
     let setting = |name: &str| (format!("`{name}`, "), defaults::of(name).unwrap());
     let bound = |row: &str, bound: usize| (format!("| {row} | "), bound.to_string());
@@ -100,7 +100,7 @@ fn faults_of_protocol(page: &str) -> Vec<String> {
     faults
 }
 
-/// What `--help` says otherwise than the program.
+/// The differences between `--help` and the program.
 fn faults_of_help(help: &str) -> Vec<String> {
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = NAMES.iter().filter(|name| !["banner", "server_name"].contains(name));
@@ -128,7 +128,7 @@ fn a_changed_default_is_found_in_every_text() {
     let file = text("systemd/hekte.toml").replace("#query_time", "#time");
     assert_eq!(faults_of_file(&file).len(), 1);
     let readme = text("README.md").replace("| 20000 |", "| 50000 |").replace("`auto` |", "`no` |");
-    // the second word stands in two rows
+    // the second text occurs in two rows
     assert_eq!(faults_of_readme(&readme).len(), 3);
     let page = text("docs/protocol.md").replace("max_clients`, 200", "max_clients`, 100");
     assert_eq!(faults_of_protocol(&page).len(), 1);

@@ -1,4 +1,4 @@
-//! What the operator sets, in each of the four layers, and what is said when it is wrong.
+//! Settings from each of the four layers, and the errors for wrong ones.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,7 +16,7 @@ use hekte::config::network::Network;
 use hekte::config::node::RpcAuth;
 use hekte::error::{Error, Result};
 
-/// Flags in one string; variables without their HEKTE_; a file with this content.
+/// Loads a configuration from flags in one string, variables without their HEKTE_, and a file.
 fn load(flags: &str, variables: &[(&str, &str)], file: Option<&Path>) -> Result<Config> {
     let mut arguments: Vec<OsString> = vec!["hekte".into()];
     arguments.extend(flags.split_whitespace().map(OsString::from));
@@ -37,7 +37,7 @@ fn write(name: &str, content: &str) -> PathBuf {
     path
 }
 
-/// The outcome is an error with this exit code whose text holds all `parts`.
+/// Checks that the outcome is an error with this exit code and a text that holds all `parts`.
 fn refused(outcome: Result<Config>, code: u8, parts: &[&str]) {
     let error = outcome.unwrap_err();
     assert_eq!(error.code(), code, "{error}");
@@ -134,7 +134,7 @@ fn settings_that_contradict_each_other_are_errors() {
     refused(load("--signet-magic 00000000", &[], None), 64, &["network is bitcoin"]);
     let both = "--network signet --signet-challenge 51 --signet-magic 01020304";
     refused(load(both, &[], None), 64, &["signet_challenge gives"]);
-    // a flag overrules what a file says about a node that is not there today
+    // `--offline` overrides a file's settings about bitcoind, which may be absent today
     let file = write("overruled", "rpc_url = \"http://x\"\nrpc_cookie = \"/c\"\n");
     assert!(load("--offline", &[], Some(&file)).unwrap().offline());
     let config = load("--rpc-user u", &[("HEKTE_RPC_PASSWORD", "p")], Some(&file)).unwrap();

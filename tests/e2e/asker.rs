@@ -1,4 +1,4 @@
-//! Load: clients that ask without end and hold each answer against itself: nothing twice, in order.
+//! Load: clients that ask without end and check each answer for repetitions and its order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use hekte_testkit::client::{Answer, Client};
 use hekte_testkit::model::ScriptHash;
 use serde_json::{Value, json};
 
-/// A thread that asks until it is told to end.
+/// A thread that asks until it is stopped.
 pub struct Asker {
     stop: Arc<AtomicBool>,
     asked: Arc<AtomicU32>,
@@ -44,7 +44,7 @@ impl Asker {
         Asker { stop, asked, thread }
     }
 
-    /// Ends it; the number of answers.
+    /// Stops the thread; returns the number of answers.
     pub fn end(self) -> u32 {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("no answer contradicts itself");
@@ -52,11 +52,12 @@ impl Asker {
     }
 }
 
-/// No transaction and no coin twice; confirmed ones in order, before the others.
+/// Checks that no transaction and no coin occurs twice, and that confirmed ones come first, in
+/// order.
 fn judge(answers: &[Answer; 2]) {
     let lists = answers.iter().map(|answer| match answer {
         Ok(list) => list.as_array().expect("a list").clone(),
-        // a block that has just been disconnected, or too much going on
+        // errors that are allowed: a block was just disconnected, or the server is busy
         Err(error) if error["code"] == -32603 || error["code"] == -102 => Vec::new(),
         Err(error) => panic!("{error}"),
     });

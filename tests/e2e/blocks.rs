@@ -1,4 +1,4 @@
-//! What miners do: blocks of all or some of the mempool, of what nobody has seen; other branches.
+//! Blocks as miners make them: all or part of the mempool, unseen transactions, other branches.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ impl RandomWorld {
         format!("raw({})", self.regular().to_hex_string())
     }
 
-    /// Blocks as the node would make them.
+    /// Mines blocks as the node itself composes them.
     pub fn mine(&mut self, count: u32) {
         self.tick();
         let reward = self.reward();
@@ -24,7 +24,7 @@ impl RandomWorld {
         self.look();
     }
 
-    /// A block of some unconfirmed transactions, each with all that it needs.
+    /// Mines a block of some unconfirmed transactions, each with its unconfirmed ancestors.
     pub fn mine_some(&mut self) {
         self.tick();
         let mut chosen = BTreeSet::new();
@@ -59,7 +59,8 @@ impl RandomWorld {
         }
     }
 
-    /// A block with a transaction that nobody has seen, which spends what another one spends.
+    /// Mines a block with an unseen transaction that spends an output which a mempool transaction
+    /// spends.
     pub fn mine_conflict(&mut self) {
         self.tick();
         let pool = &self.truth.pool;
@@ -76,7 +77,7 @@ impl RandomWorld {
         self.look();
     }
 
-    /// One random block.
+    /// Mines one block of a random kind.
     pub fn mine_any(&mut self) {
         match self.rng.below(4) {
             0 => self.mine_conflict(),
@@ -85,13 +86,13 @@ impl RandomWorld {
         }
     }
 
-    /// Hash of the block `depth` below the next.
+    /// The hash of the lowest of the newest `depth` blocks.
     fn first_of(&self, depth: u32) -> String {
         self.truth.blocks[(self.truth.height() + 1 - depth) as usize].block_hash().to_string()
     }
 
-    /// Replaces the newest blocks by others, one more; at times goes back and forth between the
-    /// two branches, the last time straight from one to the other.
+    /// Replaces the newest `depth` blocks by a branch that is one block longer. At times goes back
+    /// and forth between the two branches, the last time straight from one to the other.
     pub fn reorg(&mut self, depth: u32, door: &mut Client) {
         let (old, base) = (self.first_of(depth), self.truth.height() - depth);
         self.log.push(format!("{depth} blocks replaced above height {base}"));
@@ -121,8 +122,8 @@ impl RandomWorld {
         self.look();
     }
 
-    /// Replaces the newest blocks once more, after hekte has gone back to the old ones: the new
-    /// branch wins in one step of `depth` blocks.
+    /// Replaces the newest blocks, goes back to the old ones, and then back to the new branch,
+    /// which thus wins in one step of `depth` blocks.
     pub fn reorg_at_once(&mut self, depth: u32, door: &mut Client) {
         let old = self.first_of(depth);
         self.reorg(depth, door);
@@ -136,7 +137,8 @@ impl RandomWorld {
         self.node.rpc.call("reconsiderblock", json!([fresh]));
         self.look();
         assert_eq!((self.first_of(depth + 1), self.truth.height()), (fresh, before + 1));
-        // this branch was the tip before: who has not heard that it was left would seem to be right
+        // hekte left this branch above; a hekte that had not noticed would seem right here without
+        // that wait
         self.wait_for_tip(door);
     }
 
@@ -148,7 +150,7 @@ impl RandomWorld {
         }
     }
 
-    /// Takes blocks away, and gives them back.
+    /// Invalidates the newest blocks; returns the hash with which they can be restored.
     pub fn retreat(&mut self, depth: u32) -> String {
         let first = self.first_of(depth);
         self.log.push(format!("{depth} blocks taken away"));

@@ -1,4 +1,4 @@
-//! A corner of the files: undo data that only bitcoind can tell apart.
+//! A corner case of the block files: undo data that only bitcoind can assign to its block.
 
 use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::script::Kind;
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::random_world::RandomWorld;
 
-/// Two blocks on one parent, each with one transaction that spends another taproot coin: no input
-/// reveals which undo data is whose.
+/// Two blocks with one parent, each with one transaction that spends a taproot coin of its own: no
+/// input reveals which undo data belongs to which block.
 #[test]
 fn siblings_that_reveal_nothing_are_told_apart_by_bitcoind() {
     let Some(mut world) = RandomWorld::new("siblings_that_reveal_nothing", 4) else { return };
@@ -21,7 +21,8 @@ fn siblings_that_reveal_nothing_are_told_apart_by_bitcoind() {
         coins.sort_by_key(|coin| coin.value);
         coins.dedup_by_key(|coin| coin.owner);
         let [first, .., second] = coins[..] else { panic!("too few taproot coins") };
-        // as much as the smaller one holds, so that neither pays out more than the other's coin
+        // both pay the same amount, less than either coin, so that it does not reveal which coin
+        // was spent
         let fee = second.value - first.value + 1000;
         let older = world.pay(&[first], 1, Some(1000));
         let newer = world.pay(&[second], 1, Some(fee));
@@ -32,14 +33,14 @@ fn siblings_that_reveal_nothing_are_told_apart_by_bitcoind() {
             world.node.rpc.call("invalidateblock", json!([hash]));
             hash
         });
-        // the one whose undo data is not the newest wins
+        // the block whose undo data is not the newest wins
         blocks.iter().for_each(|hash| _ = world.node.rpc.call("reconsiderblock", json!([hash])));
         world.node.rpc.call("invalidateblock", json!([blocks[1]]));
         world.mine(1);
         world.settle(&mut watching, &hekte);
         watching[0].ask(&world.truth);
     }
-    // found out while building, too
+    // a build distinguishes them, too
     hekte.kill();
     let built = world.run("fresh", &["--sync-only"]);
     assert!(built.status.success(), "{}", built.stderr);

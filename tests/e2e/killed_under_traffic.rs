@@ -1,6 +1,7 @@
-//! Power cuts under traffic: of hekte and of bitcoind, again and again; never a wrong answer.
+//! Power cuts of hekte and of bitcoind under traffic, many times; no answer may ever be wrong.
 //!
-//! `HEKTE_E2E_KILLS` is how often hekte is killed (5); bitcoind is killed two times in five.
+//! `HEKTE_E2E_KILLS` is the number of times that hekte is killed (5 by default); bitcoind is killed
+//! in two of five cases.
 
 use std::time::Duration;
 
@@ -34,14 +35,14 @@ fn killed_under_traffic_it_is_right_after_the_next_start() {
         }
         let depth = world.rng.range(1, 30) as u32;
         match round % 4 {
-            // in the middle of a reorganisation, of new blocks, of the mempool's comparison
+            // kill it during a reorganisation, new blocks, or the comparison of mempools
             0 => world.reorg(depth, &mut door),
             1 => world.mine(depth),
             _ => world.step(&mut door),
         }
         std::thread::sleep(Duration::from_millis(world.rng.below(120)));
         hekte.kill();
-        // the world goes on without it
+        // the chain goes on while hekte is down
         world.mine_any();
         let again = world.hekte();
         let mut watching = watch(&mut world, &again);
@@ -55,8 +56,8 @@ fn killed_under_traffic_it_is_right_after_the_next_start() {
     println!("{kills} kills, {} transactions, height {}", world.sent, world.truth.height());
 }
 
-/// The node comes back with what it had flushed; its peers give it the blocks again, and some of
-/// the payments.
+/// Starts the node with the blocks that it had flushed; then submits the blocks again, and some of
+/// the payments, as its peers would.
 fn restart_node(world: &mut RandomWorld) {
     let blocks = world.truth.blocks.clone();
     let pool: Vec<String> =

@@ -1,4 +1,4 @@
-//! End to end: random wallets at a real bitcoind, and subscribers whose pictures must all be right.
+//! End to end: random wallets at a real bitcoind, and subscribers whose knowledge must be right.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod asker;

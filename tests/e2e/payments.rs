@@ -1,4 +1,4 @@
-//! What wallets do: pay, chain payments, bump them, spend twice, send packages.
+//! The actions of wallets: pay, chain payments, bump fees, double-spend, send packages.
 
 use bitcoin::absolute::LockTime;
 use bitcoin::consensus::encode::serialize_hex;
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::random_world::RandomWorld;
 
-/// The smallest output made, in satoshi.
+/// The smallest output that is made, in satoshi.
 const DUST: u64 = 1000;
 
 impl RandomWorld {
@@ -21,7 +21,7 @@ impl RandomWorld {
     pub fn coins(&self) -> Vec<Coin> {
         let (truth, next) = (&self.truth, self.truth.height() + 1);
         let mut coins = Vec::new();
-        // some nodes' policy takes the scripts of open coins for hidden data
+        // left out: the policy of some nodes takes the scripts of open coins for hidden data
         for (script, owner) in self.owners.iter().filter(|(_, owner)| !owner.kind.is_open()) {
             for unspent in truth.model.unspent(*script) {
                 let outpoint = OutPoint { txid: unspent.txid, vout: unspent.vout };
@@ -39,7 +39,7 @@ impl RandomWorld {
         coins
     }
 
-    /// An output as a coin, if it is of somebody here.
+    /// An output as a coin, if its script has an owner in this world.
     pub fn coin(&self, outpoint: OutPoint) -> Option<Coin> {
         let place = self.truth.model.places(outpoint.txid).last();
         let tx = match place {
@@ -58,7 +58,8 @@ impl RandomWorld {
         (at < coins.len()).then(|| coins.swap_remove(at))
     }
 
-    /// A script that is paid again and again; the ones that some nodes' policy refuses left out.
+    /// A script that is paid again and again; those that the policy of some nodes refuses are left
+    /// out.
     pub fn regular(&mut self) -> ScriptBuf {
         loop {
             let at = self.rng.below(self.regulars.len() as u64) as usize;
@@ -69,7 +70,7 @@ impl RandomWorld {
         }
     }
 
-    /// A signed transaction; `fee` in satoshi, or by a random rate.
+    /// A signed transaction; `fee` is in satoshi, or drawn at random if it is `None`.
     pub fn pay(&mut self, coins: &[Coin], outputs: u64, fee: Option<u64>) -> Transaction {
         let input = coins.iter().map(|coin| TxIn {
             previous_output: coin.outpoint,
@@ -89,7 +90,7 @@ impl RandomWorld {
         let (version, input) = (Version(2), input.collect());
         let mut tx = Transaction { version, lock_time: LockTime::ZERO, input, output };
         sign(&mut tx, coins, &mut self.ring, &mut self.rng);
-        // signatures are a few bytes longer or shorter
+        // the sizes of signatures vary by a few bytes
         let vsize = tx.vsize() as u64 + 3 * coins.len() as u64;
         let fee = fee.unwrap_or_else(|| vsize * self.rng.range(11, 80) / 10);
         let mut left = total.saturating_sub(fee.min(total - DUST));
@@ -103,7 +104,8 @@ impl RandomWorld {
         tx
     }
 
-    /// Broadcasts through hekte or straight to the node; whether it was taken.
+    /// Broadcasts a transaction through hekte or directly to the node; returns whether it was
+    /// accepted.
     pub fn send(&mut self, door: &mut Client, tx: &Transaction) -> bool {
         let (hex, txid) = (serialize_hex(tx), tx.compute_txid().to_string());
         let taken = match self.rng.chance(1, 2) {
@@ -127,7 +129,7 @@ impl RandomWorld {
         taken
     }
 
-    /// A payment of one to three coins, confirmed or not.
+    /// Sends a payment from one to three coins, confirmed or not.
     pub fn payment(&mut self, door: &mut Client) {
         let mut coins = self.coins();
         let count = self.rng.range(1, 3);
@@ -142,7 +144,7 @@ impl RandomWorld {
         self.look();
     }
 
-    /// Each pays on what it was paid, none confirmed.
+    /// Sends a chain of unconfirmed payments, each of which spends the one before.
     pub fn chain(&mut self, door: &mut Client) {
         let mut coins = self.coins();
         coins.retain(|coin| coin.value > 300_000);
@@ -163,7 +165,8 @@ impl RandomWorld {
         }
     }
 
-    /// An unconfirmed transaction of somebody here, with its coins and what replacing it costs.
+    /// An unconfirmed transaction of this world, with its coins and the fee that a replacement must
+    /// pay.
     fn victim(&mut self) -> Option<(Txid, Vec<Coin>, u64)> {
         let at = self.rng.below(self.truth.pool.len() as u64) as usize;
         let (txid, loose) = self.truth.pool.iter().nth(at)?;
@@ -171,7 +174,7 @@ impl RandomWorld {
         Some((*txid, coins.collect::<Option<Vec<Coin>>>()?, loose.descendant_fees))
     }
 
-    /// The same coins again at a higher fee, to others.
+    /// Spends the coins of an unconfirmed transaction again at a higher fee, to other scripts.
     pub fn bump(&mut self, door: &mut Client) {
         let Some((old, coins, fees)) = self.victim() else { return };
         let outputs = self.rng.range(1, 4);
@@ -181,7 +184,8 @@ impl RandomWorld {
         self.look();
     }
 
-    /// One of the coins again, together with another; at times at too low a fee.
+    /// Spends one coin of an unconfirmed transaction again, together with another coin; at times at
+    /// too low a fee.
     pub fn double_spend(&mut self, door: &mut Client) {
         let Some((old, mut coins, fees)) = self.victim() else { return };
         let mut free = self.coins();
@@ -196,7 +200,7 @@ impl RandomWorld {
         self.look();
     }
 
-    /// A parent that pays too little by itself, and its child.
+    /// Sends a parent that pays too little by itself, together with its child.
     pub fn package(&mut self, door: &mut Client) {
         let mut coins = self.coins();
         coins.retain(|coin| coin.height > 0 && coin.value > 100_000);

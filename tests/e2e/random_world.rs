@@ -1,4 +1,4 @@
-//! A bitcoind, hekte beside it, the wallets that pay each other, and those who watch.
+//! A bitcoind, hekte beside it, wallets that pay each other, and clients that watch.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,25 +21,25 @@ use crate::truth::Truth;
 const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 /// How long notifications may take to settle.
 pub const SETTLED: Duration = Duration::from_secs(60);
-/// Height of the chain that a run begins with.
+/// The height of the chain at the start of a run.
 pub const START: u32 = 220;
 
-/// Everything of one run.
+/// The state of one run.
 pub struct RandomWorld {
     pub node: Bitcoind,
     pub scratch: Scratch,
     pub truth: Truth,
     pub ring: KeyRing,
     pub rng: Rng,
-    /// Whom scripts belong to: coins of these can be spent.
+    /// The owners of scripts whose coins can be spent.
     pub owners: BTreeMap<ScriptHash, Owner>,
-    /// Those who are paid again and again.
+    /// The owners that are paid again and again.
     pub regulars: Vec<Owner>,
-    /// What was done, newest last.
+    /// The actions so far, newest last.
     pub log: Vec<String>,
-    /// Time as the node sees it.
+    /// The node's clock.
     pub clock: u32,
-    /// Transactions accepted.
+    /// The number of transactions accepted.
     pub sent: u32,
 }
 
@@ -85,7 +85,8 @@ impl RandomWorld {
         Some(world)
     }
 
-    /// Ten minutes later. The node's clock is ours, so that a seed makes the same run again.
+    /// Moves the clock ten minutes forward. The node uses this clock, so that a seed reproduces a
+    /// run.
     pub fn tick(&mut self) {
         self.clock += 600;
         self.node.rpc.call("setmocktime", json!([self.clock]));
@@ -110,7 +111,7 @@ impl RandomWorld {
         }
     }
 
-    /// Starts hekte; its port is open.
+    /// Starts hekte and waits until its port is open.
     pub fn start_hekte(&self) -> Hekte {
         let args = self.args("a", &[]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -124,11 +125,12 @@ impl RandomWorld {
         hekte::run(BINARY, self.scratch.path(), &args)
     }
 
-    /// Compares the index, which nobody uses just now, with one built from nothing.
+    /// Compares the index, which no process uses now, with one built from nothing.
     pub fn same_as_built_anew(&self) {
         let built = self.run("fresh", &["--sync-only"]);
         assert!(built.status.success(), "{}", built.stderr);
-        // the newest blocks of ours were in memory only
+        // hekte's newest blocks were in memory only, so the digests are compared at the height of
+        // the stored index
         let ours = self.run("a", &["digest"]);
         assert!(ours.status.success(), "{}", ours.stderr);
         let height = ours.stdout.split_once(" height=").expect("it says so").1.trim();
@@ -138,7 +140,7 @@ impl RandomWorld {
         assert!(verified.status.success(), "{}{}", verified.stdout, verified.stderr);
     }
 
-    /// The scripts that are paid again and again, and two that nobody ever pays.
+    /// The scripts that are paid again and again, and two that are never paid.
     pub fn scripts(&mut self) -> Vec<ScriptBuf> {
         let strangers = (900..902).map(|key| Owner { kind: Kind::P2wpkh, key });
         let all: Vec<Owner> = self.regulars.iter().copied().chain(strangers).collect();
@@ -160,15 +162,15 @@ impl RandomWorld {
         outs
     }
 
-    /// One who watches everything, at one of the versions.
+    /// A subscriber to everything, at one of the protocol versions.
     pub fn subscriber(&mut self, client: Client, version: &'static str) -> Subscriber {
         let outpoints = self.outpoints(30);
         let scripts = self.scripts();
         Subscriber::new(client, version, &scripts, &outpoints)
     }
 
-    /// Waits until everybody's picture is that of the node: of its blocks and of what it says of
-    /// its mempool, of scripts (`scantxoutset`) and of outputs (`gettxout`).
+    /// Waits until every subscriber's knowledge equals the node's: its blocks, its mempool, the
+    /// state of scripts (`scantxoutset`) and of outputs (`gettxout`).
     pub fn settle(&mut self, watching: &mut [Subscriber], hekte: &Hekte) {
         self.truth.look(&self.node.rpc);
         let end = Instant::now() + SETTLED;
@@ -186,7 +188,7 @@ impl RandomWorld {
         self.node_agrees();
     }
 
-    /// Compares a sample of the truth with what else the node says of it.
+    /// Compares a sample of the truth with further answers of the node.
     fn node_agrees(&mut self) {
         let scripts = self.scripts();
         let some: Vec<ScriptBuf> = scripts.into_iter().step_by(5).collect();

@@ -1,4 +1,4 @@
-//! A client that watches, and the picture it has from replies and notifications alone.
+//! A client that watches, and what it knows from replies and notifications alone.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,21 +11,22 @@ use serde_json::{Value, json};
 
 use crate::truth::Truth;
 
-/// One connection and what it has been told.
+/// One connection, and what it has been told.
 pub struct Subscriber {
     pub client: Client,
     version: &'static str,
-    /// With what each script is named in requests, by script hash.
+    /// By script hash: the script, and how requests of this version name it.
     names: BTreeMap<String, (ScriptHash, String)>,
     told: BTreeMap<String, Value>,
     outpoints: BTreeMap<(String, u64), (OutPoint, Value)>,
     tip: Value,
-    /// Notifications heard.
+    /// The number of notifications received.
     pub heard: u32,
 }
 
 impl Subscriber {
-    /// Connects and subscribes to the tip, all scripts and, where the version has that, outpoints.
+    /// Connects and subscribes to the tip, to all scripts and, if the version has them, to
+    /// outpoints.
     pub fn new(
         mut client: Client,
         version: &'static str,
@@ -51,7 +52,7 @@ impl Subscriber {
         subscriber
     }
 
-    /// The method of that name in the family of this version.
+    /// The full name of a script method in this version.
     fn method(&self, name: &str) -> String {
         match self.version {
             "1.7" => format!("blockchain.scriptpubkey.{name}"),
@@ -79,7 +80,7 @@ impl Subscriber {
         let Some(hash) = self.names.keys().nth(nth).cloned() else { return };
         let name = self.names[&hash].1.clone();
         let was = self.client.call(&self.method("unsubscribe"), json!([name]));
-        // the protocol has it from 1.4.2 on; whoever has it earlier means it
+        // the protocol has the method from 1.4.2 on, but a server may have it earlier
         assert!(was == Ok(json!(true)) || was.is_err() && self.version == "1.4", "{was:?}");
         if was.is_err() {
             return;
@@ -88,7 +89,7 @@ impl Subscriber {
         self.told.remove(&hash);
     }
 
-    /// Takes what has come, and what comes within the time.
+    /// Takes all notifications that have come, and those that come within `time`.
     pub fn hear(&mut self, time: Duration) {
         while let Some(note) = self.client.notification(time) {
             self.heard += 1;
@@ -96,7 +97,7 @@ impl Subscriber {
             let first = params[0].as_str().unwrap_or_default().to_string();
             match note["method"].as_str().expect("a method") {
                 "blockchain.headers.subscribe" => self.tip = params[0].clone(),
-                "server.ping" => assert_eq!(self.version, "1.7"), // noise
+                "server.ping" => assert_eq!(self.version, "1.7"), // padding
                 "blockchain.outpoint.subscribe" => {
                     let key = (first, params[1].as_u64().expect("an index"));
                     let (_, told) = self.outpoints.get_mut(&key).expect("it is watched");
@@ -105,7 +106,7 @@ impl Subscriber {
                 }
                 method => {
                     assert_eq!(method, self.method("subscribe"));
-                    // one that was on its way when we unsubscribed
+                    // it was on its way when we unsubscribed
                     let Some(told) = self.told.get_mut(&first) else { continue };
                     assert_ne!(*told, params[1], "told without a change: {note}");
                     *told = params[1].clone();
@@ -114,7 +115,7 @@ impl Subscriber {
         }
     }
 
-    /// The first thing that this client has a wrong picture of.
+    /// The first thing about which this client's knowledge is wrong.
     pub fn mistake(&self, truth: &Truth) -> Option<String> {
         if self.tip != truth.tip() {
             return Some(format!("tip {} instead of {}", self.tip, truth.tip()));
@@ -133,7 +134,7 @@ impl Subscriber {
         scripts.chain(outpoints).flatten().next().map(|m| format!("{}: {m}", self.version))
     }
 
-    /// Which statuses a new connection hears that this one was not told.
+    /// The statuses that a new connection is told and that differ from what this one was told.
     pub fn asked_anew(&mut self, hekte: &Hekte) -> Vec<String> {
         let mut client = hekte.client();
         let differs = |(script, told): (&String, &Value)| {
@@ -143,7 +144,7 @@ impl Subscriber {
         self.told.iter().filter_map(differs).collect()
     }
 
-    /// Asks about all it watches, and compares.
+    /// Asks about everything that the client watches, and compares the answers with the truth.
     pub fn ask(&mut self, truth: &Truth) {
         let methods =
             ["get_history", "get_mempool", "listunspent", "get_balance"].map(|m| self.method(m));
@@ -178,7 +179,7 @@ impl Subscriber {
     }
 }
 
-/// Asks again while blocks that bitcoind wrote over after a kill are being looked for.
+/// Asks again while hekte looks for blocks that bitcoind overwrote after a kill.
 fn patiently(mut ask: impl FnMut() -> Vec<Answer>) -> Vec<Answer> {
     let end = Instant::now() + Duration::from_secs(30);
     loop {

@@ -1,4 +1,4 @@
-//! What is true, worked out the long way from bitcoind's own blocks and mempool.
+//! The right answers, computed naively from bitcoind's own blocks and mempool.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,20 +13,21 @@ use serde_json::{Value, json};
 pub struct Loose {
     pub tx: Transaction,
     pub fee: u64,
-    /// The fees of it and of all that spend it, in satoshi.
+    /// The fees of the transaction and of all its descendants, in satoshi.
     pub descendant_fees: u64,
     pub vsize: u64,
 }
 
-/// The node's blocks and mempool, and what follows from them.
+/// The node's blocks and mempool, and the answers that follow from them.
 #[derive(Default)]
 pub struct Truth {
     pub blocks: Vec<Block>,
     pub model: Model,
     pub pool: BTreeMap<Txid, Loose>,
-    /// Confirmed spends.
+    /// For each output with a confirmed spend, the spending transaction and the height of its
+    /// block.
     spent: HashMap<OutPoint, (Txid, u32)>,
-    /// Who spends what in the mempool.
+    /// For each output spent in the mempool, the spending transaction.
     pub loose_spends: HashMap<OutPoint, Txid>,
     touched: HashMap<ScriptHash, BTreeSet<Txid>>,
     seen: HashMap<Txid, Transaction>,
@@ -41,7 +42,7 @@ fn is_indexed(script: &ScriptBuf) -> bool {
 }
 
 impl Truth {
-    /// Asks the node for everything that has changed.
+    /// Asks the node for all changes.
     pub fn look(&mut self, rpc: &Rpc) {
         let height = rpc.height();
         let hash_at = |height: u32| text(&rpc.call("getblockhash", json!([height]))).to_string();
@@ -122,7 +123,8 @@ impl Truth {
         -i64::from(chained)
     }
 
-    /// Unconfirmed transactions of a script in canonical order, with their heights.
+    /// The unconfirmed transactions of a script in canonical order, with their heights in the
+    /// protocol.
     fn loose(&self, script: ScriptHash) -> Vec<(Txid, i64)> {
         let txids = self.touched.get(&script).into_iter().flatten();
         let mut all: Vec<_> =

@@ -1,6 +1,6 @@
-//! Random wallets and miners for many steps; after each, all who watch must know the truth.
+//! Random wallets and miners for many steps; after each, all clients that watch must be right.
 //!
-//! `HEKTE_E2E_STEPS` makes runs longer than 40 steps, `HEKTE_E2E_SEED` another one.
+//! `HEKTE_E2E_STEPS` sets the number of steps (40 by default), `HEKTE_E2E_SEED` the seed.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub fn number(name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// A client that may send packages.
+/// A client whose protocol version allows packages.
 pub fn door(hekte: &Hekte) -> Client {
     let mut client = hekte.client();
     client.call("server.version", json!(["door", "1.6"])).expect("a version");
@@ -26,7 +26,7 @@ pub fn door(hekte: &Hekte) -> Client {
 }
 
 impl RandomWorld {
-    /// Something that wallets or miners do.
+    /// One random action of a wallet or a miner.
     pub fn step(&mut self, door: &mut Client) {
         match self.rng.below(100) {
             0..30 => self.payment(door),
@@ -59,7 +59,7 @@ fn all_who_watch_know_what_the_node_knows() {
         .map(|version| world.subscriber(hekte.client(), version))
         .collect();
     let begun = Instant::now();
-    // reorganisations of all depths are spread over the run
+    // reorganisations of all these depths are spread over the run
     let (depths, mut deepest) = ([12, 30, 99, 150], 0);
     for n in 1..=steps {
         for _ in 0..world.rng.range(1, 5) {
@@ -103,7 +103,7 @@ fn all_who_watch_know_what_the_node_knows() {
     world.same_as_built_anew();
 }
 
-/// Somebody leaves and comes back, or begins to watch other things.
+/// One client reconnects, or changes what it watches.
 fn renew(world: &mut RandomWorld, watching: &mut [Subscriber], hekte: &Hekte) {
     let at = world.rng.below(watching.len() as u64) as usize;
     match world.rng.below(5) {
@@ -117,7 +117,7 @@ fn renew(world: &mut RandomWorld, watching: &mut [Subscriber], hekte: &Hekte) {
     }
 }
 
-/// Fees and sizes of the mempool, and a transaction.
+/// Compares the mempool's fees and sizes, and one transaction.
 fn loose_ends(world: &mut RandomWorld, door: &mut Client) {
     let bins = door.call("mempool.get_fee_histogram", json!([])).expect("bins");
     let bins = bins.as_array().expect("a list").iter();

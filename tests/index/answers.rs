@@ -1,4 +1,4 @@
-//! Every question about a chain, asked of the index and answered naively: the two must agree.
+//! Every question about a chain, answered by the index and naively; the answers must be equal.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use hekte::query::engine::Engine;
 use hekte_testkit::model::{self, Model};
 use hekte_testkit::proof;
 
-/// How much was compared.
+/// The amount of data that was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
     pub scripts: usize,
@@ -37,7 +37,7 @@ pub fn compare(engine: &Engine, blocks: &[Block]) -> Compared {
     }
 }
 
-/// History, coins, balance and status of every script.
+/// Compares history, coins, balance and status of every script.
 pub fn scripts(engine: &Engine, model: &Model) -> usize {
     let all = model.scripthashes();
     for script in &all {
@@ -50,7 +50,7 @@ pub fn scripts(engine: &Engine, model: &Model) -> usize {
     all.len()
 }
 
-/// The same of one script.
+/// Compares history, coins, balance and status of one script.
 pub fn check_script(engine: &Engine, model: &Model, script: model::ScriptHash) {
     let asked = ScriptHash(script.0);
     let history = engine.history(&asked).unwrap();
@@ -69,7 +69,7 @@ pub fn check_script(engine: &Engine, model: &Model, script: model::ScriptHash) {
     assert_eq!(status, model.status(script), "status of {script}");
 }
 
-/// Bytes and block of every transaction; of BIP 30's twins the later one.
+/// Compares bytes and block of every transaction; of BIP 30's twins the later one is expected.
 pub fn transactions(engine: &Engine, model: &Model, blocks: &[Block]) -> usize {
     let mut count = 0;
     for block in blocks {
@@ -87,7 +87,8 @@ pub fn transactions(engine: &Engine, model: &Model, blocks: &[Block]) -> usize {
     count
 }
 
-/// By txid and by position, for every transaction; each branch must lead to the header's root.
+/// Compares proofs by txid and by position for every transaction; each branch must lead to the
+/// header's root.
 pub fn merkle_proofs(engine: &Engine, model: &Model) -> usize {
     let mut count = 0;
     for height in 0..=model.height() {
@@ -111,7 +112,7 @@ pub fn merkle_proofs(engine: &Engine, model: &Model) -> usize {
     count
 }
 
-/// A spread of heights under a spread of checkpoints.
+/// Compares proofs for a range of heights and checkpoints.
 pub fn header_proofs(engine: &Engine, model: &Model) -> usize {
     let leaves: Vec<_> = model.headers().iter().map(|h| h.block_hash().to_byte_array()).collect();
     let tip = model.height();
@@ -138,7 +139,7 @@ pub fn header_proofs(engine: &Engine, model: &Model) -> usize {
     count
 }
 
-/// Who made and who spent each output.
+/// Compares which transactions made and spent each output.
 pub fn outpoints(engine: &Engine, blocks: &[Block]) -> usize {
     let mut right: HashMap<OutPoint, OutpointStatus> = HashMap::new();
     for (height, block) in blocks.iter().enumerate() {
@@ -166,7 +167,7 @@ pub fn outpoints(engine: &Engine, blocks: &[Block]) -> usize {
     right.len()
 }
 
-/// Bytes as text.
+/// Bytes as hexadecimal text.
 pub fn hex(bytes: [u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Single real blocks of every age: counts, txids, and each coin that the undo data gives back.
+//! Single real blocks of every age: counts, txids, and each coin restored from undo data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use hekte::parse::undo::Undo;
 
 use crate::realdata::real;
 
-/// The files of that ending.
+/// The files with this ending.
 fn files(ending: &str) -> Vec<PathBuf> {
     let Some(folder) = real("blocks") else { return Vec::new() };
     let list = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -34,7 +34,7 @@ fn blocks_of_every_age_are_read_as_the_bitcoin_crate_reads_them() {
     for path in files(".bin").iter().filter(|path| plain(path)) {
         let bytes = fs::read(path).unwrap();
         let block: Block = deserialize(&bytes).unwrap();
-        // without undo data: as if it were genesis, which checks the Merkle root too
+        // without undo data the block is taken for genesis, which checks the Merkle root, too
         let rows = extract(&bytes, None).unwrap();
         assert!(rows.scripts.is_empty());
         let txids = block.txdata.iter().map(|tx| tx.compute_txid());
@@ -90,7 +90,7 @@ fn undo_data_gives_back_each_coin_that_was_spent() {
     assert!(coins == 0 || coins > 30_000);
 }
 
-/// i64 value, CompactSize, script; one after the other.
+/// Reads a sequence of i64 value, CompactSize length and script.
 fn prevouts(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let mut out = Vec::new();
     while !bytes.is_empty() {

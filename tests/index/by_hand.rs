@@ -1,4 +1,4 @@
-//! Chains that no generator makes: the twins of BIP 30, and prefixes that are not unique.
+//! Chains that the generator does not make: the twins of BIP 30, and prefixes that are shared.
 
 use bitcoin::absolute::LockTime;
 use bitcoin::block::Header;
@@ -29,7 +29,8 @@ use crate::answers;
 use crate::common::{Index, ONE_BATCH};
 use crate::random_chains::{active, mixed, orderly};
 
-/// A transaction that spends `coins` (none: a coinbase with `salt`) and pays to `scripts`.
+/// A transaction that spends `coins` (if there are none, a coinbase with `salt`) and pays
+/// `scripts`.
 fn pay(salt: u8, coins: &[OutPoint], scripts: &[u8]) -> Transaction {
     let input = |previous_output, script_sig| TxIn {
         previous_output,
@@ -97,7 +98,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
         }
         assert!(engine.merkle_proof(&txid, Height(2)).is_err());
     }
-    // and where the newest blocks are in memory
+    // now with the newest blocks in memory
     let index = Index::over(scratch.path(), Network::Regtest);
     let plan = index.plan().unwrap();
     let mut short = index.plan().unwrap();
@@ -109,7 +110,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
     answers::compare(&served.engine, &blocks);
 }
 
-/// As if each of these scripts and txids shared its 40 bits with a dozen others.
+/// Adds postings as if each of these scripts and txids shared its 40 bits with a dozen others.
 #[test]
 fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let chain = mixed(77, 130);
@@ -147,7 +148,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     println!("{foreign} foreign postings: {:?}", answers::compare(&index.serve().engine, &blocks));
 }
 
-/// The same for blocks in memory.
+/// Adds foreign postings to blocks in memory.
 #[test]
 fn foreign_postings_in_new_blocks_change_no_answer() {
     let chain = mixed(78, 120);
@@ -181,7 +182,7 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     answers::compare(&served.engine, &blocks);
 }
 
-/// One hash in 2^40 begins with forty ones.
+/// The largest prefix: one hash in 2^40 begins with forty ones.
 #[test]
 fn the_last_prefix_of_all_is_found_too() {
     let scratch = Scratch::new("last");

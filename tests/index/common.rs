@@ -1,4 +1,4 @@
-//! An index over a folder of block files: built, digested, verified, served, without the program.
+//! An index over a folder of block files, built, checked and served without the program.
 
 use std::collections::HashMap;
 use std::fs;
@@ -34,21 +34,21 @@ use hekte::sync::served::settings::UpkeepSettings;
 use hekte_testkit::files::xor;
 use hekte_testkit::scratch::Scratch;
 
-/// All in one batch.
+/// A batch size that puts everything into one batch.
 pub const ONE_BATCH: usize = 1 << 20;
 
-/// A folder for databases and what belongs to a network's block files.
+/// A folder for databases, with the parameters and the loader of a network's block files.
 pub struct Index {
     pub scratch: Scratch,
-    /// Where the databases are, if not in `scratch`.
+    /// The folder of the databases, if it is not `scratch`.
     pub elsewhere: Option<PathBuf>,
-    /// Of a merge at the end of a build.
+    /// Bytes that the merge at the end of a build writes in one transaction.
     pub slice_bytes: u64,
     pub params: ChainParams,
     pub loader: Arc<BlockLoader>,
 }
 
-/// The index as questions meet it.
+/// An index that is open for questions.
 pub struct Served {
     pub live: ServedIndex,
     pub engine: Engine,
@@ -56,7 +56,7 @@ pub struct Served {
 }
 
 impl Index {
-    /// An empty folder beside the block files in `blocks`.
+    /// An index without databases yet, over the block files in `blocks`.
     pub fn over(blocks: &Path, network: Network) -> Index {
         let params = ChainParams::of(network);
         let dir = Arc::new(BlockDir::open(blocks).unwrap());
@@ -70,7 +70,7 @@ impl Index {
         }
     }
 
-    /// The same with its databases in a folder that outlives it.
+    /// Puts the databases into a folder that outlives this value.
     pub fn in_folder(self, folder: impl Into<PathBuf>) -> Index {
         Index { elsewhere: Some(folder.into()), ..self }
     }
@@ -83,13 +83,13 @@ impl Index {
         self.folder().join(INDEX_FILE)
     }
 
-    /// The plan that the files alone give.
+    /// The plan made from the files alone.
     pub fn plan(&self) -> Result<Plan> {
         let tree = scan_all(&self.loader, &Progress::default())?;
         Plan::by_files(tree, &self.loader)
     }
 
-    /// Builds along a plan; with `stop`, just the next block.
+    /// Builds along a plan; with `stop`, only the next block.
     pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
         let progress = Progress::default();
         let token = StopToken::default();
@@ -99,7 +99,7 @@ impl Index {
         Build { stop: token, ..self.a_build(plan, batch_postings, &progress) }.run()
     }
 
-    /// A build along a plan, to be changed and run.
+    /// A build along a plan, for the caller to change and run.
     pub fn a_build<'a>(
         &'a self,
         plan: &'a Plan,
@@ -118,12 +118,12 @@ impl Index {
         }
     }
 
-    /// Builds to the end of what the files have.
+    /// Builds to the end of the chain in the files.
     pub fn build(&self, batch_postings: usize) -> Result<Outcome> {
         self.run(&self.plan()?, batch_postings, false)
     }
 
-    /// Builds, expecting no trouble.
+    /// Builds, and panics if that does not complete.
     pub fn built(self, batch_postings: usize) -> Index {
         let outcome = self.build(batch_postings).unwrap();
         assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}");
@@ -142,12 +142,12 @@ impl Index {
         verify(&self.db(Mode::Read), &self.params)
     }
 
-    /// Opens it for questions; nothing is served before `live.publish()`.
+    /// Opens the index for questions; nothing is served before `live.publish()`.
     pub fn open(&self) -> Result<Served> {
         self.open_with(UpkeepSettings::default())
     }
 
-    /// The same with other limits.
+    /// Opens the index for questions with these limits.
     pub fn open_with(&self, settings: UpkeepSettings) -> Result<Served> {
         let shared = Arc::new(served::Served::default());
         let live = ServedIndex::open(self.folder(), &self.params, shared.clone(), settings)?;
@@ -161,14 +161,14 @@ impl Index {
         Ok(Served { live, engine: Engine::new(views, costs, Arc::default(), None), shared })
     }
 
-    /// Serves it.
+    /// Opens and serves the index.
     pub fn serve(&self) -> Served {
         let mut served = self.open().unwrap();
         served.live.publish();
         served
     }
 
-    /// Connects blocks to a served index, in memory, as they would come from the node.
+    /// Connects blocks to a served index, in memory, as if they came from the node.
     pub fn connect(&self, live: &mut ServedIndex, plan: &Plan, heights: std::ops::Range<u32>) {
         let mut buffers = LoadBuffers::default();
         for height in heights {
@@ -181,7 +181,7 @@ impl Index {
     }
 }
 
-/// The longest chain in a folder of block files, read naively: from each magic on what parses.
+/// The longest chain in a folder of block files, found naively: every magic is tried as a record.
 pub fn chain_in(blocks: &Path, magic: [u8; 4]) -> Vec<Block> {
     let key = fs::read(blocks.join("xor.dat")).ok().map(|key| key.try_into().unwrap());
     let mut found: HashMap<BlockHash, Block> = HashMap::new();
@@ -210,7 +210,7 @@ pub fn blocks_of(bytes: &[u8], magic: [u8; 4]) -> Vec<Block> {
     out
 }
 
-/// From genesis to the block furthest from it.
+/// The chain from genesis to the block with the greatest height.
 pub fn longest(mut found: HashMap<BlockHash, Block>) -> Vec<Block> {
     let mut heights: HashMap<BlockHash, u32> = HashMap::new();
     for start in found.keys() {

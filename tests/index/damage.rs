@@ -1,4 +1,4 @@
-//! Cut, changed, foreign and missing files: a clear error, no wrong answer, nothing good lost.
+//! Cut, changed, foreign and missing files: a clear error, no wrong answer, no good data lost.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -29,7 +29,8 @@ fn chain() -> &'static Chain {
     CHAIN.get_or_init(|| mixed(41, 125))
 }
 
-/// Block files of the chain, several, without a key, and the blocks that count.
+/// Block files of the chain, without a key, in several files if `max_file` is small; and the active
+/// blocks.
 pub fn world(max_file: u64) -> (Scratch, Vec<Block>) {
     let scratch = Scratch::new("damage");
     let options = FileOptions { max_file, ..FileOptions::default() };
@@ -44,7 +45,7 @@ pub fn flip(path: &Path, offset: u64) {
     file.write_all_at(&[byte[0] ^ 0x11], offset).unwrap();
 }
 
-/// Answers that were refused; one that is wrong panics.
+/// The numbers of right and of refused answers; a wrong answer panics.
 #[derive(Debug, Default)]
 pub struct Asked {
     pub right: usize,
@@ -64,7 +65,7 @@ impl Asked {
     }
 }
 
-/// Everything is answered rightly or refused.
+/// Checks that every question is answered rightly or refused.
 pub fn right_or_refused(engine: &Engine, blocks: &[Block]) -> Asked {
     let model = Model::new(blocks);
     let mut asked = Asked::default();
@@ -84,7 +85,7 @@ pub fn right_or_refused(engine: &Engine, blocks: &[Block]) -> Asked {
     asked
 }
 
-/// Any byte that a txid covers.
+/// Changes random bytes that a txid covers.
 #[test]
 fn a_byte_changed_in_an_indexed_block_is_never_served() {
     let (scratch, blocks) = world(1 << 30);
@@ -129,7 +130,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
         assert!(served.shared.take_rescan(), "nobody looks for it");
         find_all_again(&mut served.live, &index.loader).unwrap();
         drop(served);
-        // another start: what is indexed stays
+        // after another start, the part that was indexed is still there
         match index.build(ONE_BATCH) {
             Ok(outcome) => assert!(matches!(outcome, Outcome::Complete(_)), "{outcome:?}"),
             Err(error) => panic!("{error}"),
@@ -151,7 +152,7 @@ fn a_block_file_cut_or_gone_takes_only_its_own_answers() {
     assert!(error.contains("no blk00000.dat"), "{error}");
 }
 
-/// After a kill, a reindex, a download anew: the same blocks elsewhere.
+/// The blocks stand elsewhere, as after a kill, a reindex, or a new download.
 #[test]
 fn blocks_that_moved_are_found_again() {
     let (scratch, blocks) = world(60_000);
@@ -163,7 +164,7 @@ fn blocks_that_moved_are_found_again() {
     let mut dir = BlockDir::create(scratch.path(), options);
     for (number, block) in chain().blocks.iter().enumerate() {
         if number % 9 == 4 {
-            dir.torn(block, 100); // a copy with the right header and nothing behind it
+            dir.torn(block, 100); // a copy with the right header and nothing after it
         }
         dir.add(block);
     }
@@ -196,7 +197,7 @@ fn a_wrong_key_file_is_named() {
     assert!(error.contains("xor.dat: 3 bytes"), "{error}");
 }
 
-/// Block and undo files with a hole in what is not indexed yet.
+/// Block and undo files with a hole in the part that is not indexed yet.
 #[test]
 fn damage_before_indexing_is_named_and_mended_by_mending_the_file() {
     let mut rng = Rng::new(8);
@@ -220,7 +221,7 @@ fn damage_before_indexing_is_named_and_mended_by_mending_the_file() {
                     let named = why.contains(name) || why.contains("none of the block files");
                     assert!(named, "{name} time {time}: {why}");
                 }
-                // a stale block, or one that leads away from the rest
+                // the damage hit a stale block, or cut off the rest of the chain
                 Ok(Outcome::Complete(_)) => {}
                 Ok(other) => panic!("{other:?}"),
             }
@@ -234,7 +235,7 @@ fn damage_before_indexing_is_named_and_mended_by_mending_the_file() {
     }
 }
 
-/// bitcoind makes its files 0600: the message says whose they are and what helps.
+/// bitcoind creates its files with mode 0600: the message says who owns them, and the remedy.
 #[test]
 fn closed_files_are_explained() {
     let root = nix_is_root();

@@ -1,4 +1,4 @@
-//! A damaged or foreign database is refused or found out, and never answered from.
+//! A damaged or foreign database is refused or detected, and never used for answers.
 
 use std::fs;
 
@@ -94,7 +94,8 @@ fn a_changed_row_is_found_and_never_answered_from() {
     assert!(index.verify().is_sound());
 }
 
-/// Anywhere in the file, SQLite's own pages too: what verify calls sound is right.
+/// Changes bytes anywhere in the file, also in SQLite's own pages: an index that verify calls sound
+/// answers rightly.
 #[test]
 fn a_changed_byte_anywhere_in_the_database_is_found_or_harmless() {
     let (scratch, blocks) = world(1 << 30);

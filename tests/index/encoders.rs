@@ -1,4 +1,4 @@
-//! Runs that several threads encode: the same bytes as from one, whatever crosses their stripes.
+//! Runs encoded by several threads have the bytes of one thread's, whatever crosses their stripes.
 
 use bitcoin::Network;
 use hekte::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Sorted for Part<'_> {
     }
 }
 
-/// Prefixes of one posting each, and one that goes on through many stripes.
+/// Prefixes with one posting each, and one prefix whose postings continue through many stripes.
 fn postings() -> Vec<Posting> {
     let hot = (0..30_000).map(|n| Posting { prefix: Prefix(1 << 39), txnum: TxNum(n * 5) });
     let lone = |n: u32| Posting { prefix: Prefix(u64::from(n) << 22 | 1), txnum: TxNum(n % 777) };

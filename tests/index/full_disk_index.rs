@@ -1,4 +1,4 @@
-//! A disk that is full to the last byte, at whatever moment: nothing breaks, all goes on later.
+//! A disk that becomes full at any moment: nothing breaks, and work goes on later.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn spec() -> ChainSpec {
     ChainSpec { seed: 41, blocks: 150, txs_per_block: 30, ..ChainSpec::default() }
 }
 
-/// Block files on a large disk; an index of them on the small one comes into `folder`.
+/// Block files on a large disk, and an index of them in `folder` on the small one.
 fn world(folder: &Path) -> (Scratch, Index, Plan, Index) {
     let scratch = Scratch::new("full");
     orderly(scratch.path(), &generate(&spec()));
@@ -62,7 +62,7 @@ fn a_build_stops_where_the_disk_is_full_and_goes_on_later() {
         }
         disk.empty();
         stops.push(phase(&index));
-        // as soon as it merges, begin with no room again
+        // at the first merge, begin again with no free space
         let merges = stops.last() == Some(&Some(BuildState::Merging));
         left = if merges && !stops[..stops.len() - 1].contains(&Some(BuildState::Merging)) {
             0
@@ -80,7 +80,7 @@ fn a_build_stops_where_the_disk_is_full_and_goes_on_later() {
     assert!(index.verify().is_sound(), "{}", index.verify());
 }
 
-/// The build's own look at free space comes before anything is written.
+/// A build checks the free space before it writes anything.
 #[test]
 fn a_build_that_cannot_end_is_not_begun() {
     let Some(disk) = SmallDisk::mount("a_build_that_cannot_end", 4096) else { return };
@@ -126,7 +126,7 @@ fn a_served_index_waits_for_room_and_goes_on() {
             break;
         }
         disk.leave(0);
-        // in the second round until memory holds as much as it may
+        // in the second round continue until the memory for blocks is full
         for _ in 0..if round == 1 { 45 } else { 12 } {
             full += u32::from(live.is_full());
             if live.blocks().0 < end && !live.is_full() {
@@ -137,7 +137,7 @@ fn a_served_index_waits_for_room_and_goes_on() {
             while upkeep.step(live).unwrap() {}
             held += u32::from(progress.trouble().is_some());
         }
-        // as much as a few steps take, then more
+        // free space for a few steps, then for more
         for left in [4, 16, 40, 80, 160, 320] {
             disk.leave(left);
             while upkeep.step(live).unwrap() {}
@@ -151,7 +151,7 @@ fn a_served_index_waits_for_room_and_goes_on() {
     assert!(held > 20 && full > 0);
     let blocks = active(&generate(&spec()));
     answers::scripts(&served.engine, &Model::new(&blocks));
-    // all in memory to the disk
+    // write the blocks in memory to the disk
     drop(served);
     index.run(&plan, ONE_BATCH, false).unwrap();
     assert_eq!(index.digest(), fresh.digest());

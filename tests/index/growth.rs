@@ -1,4 +1,4 @@
-//! What grows with the length of the chain: bytes a block, by the program as a whole.
+//! Memory that grows with the length of the chain: bytes per block, measured over the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,11 @@ use crate::random_chains::{mixed, orderly};
 
 /// The smallest budget that is accepted.
 const MEMORY: u64 = 64 << 20;
-/// A block costs 24 bytes in the plan and, until batches are full, some 120 in one. 175 measured.
+/// A block takes 24 bytes in the plan and, until batches are full, some 120 in a batch; 175 were
+/// measured.
 const BYTES_PER_BLOCK_MAX: u64 = 250;
 
-/// Blocks of one or two transactions.
+/// The files of a chain whose blocks have one or two transactions.
 fn long_chain(blocks: u32) -> Scratch {
     let scratch = Scratch::new("long");
     let spec = ChainSpec {
@@ -38,7 +39,7 @@ fn long_chain(blocks: u32) -> Scratch {
     scratch
 }
 
-/// A control group with a hard limit of the budget, where the machine lets us make one.
+/// A control group whose hard limit is the budget, if the machine lets us make one.
 struct Group(PathBuf);
 
 impl Group {
@@ -61,7 +62,7 @@ impl Drop for Group {
     }
 }
 
-/// The most memory that a build took, by its own word.
+/// The most memory that a build took, as it reports itself.
 fn peak(chain: &Scratch) -> u64 {
     let group = Group::make();
     if group.is_none() {
@@ -80,8 +81,8 @@ fn peak(chain: &Scratch) -> u64 {
     peak.and_then(|peak| peak.parse().ok()).unwrap_or_else(|| panic!("{done:?}"))
 }
 
-/// What the longer chain takes more is what its length costs, batches included as far as these
-/// chains fill them. The million blocks are in docs/benchmarks.md.
+/// The difference in memory between a long and a short chain is the cost of the length, including
+/// the batches as far as these chains fill them. For a million blocks see docs/benchmarks.md.
 #[test]
 fn a_longer_chain_takes_no_more_than_its_blocks_do() {
     let (short, long) = (40_000, 120_000);
@@ -96,8 +97,8 @@ fn a_longer_chain_takes_no_more_than_its_blocks_do() {
     assert_eq!(index.plan().unwrap().blocks(), long + 1);
 }
 
-/// The first batch takes all there is for batches where everything may well fit; here it does not,
-/// and two of half the size follow.
+/// If everything may fit into one batch, the first batch takes all memory for batches. In this
+/// chain it does not fit, and two batches of half the size follow.
 #[test]
 fn a_chain_a_little_larger_than_one_batch_is_built_in_three() {
     let chain = mixed(35, 200);

@@ -1,4 +1,4 @@
-//! An index that is damaged under a running server: an error, an end, and an index built anew.
+//! An index damaged under a running server: an error, an exit, and an index that is built anew.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -28,7 +28,7 @@ impl Server<'_> {
         hekte
     }
 
-    /// All histories; an error where there is one.
+    /// The histories of all scripts, or the errors.
     fn histories(&self, hekte: &Hekte) -> Vec<Result<Value, Value>> {
         let mut client = hekte.client();
         let ask = |script: &ScriptHash| {
@@ -37,7 +37,7 @@ impl Server<'_> {
         self.scripts.iter().map(ask).collect()
     }
 
-    /// One question, which meets damage wherever it is: the server says so and ends.
+    /// Asks one question that reads the damage; checks that the server reports it and exits.
     fn ends(&self, hekte: Hekte) -> Finished {
         let script = self.scripts[0].to_string();
         let answer = hekte.client().call("blockchain.scripthash.get_balance", json!([script]));
@@ -52,7 +52,7 @@ impl Server<'_> {
         self.data.join("regtest/index").join(file)
     }
 
-    /// Every page but the first becomes rubbish.
+    /// Overwrites every page but the first with rubbish.
     fn overwrite_pages(&self) {
         let file = OpenOptions::new().write(true).open(self.index("index.sqlite")).unwrap();
         let pages = file.metadata().unwrap().len() / 4096;
@@ -73,7 +73,7 @@ fn a_damaged_index_is_built_anew_by_itself_but_not_on_and_on() {
     assert!(right.iter().all(Result::is_ok), "{right:?}");
     assert!(hekte.terminate().status.success());
 
-    // a row that does not fit its checksum
+    // a row that does not match its checksum
     let hekte = server.start(&[]);
     let damage = Connection::open(server.index("index.sqlite")).unwrap();
     assert!(damage.execute("UPDATE lens SET data = zeroblob(length(data))", []).unwrap() > 0);
@@ -89,7 +89,7 @@ fn a_damaged_index_is_built_anew_by_itself_but_not_on_and_on() {
     let hekte = server.start(&[]);
     assert!(!hekte.log().contains("found damaged"), "once: {}", hekte.log());
 
-    // pages that SQLite cannot read, too soon after that
+    // pages that SQLite cannot read, too soon after the last damage
     server.overwrite_pages();
     let end = server.ends(hekte);
     assert_eq!(end.status.code(), Some(65), "{}", end.stderr);
@@ -100,7 +100,7 @@ fn a_damaged_index_is_built_anew_by_itself_but_not_on_and_on() {
     assert!(!server.index("rebuilt").exists(), "a clean start");
     assert!(hekte.terminate().status.success());
 
-    // the same damage long after the last
+    // such pages again, long after the last damage
     let hekte = server.start(&[]);
     server.overwrite_pages();
     assert_eq!(server.ends(hekte).status.code(), Some(75));

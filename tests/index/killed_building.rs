@@ -1,4 +1,4 @@
-//! Builds that are killed, stopped or robbed of a file at any moment end as if nothing had been.
+//! Builds that are killed, stopped or lose a file at any moment end like undisturbed ones.
 
 use std::fs;
 use std::path::Path;
@@ -47,7 +47,7 @@ fn build_to_be_killed() {
     assert!(matches!(build.run().unwrap(), Outcome::Complete(_)));
 }
 
-/// How many kills there must be at least; `HEKTE_KILLS` asks for more.
+/// The least number of kills; `HEKTE_KILLS` asks for more.
 pub fn kills_wanted(default: u32) -> u32 {
     let asked = std::env::var("HEKTE_KILLS").ok().map(|n| n.parse().expect("HEKTE_KILLS=N"));
     asked.unwrap_or(default)
@@ -76,7 +76,7 @@ fn killed_at_any_moment_it_goes_on() {
         match round % 4 {
             0 => bench_chain(&blocks),
             1 => orderly(&blocks, &mixed(33 + round / 4, 140)),
-            // whatever the order of the blocks in the files, and what lies between them
+            // blocks in any order, with any bytes between them
             _ => disorderly(&blocks, &mixed(33 + round, 140), round),
         }
         let fresh = Index::over(&blocks, Network::Regtest).built(ONE_BATCH);
@@ -104,7 +104,7 @@ fn bench_chain(blocks: &Path) {
         .add_all(&generate(&spec).blocks);
 }
 
-/// Starts a build and kills it, again and again, until one gets to its end; how many were killed.
+/// Starts and kills builds until one reaches its end; returns how many were killed.
 fn kill_until_done(
     fresh: &Index,
     [blocks, folder]: [&Path; 2],
@@ -119,7 +119,7 @@ fn kill_until_done(
             "killed_building::build_to_be_killed",
             &[&blocks.display(), &folder.display(), &batch],
         );
-        // scanning takes a few milliseconds; small batches take longer to the first commit
+        // scanning takes a few milliseconds; with small batches the first commit comes later
         let time = Duration::from_micros(rng.range(10_000, 120_000 + kills * 5000));
         if child::ended_within(child, time) {
             return kills as u32;
@@ -129,7 +129,7 @@ fn kill_until_done(
     }
 }
 
-/// What a kill left, as the next start finds it; looked at in a copy.
+/// The phase in which a kill left the build, as the next start finds it; read from a copy.
 fn phase(folder: &Path, index: &Index) -> String {
     let copy = Scratch::new("look");
     copy_folder(folder, copy.path());
@@ -142,7 +142,7 @@ fn phase(folder: &Path, index: &Index) -> String {
     format!("{phase:?} {blocks}")
 }
 
-/// The program itself, with its lock, log and signals.
+/// Kills the program itself, which adds its lock, log and signals.
 #[test]
 fn the_program_can_be_killed_too() {
     let binary = env!("CARGO_BIN_EXE_hekte");
@@ -165,7 +165,7 @@ fn the_program_can_be_killed_too() {
     assert!(verify.status.success(), "{}{}", verify.stdout, verify.stderr);
 }
 
-/// A world for stops by hand, and its right digest.
+/// Files, index and plan for tests that stop a build at given places, and the right digest.
 fn small() -> (Scratch, Index, Plan, IndexDigest) {
     let scratch = Scratch::new("stops");
     orderly(scratch.path(), &mixed(33, 125));
@@ -201,7 +201,7 @@ fn stopped_after_every_block_it_goes_on() {
     finished(&index, &plan, right);
 }
 
-/// The runs of a batch are committed before the rows that count them.
+/// The runs of a batch are committed before the rows that record them.
 #[test]
 fn a_batch_that_only_the_bulk_file_knows_is_read_again() {
     let (_scratch, index, plan, right) = small();
@@ -249,7 +249,7 @@ fn a_lost_or_emptied_bulk_file_costs_time_only() {
     }
 }
 
-/// Indexing went on along a branch that lost while hekte was off.
+/// A branch was indexed that lost while hekte was not running.
 #[test]
 fn a_build_that_meets_a_reorg_leaves_the_old_chain() {
     let scratch = Scratch::new("other");
@@ -265,7 +265,7 @@ fn a_build_that_meets_a_reorg_leaves_the_old_chain() {
         let ours = tree.path(&index.params.genesis, id).unwrap();
         let plan = Plan::along(tree, &ours);
         match index.run(&plan, BATCH, false).unwrap() {
-            Outcome::Blocked(..) => {} // it never had undo data
+            Outcome::Blocked(..) => {} // this block never had undo data
             outcome => assert_eq!(blocks_of(&outcome), plan.blocks()),
         }
         finished(&index, &index.plan().unwrap(), right);

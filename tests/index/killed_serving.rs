@@ -1,4 +1,4 @@
-//! A served index that is killed while blocks come, go to runs, are merged and are taken out again.
+//! A served index that is killed while blocks are added, written to runs, merged and removed.
 
 use std::fs;
 use std::path::Path;
@@ -26,10 +26,10 @@ use crate::tight::TIGHT;
 
 /// Height at which the build ends and serving begins.
 const BUILT: u32 = 20;
-/// The deepest reorganisation: further than what is in memory.
+/// The depth of the deepest reorganisation, which is more than the blocks in memory.
 const DEEPEST: u64 = 14;
 
-/// Builds an index, then takes blocks into it and out again, until it is killed.
+/// Builds an index, then connects and disconnects blocks until it is killed.
 #[test]
 #[ignore = "child process of killed_while_serving_it_goes_on"]
 fn serve_to_be_killed() {
@@ -60,7 +60,7 @@ fn serve_to_be_killed() {
     while upkeep.step(live).unwrap() {}
 }
 
-/// What a kill left, looked at in a copy: blocks, runs, and the content checked.
+/// The state that a kill left, read from a copy: blocks, runs, and the content checked.
 fn look(folder: &Path, fresh: &Index) -> (u32, Vec<RunInfo>) {
     let copy = Scratch::new("look");
     copy_folder(folder, copy.path());
@@ -74,7 +74,8 @@ fn look(folder: &Path, fresh: &Index) -> (u32, Vec<RunInfo>) {
     (state.blocks, runs)
 }
 
-/// A merge that was begun is gone on with; only a reorganisation below its end undoes it.
+/// Checks that a merge that had begun is continued; only a reorganisation below its end may undo
+/// it.
 fn merges_go_on(before: &[RunInfo], after: &[RunInfo], blocks: [u32; 2]) {
     for begun in before.iter().filter(|run| !run.complete) {
         let now = after.iter().find(|run| run.id == begun.id && run.kind == begun.kind);
@@ -103,7 +104,7 @@ fn killed_while_serving_it_goes_on() {
                 continue;
             }
             let Some(now) = built(&folder, &fresh).then(|| look(&folder, &fresh)) else { continue };
-            // what was on disk stays there, but for a reorganisation of the child's own
+            // what was on disk stays there, except for the child's own reorganisations
             assert!(now.0 + DEEPEST as u32 * 3 >= before.0, "{} blocks, then {}", before.0, now.0);
             merges_go_on(&before.1, &now.1, [before.0, now.0]);
             merging += u32::from(now.1.iter().any(|run| !run.complete));
@@ -125,7 +126,7 @@ fn built(folder: &Path, index: &Index) -> bool {
     db.state().unwrap().phase == BuildState::Ready
 }
 
-/// Starts a child and kills it after a random time; whether it came to its end first.
+/// Starts a child and kills it after a random time; returns whether it ended first.
 fn run_for(blocks: &Path, folder: &Path, rng: &mut Rng) -> bool {
     let seed = rng.word() >> 1;
     let child = child::start(

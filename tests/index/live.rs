@@ -25,11 +25,11 @@ use hekte_testkit::scratch::Scratch;
 use crate::answers;
 use crate::common::{Index, ONE_BATCH};
 
-/// So small that a merge takes several steps.
+/// A slice that is small, so that a merge takes several steps.
 const SLICE: u64 = 2000;
 const PACE: DiskPace = DiskPace { spare_bytes: None, slice_bytes: 1 << 20, threads: 2 };
 
-/// Two chains that part at `fork`, each with all that its blocks spend.
+/// Two chains that part after `fork`, with the undo data of all blocks.
 struct Forked {
     scratch: Scratch,
     ours: Vec<Block>,
@@ -49,7 +49,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
     let options = FileOptions { max_file: 200_000, ..FileOptions::default() };
     let mut dir = BlockDir::create(scratch.path(), options);
     for block in first.iter().chain(&second) {
-        // both were the best chain once
+        // both branches were once the best chain, so both have undo data
         dir.store(block);
         dir.write_undo(block);
     }
@@ -59,7 +59,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
     Forked { scratch, ours: plain(&first), theirs: other }
 }
 
-/// The plan that follows these blocks, as bitcoind would tell them.
+/// The plan that follows these blocks, as if bitcoind had named them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
     let tree = scan_all(&index.loader, &Progress::default()).unwrap();
     let id = |block: &Block| tree.find(&block.block_hash()).unwrap();
@@ -67,7 +67,7 @@ fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
     Plan::along(tree, &chain)
 }
 
-/// Blocks on disk, then reorgs of every depth: in memory, to the border, through runs.
+/// Reorgs of every depth in an index on disk: in memory, to the border, through runs.
 #[test]
 fn a_reorg_of_any_depth_leaves_nothing_behind() {
     let fork = 60;
@@ -94,14 +94,14 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
             }
             None => all_told(&tip.touched, &world),
         }
-        // summaries of the old chain are still remembered
+        // summaries of the old chain are still in the cache
         answers::compare(&served.engine, &world.theirs);
         served.live.disconnect_to(BlockCount(fork + 1)).unwrap();
         index.connect(&mut served.live, &ours, fork + 1..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
         drop(served);
-        // a restart forgets what was in memory and builds on
+        // a restart loses the blocks in memory, and the build continues from the disk
         index.run(&theirs, 50, false).unwrap();
         let fresh = Index::over(world.scratch.path(), Network::Regtest);
         fresh.run(&theirs, ONE_BATCH, false).unwrap();
@@ -111,7 +111,7 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
     }
 }
 
-/// Whoever watches a script must hear of every script whose history is another now.
+/// Checks that every script whose history has changed was reported as touched.
 fn all_told(touched: &Touched, world: &Forked) {
     let histories = |blocks: &[Block]| -> HashMap<_, _> {
         let model = Model::new(blocks);
@@ -126,7 +126,7 @@ fn all_told(touched: &Touched, world: &Forked) {
     }
 }
 
-/// Days of blocks: runs are written, merged, and hold what a build in one go holds.
+/// Blocks of many days: runs are written and merged, and hold what a single build holds.
 #[test]
 fn days_of_new_blocks_come_to_the_same_as_a_build() {
     let world = forked(22, 10, 640, 10);
@@ -146,7 +146,7 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     assert!(on_disk as usize <= 641 - RECENT_BLOCKS_KEPT && on_disk > 300, "{on_disk}");
     let compared = answers::compare(&served.engine, &world.ours);
     println!("{compared:?}, {} runs", served.live.snapshot().runs.len());
-    // deeper than what is in memory, into a run
+    // deeper than the blocks in memory, into a run
     let cut = on_disk - 30;
     served.live.disconnect_to(BlockCount(cut)).unwrap();
     answers::scripts(&served.engine, &Model::new(&world.ours[..cut as usize]));
@@ -161,7 +161,7 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     assert!(index.verify().is_sound(), "{}", index.verify());
 }
 
-/// Where there is little memory, new blocks are written sooner, and nothing else changes.
+/// With little memory new blocks are written sooner; nothing else changes.
 #[test]
 fn new_blocks_that_take_too_much_memory_are_written_sooner() {
     let world = forked(24, 10, 120, 10);
@@ -190,7 +190,7 @@ fn new_blocks_that_take_too_much_memory_are_written_sooner() {
     assert_eq!(index.digest(), fresh.digest());
 }
 
-/// Many small runs beside the first, as a node that was off for weeks leaves them.
+/// Many small runs after the first one, as after weeks in which the node was off.
 fn with_small_runs(world: &Forked, batch: usize) -> Index {
     let index = Index::over(world.scratch.path(), Network::Regtest);
     index.run(&plan_of(&index, &world.ours[..30]), ONE_BATCH, false).unwrap();
@@ -221,7 +221,7 @@ fn merging_small_runs_changes_nothing() {
     }
 }
 
-/// Stopped before the new run was whole, or before the old ones were gone.
+/// A merge is stopped before the new run was complete, or before the old ones were deleted.
 #[test]
 fn what_an_interrupted_merge_leaves_counts_once() {
     let world = forked(24, 10, 120, 10);
@@ -233,7 +233,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let of_kind: Vec<_> = runs.into_iter().filter(|run| run.kind == kind).collect();
         let sources = &of_kind[of_kind.len() - 9..];
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
-        // the sources stay
+        // the source runs stay
         let mut from = index.db(Mode::Read);
         let merge = RunMerge {
             from: &mut from,
@@ -245,7 +245,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
             merged: &AtomicU64::new(0),
         };
         merge.write_into(&db, || Ok(())).unwrap();
-        // one that was only begun
+        // a merge that has only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };
         change.create_run(kind, begun).unwrap();

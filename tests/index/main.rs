@@ -1,4 +1,4 @@
-//! Is the index right? Built from real and made-up files, compared with answers worked out naively.
+//! The index, built from real and generated files, compared with answers computed naively.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;

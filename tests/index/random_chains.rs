@@ -1,4 +1,4 @@
-//! Made-up chains in files with every kind of disorder: one digest, and every answer right.
+//! Generated chains in files with every kind of disorder: one digest, and every answer right.
 
 use std::path::Path;
 
@@ -13,25 +13,25 @@ use hekte_testkit::undo::Dialect;
 use crate::answers;
 use crate::common::{Index, ONE_BATCH};
 
-/// A chain of every kind of script, with branches that lose.
+/// A chain with every kind of script, and with branches that lose.
 pub fn mixed(seed: u64, blocks: u32) -> Chain {
     let spec =
         ChainSpec { seed, blocks, txs_per_block: 25, stale_branches: 6, ..Default::default() };
     generate(&spec)
 }
 
-/// The blocks that count.
+/// The blocks of the active chain.
 pub fn active(chain: &Chain) -> Vec<Block> {
     chain.active().map(|block| block.block.clone()).collect()
 }
 
-/// Files as a node with a quiet life writes them.
+/// Writes files as a node does that was never interrupted.
 pub fn orderly(folder: &Path, chain: &Chain) {
     BlockDir::create(folder, FileOptions::default()).add_all(&chain.blocks);
 }
 
-/// Files with a key or none, one or many, of this or that age, in and out of order, with copies,
-/// stray bytes, torn records and remains of older records, as the seed has it.
+/// Writes files that depend on the seed: with or without a key, one or many, of old or new form, in
+/// order or not, with copies, stray bytes, torn records and remains of older records.
 pub fn disorderly(folder: &Path, chain: &Chain, seed: u64) {
     let mut rng = Rng::new(seed);
     let chunk = |rng: &mut Rng, size| if rng.chance(1, 2) { size } else { 0 };
@@ -50,7 +50,7 @@ pub fn disorderly(folder: &Path, chain: &Chain, seed: u64) {
     let mut dir = BlockDir::create(folder, options);
     for (number, block) in blocks.iter().enumerate() {
         if number > 2 && rng.chance(1, 15) {
-            // a longer record is run over: its end stays behind
+            // overwrites a longer record, whose end stays
             let (end, _) = dir.ends();
             let earlier = &blocks[rng.below(number as u64) as usize];
             let place = dir.place(earlier.hash()).unwrap();

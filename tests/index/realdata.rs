@@ -1,4 +1,4 @@
-//! Real chains in files that Bitcoin Core wrote: one digest for one chain, and every answer right.
+//! Real chains in files of Bitcoin Core: one digest for one chain, and every answer right.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use hekte_testkit::scratch::Scratch;
 use crate::answers::{self, Compared, hex};
 use crate::common::{Index, ONE_BATCH, blocks_of, chain_in};
 
-/// A part of the real data, or a line that says it is not there.
+/// A part of the real data; prints that the test is skipped if it is not there.
 pub fn real(part: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("HEKTE_REALDATA") else {
         eprintln!("SKIPPED {part}: HEKTE_REALDATA is not set to a folder of real chains");
@@ -47,7 +47,7 @@ fn mainnet_is_answered_as_worked_out_naively() {
     assert_eq!(compared.transactions, 4583);
     let served = index.serve();
     let engine = &served.engine;
-    // facts from elsewhere
+    // facts from other sources
     let proof = engine.header_proof(Height(5), Height(8)).unwrap();
     let mut root = proof.root;
     root.reverse();
@@ -93,7 +93,7 @@ fn regtest_is_answered_as_worked_out_naively() {
     compare("regtest_206", Network::Regtest, 207);
 }
 
-/// Whatever the memory, the order in the files and the stale blocks among them.
+/// The digest depends neither on memory, nor on the order in the files, nor on stale blocks.
 #[test]
 fn one_chain_has_one_digest() {
     let mut digests = Vec::new();

@@ -1,4 +1,4 @@
-//! Every answer about a chain, compared with the long way of working it out.
+//! Every answer about a chain, compared with the naively computed one.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use hekte_testkit::client::{Answer, Client};
 use hekte_testkit::model::{self, HistoryItem, Model, ScriptHash, Unspent};
 use serde_json::{Value, json};
 
-/// The answers about one script as they should be: history, coins, balance, status.
+/// The right answers about one script: history, coins, balance, status.
 pub fn expected(model: &Model, script: ScriptHash) -> [Value; 4] {
     let entry =
         |item: &HistoryItem| json!({"tx_hash": item.txid.to_string(), "height": item.height});
@@ -39,8 +39,8 @@ pub fn ask(client: &mut Client, scripts: &[ScriptHash]) -> Vec<[Answer; 4]> {
     answers.as_chunks::<4>().0.to_vec()
 }
 
-/// Compares the answers about one script. What is not confirmed is not known to the model: it must
-/// only fit together.
+/// Compares the answers about one script. The model does not know unconfirmed transactions, so
+/// those must only be consistent with each other.
 fn judge(model: &Model, script: ScriptHash, answers: &[Answer; 4]) -> Result<(), String> {
     let [Ok(history), Ok(coins), Ok(balance), Ok(status)] = answers else {
         return Err(format!("{answers:?}"));
@@ -67,12 +67,12 @@ pub fn split(history: &Value) -> (Vec<Value>, Vec<Value>) {
     entries.into_iter().partition(|entry| entry["height"].as_i64() > Some(0))
 }
 
-/// Transaction and height of an entry.
+/// The transaction and the height of an entry.
 pub fn entry(entry: &Value) -> Option<(Txid, i64)> {
     Some((entry["tx_hash"].as_str()?.parse().ok()?, entry["height"].as_i64()?))
 }
 
-/// Every script, every header, and proofs for some transactions.
+/// Compares the answers about every script, every header, and the proofs of some transactions.
 pub fn same_answers(client: &mut Client, model: &Model) {
     let tip = client.call("blockchain.headers.subscribe", json!([])).expect("a tip");
     let hex = serialize_hex(model.header(model.height()));
@@ -84,7 +84,8 @@ pub fn same_answers(client: &mut Client, model: &Model) {
         for (script, answers) in scripts.iter().zip(ask(client, scripts)) {
             let mut judged = judge(model, *script, &answers);
             let end = Instant::now() + Duration::from_secs(10);
-            // what a reorganisation put back into the mempool is still on its way to us
+            // transactions that a reorganisation put back into the mempool may not have reached us
+            // yet
             while judged.is_err() && Instant::now() < end {
                 sleep(Duration::from_millis(100));
                 judged = judge(model, *script, &ask(client, &[*script])[0]);

@@ -1,4 +1,4 @@
-//! A node that was started from a UTXO snapshot: its tip is far above the blocks that it has.
+//! A node started from a UTXO snapshot, whose tip is far above the blocks that it has.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use crate::answers::same_answers;
 use crate::world::{BINARY, PATIENCE, refs, until};
 
-/// Where bitcoind's regtest parameters have a snapshot, of a chain that can be made again: blocks
-/// a second apart from this time on, paying to the key 1.
+/// The height for which bitcoind's regtest parameters know a snapshot. Its chain can be reproduced:
+/// blocks one second apart from this time on, each paying to the key 1.
 const SNAPSHOT: u32 = 110;
 const BEGUN: u32 = 1_598_887_952;
 const REWARD: &str = "raw(210279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798ac)";
 
-/// The node that has every block, and writes the snapshot.
+/// A node that has every block, and writes the snapshot.
 fn source(file: &str) -> Bitcoind {
     let node = Bitcoind::start(&[]);
     for n in 0..SNAPSHOT {
@@ -36,7 +36,7 @@ fn source(file: &str) -> Bitcoind {
     node
 }
 
-/// A node with the headers, the snapshot, and the three blocks behind it.
+/// A node with the headers, the snapshot, and the three blocks after it.
 fn started_from(file: &str, blocks: &[Block], args: &[&str]) -> Bitcoind {
     let node = Bitcoind::start(&[&["-fastprune=1"], args].concat());
     for block in &blocks[1..] {
@@ -81,7 +81,7 @@ fn reaches(server: &Hekte, client: &mut Client, height: u32) {
     }
 }
 
-/// No question about money is answered.
+/// Checks that no question about money is answered.
 fn says_nothing(client: &mut Client, model: &Model) {
     let script = model.scripthashes()[0].to_string();
     for method in ["get_balance", "get_history", "listunspent", "subscribe"] {
@@ -90,7 +90,7 @@ fn says_nothing(client: &mut Client, model: &Model) {
     }
 }
 
-/// What `hekte status` says while it runs.
+/// The output of `hekte status` while hekte runs.
 fn status(hekte: &Hekte, node: &Bitcoind, scratch: &Scratch) -> Value {
     let listen = hekte.address();
     let mut args = node.hekte_args(&scratch.join("a"), &["status", "--json"]);
@@ -118,7 +118,7 @@ fn a_node_from_a_snapshot_is_followed_from_below() {
     reaches(&server, &mut client, 0);
     says_nothing(&mut client, &model);
 
-    // bitcoind checks what is below its snapshot
+    // bitcoind validates the blocks below its snapshot
     hand_over(&node, &blocks[1..61]);
     reaches(&server, &mut client, 60);
     server.wait_log("of 113 blocks; answers begin when");
@@ -128,7 +128,8 @@ fn a_node_from_a_snapshot_is_followed_from_below() {
     assert_eq!(told["target"], 113, "{told}");
     assert_eq!(told["phase"], "waiting for bitcoind", "{told}");
 
-    // a restart in between, and files that fill up behind the one in which the newest blocks are
+    // hekte restarts, while siblings fill files that are numbered above the one with the newest
+    // blocks
     let done = server.terminate();
     assert!(done.status.success(), "{}", done.stderr);
     for block in &blocks[50..56] {
@@ -146,7 +147,7 @@ fn a_node_from_a_snapshot_is_followed_from_below() {
     until("everything is answered", || client.call("server.ping", json!([])).is_ok());
     assert_eq!(tip(&mut client), 113);
     same_answers(&mut client, &model);
-    // one by one, into the file of the snapshot's blocks
+    // blocks one by one, into the file of those after the snapshot
     for _ in 0..3 {
         source.generate_to_descriptor(1, REWARD);
         let blocks = source.blocks();

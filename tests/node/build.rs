@@ -1,4 +1,4 @@
-//! Building beside a node: right answers in the end, good manners and patience until then.
+//! Building beside a node: right answers in the end, polite errors and patience until then.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{BINARY, World, refs, until};
 
-/// The manners of electrs 0.11 that dashboards rely on.
+/// Checks the behaviour of electrs 0.11 during a build that dashboards rely on.
 fn manners_while_building(hekte: &Hekte) {
     let mut client = hekte.client();
     let version = client.call("server.version", json!(["probe", "1.4"])).expect("a version");
@@ -46,7 +46,7 @@ fn started_before_bitcoind_it_waits_with_good_manners() {
     world.node.run(&[]);
     world.right(&hekte);
 
-    // with an index already made, what is confirmed is served meanwhile
+    // if an index exists already, its confirmed answers are served meanwhile
     hekte.terminate();
     world.node.stop();
     let mut hekte = world.hekte("a", &[]);
@@ -74,7 +74,7 @@ fn a_stopped_bitcoind_stops_no_confirmed_answers() {
     hekte.wait_log("bitcoind cannot be asked");
     world.right(&hekte);
     assert!(hekte.is_running());
-    // what only bitcoind knows is refused, not made up
+    // questions that only bitcoind can answer are refused
     let mut client = hekte.client();
     let refused = client.call("blockchain.transaction.broadcast", json!(["00"]));
     assert!(refused.is_err(), "{refused:?}");
@@ -87,7 +87,7 @@ fn a_stopped_bitcoind_stops_no_confirmed_answers() {
 #[test]
 fn bitcoind_leaving_during_a_build_is_waited_for() {
     let Some(mut world) = World::new("leaving_during_a_build") else { return };
-    // away at whatever moment of the start
+    // bitcoind disappears at different moments of the start
     for wait in [0, 20, 40, 80, 160] {
         let data = format!("away-{wait}");
         let args = world.args(&data, &[]);

@@ -1,4 +1,4 @@
-//! The block files are a copy that runs behind bitcoind, or are not there at all.
+//! Block files that are a copy lagging behind bitcoind, or that do not exist at all.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::world::{BINARY, World, refs};
 
-/// Where the index is, below the data folder.
+/// The path of the index below the data folder.
 const INDEX: &str = "regtest/index/index.sqlite";
 
-/// Brings the copy up to date; each file is replaced whole.
+/// Updates the copy; each file is replaced as a whole.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("scratch is writable");
     for entry in fs::read_dir(from).expect("bitcoind made it") {
@@ -24,7 +24,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Arguments for block files that are elsewhere than bitcoind's.
+/// Arguments for block files outside of bitcoind's folder.
 fn args(world: &World, bitcoin_dir: &Path) -> Vec<String> {
     let cookie = world.node.rpc.cookie().display().to_string();
     let mut args = world.args("a", &["--rpc-cookie", &cookie]);

@@ -1,4 +1,4 @@
-//! A bitcoind that changes under a running hekte: another password, pruned, far away on a fork.
+//! A bitcoind that changes under a running hekte: another password, pruned, on a distant fork.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::restricted::PASSWORD_SECRET;
 use crate::world::{World, until};
 
-/// User `hekte` with password `other`.
+/// The user `hekte` with the password `other`.
 const PASSWORD_OTHER: &str =
     "-rpcauth=hekte:73616c74$8a86001aca16a7e6ce94209a47eda68a4276ce55001443768d4b4c88735b6b23";
 
@@ -32,7 +32,7 @@ fn a_password_changed_in_both_places_is_taken_up() {
     world.right(&hekte);
     world.node.restart(&[PASSWORD_OTHER]);
     says(&hekte, "does not accept user hekte");
-    // what is indexed is served; what needs bitcoind is refused without telling where it is
+    // indexed data is served; what needs bitcoind is refused without revealing bitcoind's address
     world.right(&hekte);
     let refused = hekte.client().call("blockchain.relayfee", json!([])).expect_err("no login");
     let text = "bitcoind does not accept this server's login";
@@ -67,7 +67,7 @@ fn a_reorg_deeper_than_a_person_would_believe_ends_it() {
     says(&hekte, &format!("serving, height={}", world.node.height()));
     let first = world.node.rpc.call("getblockhash", json!([world.height() + 5]));
     world.node.rpc.call("invalidateblock", json!([first]));
-    // so far below, it may be a reindex: nothing is thrown away
+    // a tip that is so far below may mean a reindex, so the index is kept
     says(&hekte, "the index is kept");
     let tip = |hekte: &Hekte| {
         hekte.client().call("blockchain.headers.subscribe", json!([])).map(|t| t["height"].clone())

@@ -1,4 +1,4 @@
-//! hekte beside a bitcoind that is downloading the chain from another one.
+//! hekte beside a bitcoind that downloads the chain from another one.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ fn node_and_index_are_ready_together() {
     let Some(mut world) = World::with("node_and_index", &[&args[0], &args[1]]) else { return };
     world.mine(700);
     let address = format!("127.0.0.1:{port}");
-    // says that it is in its first download, as a fresh node does
+    // with this option it reports that it is in its first download, as a fresh node does
     let fresh = Bitcoind::start(&["-maxtipage=86400"]);
     let _source = std::mem::replace(&mut world.node, fresh);
     let hekte = world.hekte("a", &["--memory", "64MiB"]);
     let mut client = hekte.client();
     let (mut rng, mut seen) = (Rng::new(3), Vec::new());
     while world.node.height() < world.height() {
-        // in short pieces, so that there is something to index beside
+        // in short pieces, so that hekte indexes while bitcoind downloads
         world.node.rpc.call("setnetworkactive", json!([true]));
         let _ = world.node.rpc.try_call("addnode", json!([address, "onetry"]));
         std::thread::sleep(Duration::from_millis(rng.range(20, 120)));

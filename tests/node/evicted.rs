@@ -1,4 +1,4 @@
-//! What leaves the mempool without a block: for want of memory here, thrown out there, expired.
+//! Transactions that leave the mempool without a block: no memory here, evicted there, expired.
 
 use bitcoin::consensus::encode::serialize_hex;
 use bitcoin::{ScriptBuf, Transaction, Txid};
@@ -14,14 +14,14 @@ use crate::world::{World, until};
 
 const SUBSCRIBE: &str = "blockchain.scriptpubkey.subscribe";
 const OUTPOINT: &str = "blockchain.outpoint.subscribe";
-/// Outputs of a large transaction: just under 100 000 vbytes.
+/// The number of outputs of a large transaction, which has just under 100 000 vbytes.
 const MANY: u64 = 9_800;
-/// What each of them holds, in satoshi: more than dust.
+/// The value of each of these outputs in satoshi: more than dust.
 const EACH: u64 = 600;
-/// What a large transaction pays, in satoshi: 12 for each vbyte.
+/// The fee of a large transaction in satoshi: 12 for each vbyte.
 const LARGE_FEE: u64 = 1_200_000;
 
-/// A cheap payment, and somebody who watches its script and its output.
+/// A cheap payment, and a client that watches its script and its output.
 struct Stage {
     world: World,
     client: Client,
@@ -45,7 +45,7 @@ impl Stage {
         stage
     }
 
-    /// Waits until who watches knows this history and that of the output.
+    /// Waits until the client was told of this history and this state of the output.
     fn told(&mut self, history: &[(Txid, i64)], output: Value) {
         let hash = ScriptHash::of(&self.script).to_string();
         let status = json!([hash, model::status(history.iter().copied())]);
@@ -53,7 +53,7 @@ impl Stage {
         settle(&mut self.client, &[(SUBSCRIBE, status), (OUTPOINT, output)]);
     }
 
-    /// The cheap payment is nowhere, and neither is its coin.
+    /// Checks that the cheap payment is gone, and its coin, too.
     fn gone(&mut self) {
         self.told(&[], json!({}));
         let script = json!([self.script.to_hex_string()]);
@@ -63,7 +63,7 @@ impl Stage {
         assert_eq!(balance, Ok(json!({"confirmed": 0, "unconfirmed": 0})));
     }
 
-    /// Transactions as large as may be.
+    /// Sends transactions of the largest size allowed.
     fn flood(&mut self, count: usize) -> Vec<Transaction> {
         let tiny = ScriptBuf::from_bytes(vec![0x51]);
         let need = MANY * EACH + LARGE_FEE + 1000;
@@ -94,7 +94,7 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
     let Some(world) = World::new("left_out") else { return };
     let hekte = world.hekte("a", &["--memory", "64MiB"]);
     let mut stage = Stage::new(world, &hekte);
-    // spent at a better rate than that of the flood, by one that stays
+    // a child that pays more than the flood spends it, and stays
     let cheap = stage.cheap.compute_txid();
     let coin = coin_of(&stage.cheap, 0, owner(20));
     let pays = [Pay::Owner(owner(21), coin.value - 2500)];
@@ -109,7 +109,7 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
     stage.gone();
     assert!(hekte.log().contains("are left out"), "{}", hekte.log());
     assert!(stage.node_has_it());
-    // what spends it is still known to spend something unconfirmed
+    // the child is still known to spend an unconfirmed output
     let script = stage.world.script_of(owner(21));
     let history = json!([{"tx_hash": child_id.to_string(), "height": -1, "fee": 2500}]);
     let told =
@@ -118,7 +118,7 @@ fn who_watches_is_told_what_was_left_out_for_want_of_memory() {
     let raw = stage.client.call("blockchain.transaction.get", json!([cheap.to_string()]));
     assert_eq!(raw, Ok(json!(serialize_hex(&stage.cheap))));
 
-    // blocks make room, and it is there again
+    // blocks make room, and the parent is fetched again
     for some in flood[..12].chunks(6) {
         let mined: Vec<String> = some.iter().map(serialize_hex).collect();
         stage.world.node.generate_block("raw(51)", &mined);
@@ -143,7 +143,7 @@ fn who_watches_is_told_what_expired() {
     let mut stage = Stage::new(world, &hekte);
     let now = std::time::UNIX_EPOCH.elapsed().expect("it is later").as_secs();
     stage.world.node.rpc.call("setmocktime", json!([now + 3601]));
-    // bitcoind looks for what has expired when the next one comes
+    // bitcoind looks for expired transactions when the next one arrives
     stage.flood(1);
     until("it has expired", || !stage.node_has_it());
     stage.gone();

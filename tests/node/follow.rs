@@ -1,4 +1,4 @@
-//! Following the tip: new blocks, reorganisations, notifications, blocks that go to the database.
+//! Following the tip: new blocks, reorganisations, notifications, blocks written to the database.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn hear(client: &mut Client, hekte: &Hekte, world: &World, known: &mut BTreeMap<
         if json!(model.status(hash)) == *status {
             return true;
         }
-        // unless the mempool holds something of it
+        // the status may differ if the mempool holds a transaction of the script
         let history = other.call("blockchain.scripthash.get_history", json!([script]));
         let items = model.history(hash).iter().map(|i| (i.txid, i64::from(i.height)));
         let loose = split(&history.expect("a history")).1;
@@ -86,7 +86,7 @@ fn a_reorg_leaves_nothing_of_the_shorter_branch() {
     }
     let done = hekte.terminate();
     assert!(done.status.success(), "{}", done.stderr);
-    // what the database holds, and what is read again at the next start
+    // the blocks in the database, and those that are read again at the next start
     world.right(&world.hekte("a", &[]));
     world.same_as_built_anew("a", 100, &["--offline"]);
 }
@@ -102,9 +102,9 @@ fn a_reorg_off_an_invalidated_branch_and_back_onto_it_is_followed() {
         world.node.rpc.call("invalidateblock", json!([first]));
         world.rewind(depth);
         if depth <= 100 {
-            world.right(&hekte); // going down
+            world.right(&hekte); // while the tip goes down
         } else {
-            // a tip that fell so far may be a reindex: ours is kept
+            // a tip that fell this far may mean a reindex, so hekte keeps its tip
             let model = Model::new(&blocks);
             std::thread::sleep(Duration::from_secs(2));
             same_answers(&mut hekte.client(), &model);
@@ -127,7 +127,7 @@ fn blocks_one_by_one_make_the_same_index_as_a_build() {
     world.right(&hekte);
     let mut client = world.served(&hekte);
     client.call("blockchain.headers.subscribe", json!([])).expect("a tip");
-    // enough for several runs to be written, with reorganisations in between
+    // enough blocks for several runs to be written, with reorganisations in between
     for round in 0..9 {
         for _ in 0..55 {
             world.mine(1);
@@ -155,7 +155,8 @@ fn siblings_of_the_same_shape_keep_their_own_spends() {
         )]]
     };
     for _ in 0..12 {
-        // one transaction each, mostly with one input, which spends another coin
+        // siblings with one transaction each, mostly with one input, which spends another coin in
+        // each
         let first = world.maker.block_paying(payment()).block;
         world.maker.rewind(world.height());
         let second = world.maker.block_paying(payment()).block;
@@ -173,7 +174,7 @@ fn siblings_of_the_same_shape_keep_their_own_spends() {
 fn a_hekte_that_was_held_up_catches_up_by_building() {
     let Some(mut world) = World::new("held_up") else { return };
     let hekte = world.hekte("a", &[]);
-    // leaves connections to the database behind, which the build must get rid of
+    // connections to the database stay behind, and the build must close them
     world.right(&hekte);
     hekte.signal("STOP");
     world.mine(600);

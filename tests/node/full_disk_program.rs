@@ -1,10 +1,10 @@
-//! A disk that becomes full under the program: it serves on and says so, and goes on by itself.
+//! A disk that becomes full under the program, which serves on, says so, and recovers by itself.
 
 use hekte_testkit::small_disk::SmallDisk;
 
 use crate::world::{World, refs};
 
-/// Enough for the room that hekte leaves to others, and for what it writes.
+/// Enough for the space that hekte leaves free, and for what it writes.
 const DISK_KIB: u64 = 100 << 10;
 
 #[test]
@@ -13,7 +13,7 @@ fn a_full_disk_stops_no_answers() {
     let Some(disk) = SmallDisk::mount("a_full_disk", DISK_KIB) else { return };
     let data = disk.path().join("a").display().to_string();
 
-    // nothing can be served yet, so it ends and says why
+    // nothing can be served yet, so hekte ends and says why
     disk.leave(0);
     let args = world.args("a", &["--sync-only", "--data-dir", &data]);
     let done = hekte_testkit::hekte::run(crate::world::BINARY, world.scratch.path(), &refs(&args));

@@ -1,4 +1,4 @@
-//! hekte itself is killed at random moments, and is right whenever it is started again.
+//! hekte is killed at random moments, and must be right after each restart.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ fn killed_at_any_moment_it_is_right_at_the_next_start() {
     let mut rng = Rng::new(20);
     for round in 0..20 {
         let hekte = world.hekte("a", &["--memory", "128MiB"]);
-        // some are killed while building, most while following
+        // some are killed while they build, most while they follow
         if round > 3 {
             world.served(&hekte);
         }
-        // enough blocks in all that some kills meet a run being written
+        // enough blocks that some kills interrupt the writing of a run
         for _ in 0..rng.range(10, 60) {
             world.mine(1);
         }

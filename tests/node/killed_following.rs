@@ -1,5 +1,5 @@
-//! hekte's writing half beside a real bitcoind, with so few blocks in memory that it always writes,
-//! killed again and again.
+//! hekte's writing half beside a real bitcoind, killed again and again, with so few blocks in
+//! memory that it is nearly always writing.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ use hekte_testkit::rng::Rng;
 use crate::tight::TIGHT;
 use crate::world::{World, until};
 
-/// Where the child notes the height that it serves.
+/// The file in which the child notes the height that it serves.
 const TIP: &str = "tip";
 
 /// Follows a bitcoind until it is killed.
@@ -109,9 +109,9 @@ fn killed_while_following_it_goes_on() {
     }
     println!("{wanted} kills, {} blocks, up to {runs} runs", world.height());
     assert!(runs >= 8, "nothing was there to be merged: {runs}");
-    // the program itself, with blocks in memory as usual
+    // the program itself, with the usual number of blocks in memory
     match world.height() {
-        // as many scripts as one client may watch
+        // only while the scripts are no more than one client may watch
         0..800 => world.right(&world.hekte("a", &[])),
         _ => _ = world.served(&world.hekte("a", &[])),
     }

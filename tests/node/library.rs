@@ -1,4 +1,4 @@
-//! The crate `electrum-client`, which BDK and others talk through: every call that it has for us.
+//! The crate `electrum-client`, used by BDK and others: every call that a server must answer.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use hekte_testkit::model::{Model, ScriptHash};
 
 use crate::world::{World, until};
 
-/// Some scripts of the chain, the busiest among them.
+/// Some scripts of the chain, including the one with the longest history.
 fn scripts(world: &World, model: &Model) -> Vec<ScriptBuf> {
     let outputs = world.blocks.iter().flat_map(|b| &b.txdata).flat_map(|tx| &tx.output);
     let mut scripts: Vec<_> = outputs.map(|output| output.script_pubkey.clone()).collect();
@@ -33,7 +33,7 @@ fn electrum_client_gets_what_it_asks_for() {
     let features = client.server_features().expect("features");
     assert_eq!(features.genesis_hash[..], genesis_of(&world), "{features:?}");
     client.ping().expect("a pong");
-    client.mempool_get_info().expect("fees"); // in 1.6 in place of relayfee
+    client.mempool_get_info().expect("fees"); // replaces relayfee in 1.6
     client.estimate_fee(6, None).expect("a fee");
 
     let model = world.model();
@@ -46,7 +46,7 @@ fn electrum_client_gets_what_it_asks_for() {
     check_scripts(&client, &model, &scripts(&world, &model));
     check_transactions(&client, &world, &model);
 
-    // and it is told of what is new
+    // notifications of new transactions
     let busy = scripts(&world, &model).remove(0);
     let told = client.script_subscribe(&busy).expect("a status");
     assert_eq!(told.map(|s| hex(&s[..])), model.status(ScriptHash::of(&busy)));

@@ -1,4 +1,4 @@
-//! bitcoind loses its last hour and writes other blocks over the old ones: no wrong answer, ever.
+//! bitcoind loses its last hour and overwrites blocks with others; no answer may ever be wrong.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::answers::{ask, expected, split};
 use crate::world::{START, World, until};
 
-/// Asks without end, and holds every answer against the chains that were ever right.
+/// Clients that ask without end, and check every answer against all chains that were ever right.
 struct Watch {
     stop: Arc<AtomicBool>,
     models: Arc<Mutex<Vec<Model>>>,
@@ -32,7 +32,7 @@ impl Watch {
         Watch { stop, models, asked, thread }
     }
 
-    /// From now on this chain is right as well.
+    /// Adds a chain to those that are right.
     fn also(&self, model: Model) {
         self.models.lock().unwrap().push(model);
     }
@@ -63,8 +63,8 @@ fn watch(mut client: Client, scripts: &[ScriptHash], (stop, models, asked): &Ins
     }
 }
 
-/// Each answer is right on one of the chains, or an error. A chain that is only partly connected
-/// has the history of the longer one up to a height.
+/// Checks that each answer is an error or right on one of the chains. A chain that is only partly
+/// connected has the history of the longer one up to a height.
 fn judge(script: ScriptHash, answers: &[Answer; 4], models: &[Model]) {
     let Ok(history) = &answers[0] else { return };
     let history = split(history).0;
@@ -116,7 +116,7 @@ fn lose(world: &mut World, hekte: &Hekte, count: u32) {
     assert_eq!(world.node.tip(), world.maker.tip());
 }
 
-/// A node whose first blocks are surely on its disk.
+/// A node whose first blocks are flushed to its disk.
 fn settled(test: &str) -> Option<World> {
     let mut world = World::new(test)?;
     world.node.restart(&[]);
@@ -173,14 +173,14 @@ fn other_blocks_over_the_old_ones_while_hekte_is_away() {
 fn an_index_ahead_of_the_files_is_led_back() {
     let Some(mut world) = settled("an_index_ahead") else { return };
     world.mine(30);
-    // all of it built into the database, not followed in memory
+    // all blocks are built into the database, none followed in memory
     let done = world.run("a", &["--sync-only"]);
     assert!(done.status.success(), "{}", done.stderr);
     world.node.kill();
     world.node.run(&[]);
     let left = world.node.height();
     assert!(left < world.height());
-    // the index knows more than bitcoind now
+    // the index now knows more blocks than bitcoind
     let hekte = world.hekte("a", &[]);
     world.rewind(world.height() - left);
     world.right(&hekte);
@@ -200,7 +200,7 @@ fn the_same_blocks_at_other_places_are_found_again() {
     world.node.kill();
     world.node.run(&[]);
     let left = world.node.height();
-    // something else comes first, then the same blocks: all of them stand elsewhere now
+    // other blocks come first, then the known ones, which thus stand at other positions
     let (maker, blocks) = (world.maker.clone(), world.blocks.clone());
     world.rewind(world.height() - left);
     for _ in 0..2 {
@@ -210,13 +210,13 @@ fn the_same_blocks_at_other_places_are_found_again() {
     world.resubmit();
     let hekte = world.hekte("a", &[]);
     world.right(&hekte);
-    // the same under a hekte that runs, too quick for it to see the lower tip
+    // the same loss under a running hekte, too quick for hekte to see the lower tip
     world.mine(10);
     world.right(&hekte);
     world.node.kill();
     world.node.run(&[]);
     world.resubmit();
-    // a question that meets a block at its old place gets an error, once
+    // a question that reads a block at its old position gets an error, once
     until("everything is found again", || world.right_or_looking(&hekte));
     world.right(&hekte);
 }

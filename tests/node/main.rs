@@ -1,4 +1,4 @@
-//! The real `hekte` beside a real bitcoind on regtest, and real wallets at the other end.
+//! The real `hekte` beside a real bitcoind on regtest, with real wallets as clients.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;

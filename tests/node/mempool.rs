@@ -1,4 +1,4 @@
-//! Unconfirmed payments beside a real bitcoind: seen, chained, spent, replaced, confirmed.
+//! Unconfirmed payments beside a real bitcoind: received, chained, spent, replaced, confirmed.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 const HEKTE: &str = env!("CARGO_BIN_EXE_hekte");
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The result; an error is a failure.
+/// The result of a request; an error fails the test.
 fn get(client: &mut Client, method: &str, params: Value) -> Value {
     client.call(method, params).expect(method)
 }
 
-/// The next notification about a script; those of new blocks are passed over.
+/// The next notification about a script; those about new blocks are skipped.
 fn told(client: &mut Client) -> Value {
     loop {
         let notice = client.notification(PATIENCE).expect("a notification");
@@ -46,7 +46,7 @@ fn until(client: &mut Client, method: &str, params: Value, expected: &Value) {
     }
 }
 
-/// A node with money, hekte beside it, and a client that watches a script nobody has used.
+/// A node with money, hekte beside it, and a client that watches an unused script.
 struct Stage {
     node: Bitcoind,
     maker: Maker,
@@ -94,7 +94,7 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
         return;
     }
     let Stage { mut node, mut maker, server, mut client, mine, hash, _dir } = stage();
-    // a payment to me
+    // a payment to the watched script
     let coin = maker.wallet.signed_coins(1_000_000).next().unwrap();
     let pay = coin.value - 20_000;
     let tx = maker.loose_tx(&[coin], &[Pay::Owner(mine, pay)]);
@@ -110,7 +110,7 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
     let raw = get(&mut client, "blockchain.transaction.get", json!([txid.to_string()]));
     assert_eq!(raw, json!(serialize_hex(&tx)));
 
-    // spent on, unconfirmed
+    // the payment is spent by an unconfirmed transaction
     let outpoint = OutPoint { txid, vout: 0 };
     let next = Coin { outpoint, value: pay, owner: mine, height: 131, coinbase: false };
     let on = maker.loose_tx(&[next], &[Pay::Owner(mine, pay - 5000)]);
@@ -124,18 +124,18 @@ fn a_payment_is_seen_spent_on_and_confirmed() {
         !get(&mut client, "mempool.get_fee_histogram", json!([])).as_array().unwrap().is_empty()
     );
 
-    // the first confirmed, the second not
+    // the first is confirmed, the second is not
     let raw = [serialize_hex(&tx)];
     node.generate_block("raw(51)", &raw);
     let status = model::status([(txid, 131), (on.compute_txid(), 0)]);
-    // perhaps in two steps: the block first, then what it means for the second transaction
+    // there may be two notifications: for the block, then for the height of the second transaction
     let mut notice = told(&mut client);
     if notice != json!([hash[0], status]) {
         notice = told(&mut client);
     }
     assert_eq!(notice, json!([hash[0], status]));
 
-    // everything confirmed
+    // both are confirmed
     node.generate_to_descriptor(1, "raw(51)");
     let txs = [(txid, 131), (on.compute_txid(), 132)];
     let status = model::status(txs);

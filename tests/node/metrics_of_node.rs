@@ -1,4 +1,4 @@
-//! The port for dashboards beside a real bitcoind: lag, mempool, and how it answers.
+//! The metrics port beside a real bitcoind: lag, mempool, and the times of bitcoind's answers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::{BINARY, PATIENCE, World, refs, until};
 
-/// The page, asked for as a dashboard does.
+/// The metrics page, requested as a dashboard does.
 fn page(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -42,7 +42,7 @@ fn dashboards_follow_the_tip_and_the_mempool() {
     assert!(sample(&told, asked) > 0.0, "{told}");
     assert!(sample(&told, "hekte_rpc_last_answer_timestamp_seconds") > 1.6e9);
 
-    // the transactions of the newest block go back to the mempool
+    // the transactions of the newest block return to the mempool
     let tip = world.node.rpc.call("getbestblockhash", json!([]));
     world.node.rpc.call("invalidateblock", json!([tip]));
     let pool = world.node.rpc.call("getrawmempool", json!([]));

@@ -1,5 +1,5 @@
-//! npm's @mempool/electrum-client, which the backend of mempool uses: batches, and a tip asked for
-//! with a parameter that the protocol does not know.
+//! npm's @mempool/electrum-client, used by the backend of mempool: batches, and a request for the
+//! tip with a parameter that the protocol does not have.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::answers::expected;
 use crate::world::World;
 
-/// The library's folder; `None` where there is no Node.js.
+/// The library's folder; `None` without Node.js.
 fn locate() -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/get-npm-client.sh");
     let output = Command::new(&script).output().expect("the script runs");

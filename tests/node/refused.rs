@@ -1,4 +1,4 @@
-//! What cannot work is refused at once, with what to do about it and an exit code from sysexits.
+//! Settings that cannot work are refused at once, with the remedy and an exit code from sysexits.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -84,7 +84,8 @@ fn closed_files_are_refused_with_the_command_that_opens_them() {
     args.push(binary.display().to_string());
     args.extend(world.args("n", &["--sync-only"]));
     let mut command = Command::new("setpriv");
-    // hekte refuses variables of ours that it does not know, such as those that guide these tests
+    // hekte refuses unknown variables that begin with HEKTE_, among them those that control these
+    // tests
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HEKTE_")) {
         command.env_remove(name);
     }

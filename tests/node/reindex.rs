@@ -1,4 +1,5 @@
-//! `-reindex`: undo written anew over old, a chain that climbs from nothing, an index that is kept.
+//! `-reindex`: undo data rewritten over old, a chain that grows from nothing, an index that is
+//! kept.
 
 use std::time::Duration;
 
@@ -7,12 +8,12 @@ use bitcoin::Block;
 use crate::answers::same_answers;
 use crate::world::{World, until};
 
-/// A node with stale blocks of every depth in its files.
+/// A node with stale branches of several depths in its files.
 fn branched(test: &str) -> Option<World> {
     let mut world = World::new(test)?;
     for depth in [1, 3, 8, 2] {
         world.mine(4);
-        // the branch that loses comes first
+        // the branch that loses is submitted first
         let (maker, blocks) = (world.maker.clone(), world.blocks.clone());
         world.rewind(depth);
         let loser: Vec<Block> = (0..depth).map(|_| world.make()).collect();
@@ -38,7 +39,7 @@ fn a_reindex_beside_a_running_hekte_costs_no_index() {
     let hekte = world.hekte("a", &[]);
     world.right(&hekte);
     let model = world.model();
-    // a node that is far behind says that it is in its first download
+    // a node that is far behind reports that it is in its first download
     world.node.restart(&["-reindex", "-maxtipage=86400"]);
     for _ in 0..5 {
         same_answers(&mut hekte.client(), &model);
@@ -58,9 +59,9 @@ fn a_hekte_started_during_or_after_a_reindex_is_right() {
     world.run("a", &["--sync-only"]);
     world.node.stop();
     world.node.run(&["-reindex", "-maxtipage=86400"]);
-    // at once, with an index that is far ahead of bitcoind
+    // started at once, with an index that is far ahead of bitcoind
     let hekte = world.hekte("a", &[]);
-    // and one that has to be built from files in which undo is just being rewritten
+    // a second index is built from files whose undo data is being rewritten
     let other = world.hekte("b", &[]);
     world.right(&hekte);
     world.right(&other);
@@ -82,13 +83,13 @@ fn a_hekte_started_during_or_after_a_reindex_is_right() {
 #[test]
 fn rewritten_undo_that_is_shorter_than_the_old_confuses_nobody() {
     let Some(mut world) = branched("rewritten_undo") else { return };
-    // without the stale blocks' undo the new rev file ends before the old one did
+    // without the stale blocks' undo data the new rev file is shorter than the old one
     for round in 0..2 {
         world.node.restart(&["-reindex"]);
         until("reindex", || world.node.height() == world.height());
         let hekte = world.hekte("a", &[]);
         world.right(&hekte);
-        // new undo goes into the middle of the old
+        // new undo data overwrites the middle of the old
         for _ in 0..6 {
             world.mine(1);
             world.right(&hekte);

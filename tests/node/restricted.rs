@@ -1,4 +1,4 @@
-//! A password instead of the cookie, and the short list of calls that node images allow.
+//! A password instead of the cookie, and the short whitelist of calls that node images set.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,11 +15,12 @@ const ALLOWED: &str = "-rpcwhitelist=hekte:getblockchaininfo,getblockhash,getblo
     getrawmempool,getmempoolinfo,getmempoolentry,getrawtransaction,sendrawtransaction,\
     testmempoolaccept,estimatesmartfee,getnetworkinfo";
 
-/// User `hekte` with password `secret`, as share/rpcauth/rpcauth.py of Bitcoin Core writes it.
+/// The user `hekte` with the password `secret`, as share/rpcauth/rpcauth.py of Bitcoin Core writes
+/// it.
 pub const PASSWORD_SECRET: &str =
     "-rpcauth=hekte:73616c74$846844e694481faaae26edcefbf35c503818ae9ae2c9d993a5fbebe7e5733a3f";
 
-/// Arguments of bitcoind: user `hekte` with password `secret`, who may do little.
+/// Arguments of bitcoind for a user `hekte` with the password `secret` and a short whitelist.
 fn node_args() -> [&'static str; 3] {
     [PASSWORD_SECRET, ALLOWED, "-rpcwhitelistdefault=0"]
 }
@@ -52,7 +53,7 @@ fn broadcast_and_fees(world: &mut World, hekte: &hekte_testkit::hekte::Hekte) {
     let mut client = world.served(hekte);
     let relay = client.call("blockchain.relayfee", json!([])).expect("a fee");
     assert!(relay.as_f64().is_some_and(|fee| fee > 0.0 && fee < 0.01), "{relay}");
-    // a fresh regtest node knows no figure
+    // a fresh regtest node has no estimate
     let estimate = client.call("blockchain.estimatefee", json!([6])).expect("a fee");
     assert_eq!(estimate.as_f64(), Some(-1.0), "{estimate}");
 
@@ -71,7 +72,7 @@ fn broadcast_and_fees(world: &mut World, hekte: &hekte_testkit::hekte::Hekte) {
         let refused = client.call("blockchain.transaction.broadcast", json!([bad]));
         assert!(refused.is_err(), "{what}: {refused:?}");
     }
-    // a coin that was never there
+    // spends a coin that never existed
     let mut wrong = tx.clone();
     wrong.input[0].previous_output.vout += 1000;
     let hex = serialize_hex(&wrong);

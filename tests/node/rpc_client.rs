@@ -1,4 +1,4 @@
-//! A real bitcoind on regtest: what we ask it, and what becomes of us when it restarts.
+//! The RPC client against a real bitcoind on regtest, which also restarts.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn client(node: &Bitcoind) -> Rpc {
     Rpc::new(config(node, "").node.as_ref().unwrap())
 }
 
-/// The same node, asked by somebody with a password.
+/// A client of the node that logs in with a password.
 fn with_password(node: &Bitcoind, user: &str, password: &str) -> Rpc {
     let NodeConfig { url, .. } = config(node, "").node.unwrap();
     let auth = RpcAuth::User { user: user.into(), password: password.into() };
@@ -91,13 +91,13 @@ fn chain_questions_restart_and_closed_connections() {
     std::thread::sleep(Duration::from_millis(200));
     let mined = mine(&rpc, 1);
     std::thread::sleep(Duration::from_millis(200));
-    // a lower one is another one, too
+    // a lower tip is another tip, too
     node.rpc.call("invalidateblock", json!([mined[0]]));
     let (higher, lower) = waiting.join().unwrap();
     assert_eq!((higher.height, lower), (Height(13), tip));
     node.rpc.call("reconsiderblock", json!([mined[0]]));
 
-    // while it is down we are told so, and afterwards the same Rpc goes on with the new cookie
+    // while bitcoind is down calls fail, and afterwards the client goes on with the new cookie
     node.stop();
     let error = rpc.blockchain_info().unwrap_err();
     assert!(matches!(error, RpcError::Away(_)), "{error}");

@@ -1,4 +1,4 @@
-//! bitcoind's RPC when things go wrong: closed connections, new cookies, replies that do not fit.
+//! Failures of bitcoind's RPC: closed connections, new cookies, replies that are not valid.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,10 +16,10 @@ use hekte::node::rpc::Rpc;
 use hekte::node::tip_wait::TipWait;
 use serde_json::{Value, json};
 
-/// What the server was sent: the Authorization header and the body.
+/// The requests that the server received: the Authorization header and the body.
 type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// Serves connections one after the other; `answer` gives the bytes to send, or `None` to close.
+/// Serves connections one after the other; `answer` returns the bytes to send, or `None` to close.
 fn serve(
     answer: impl Fn(usize, &str, &Value) -> Option<Vec<u8>> + Send + 'static,
 ) -> (RpcUrl, Asked) {
@@ -92,13 +92,13 @@ fn cookie_file(name: &str, content: &str) -> PathBuf {
 
 #[test]
 fn an_idle_connection_that_was_closed_is_opened_again() {
-    // the connection is dropped after the first answer, and nobody is told
+    // the connection is closed after the first answer, and the caller does not notice
     let (url, asked) = serve(|count, _, _| if count == 2 { None } else { result(json!(count)) });
     let rpc = by_password(url);
     assert_eq!(rpc.call("a", vec![]), Ok(json!(1)));
     assert_eq!(rpc.breaks(), 0);
     assert_eq!(rpc.call("b", vec![json!(5)]), Ok(json!(3)));
-    // it may be another bitcoind by now
+    // after a break the server may be another bitcoind
     assert_eq!(rpc.breaks(), 1);
     let asked = asked.lock().unwrap();
     assert_eq!(asked[0].0, "Basic dTpw");
@@ -118,7 +118,7 @@ fn a_new_cookie_is_read_after_a_401() {
     let file = cookie_file("new", "__cookie__:old");
     let known = file.clone();
     let (url, asked) = serve(move |count, auth, _| {
-        // bitcoind restarts after the first call
+        // bitcoind restarts after the first call and writes another cookie
         if count == 2 {
             fs::write(&known, "__cookie__:new\n").unwrap();
         }
@@ -196,7 +196,7 @@ fn errors_of_methods_keep_their_code() {
 
 #[test]
 fn batches_are_put_in_order_and_end_with_the_chain() {
-    // hashes up to height 2500 are known, and answers come in reverse
+    // hashes up to height 2500 exist, and the answers come in reverse order
     let (url, asked) = serve(|_, _, body| {
         let answer = |call: &Value| {
             let height = call["params"][0].as_u64().unwrap();
@@ -239,7 +239,7 @@ fn a_refused_long_poll_becomes_asking() {
     });
     let refusal = json!({"id": 0, "result": null, "error": {"code": -1, "message": "help"}});
     let (url, asked) = serve(move |_, _, body| match body["method"].as_str() {
-        // as an older bitcoind does with one argument more than it knows
+        // an older bitcoind answers so if it gets an argument that it does not know
         Some("waitfornewblock") => http(500, &refusal.to_string()),
         Some("waitforblockheight") => http(403, ""),
         _ => result(info.clone()),

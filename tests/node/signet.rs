@@ -1,4 +1,4 @@
-//! A signet of somebody's own, beside the public one: which is which, only the challenge tells.
+//! A custom signet beside the public one; only the challenge tells which is which.
 
 use hekte_testkit::bitcoind::{self, Bitcoind};
 use hekte_testkit::hekte::{self, Finished, Hekte};
@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::answers::same_answers;
 use crate::world::{BINARY, refs, until};
 
-/// Everybody may mine: the challenge is OP_TRUE.
+/// The challenge OP_TRUE, with which anybody may mine.
 const CHALLENGE: &str = "-signetchallenge=51";
-/// Each costs some five million hashes.
+/// Number of blocks; each takes some five million hashes.
 const BLOCKS: u32 = 2;
 
 fn run(node: &Bitcoind, scratch: &Scratch, data: &str, extra: &[&str]) -> Finished {
@@ -37,7 +37,7 @@ fn a_signet_of_our_own_is_not_the_public_one() {
         node.rpc.call("generatetodescriptor", json!([blocks, "raw(51)", 2_000_000_000]));
     };
     mine(BLOCKS);
-    // nobody has told hekte of the challenge: bitcoind does
+    // hekte is not configured with the challenge, but learns it from bitcoind
     let args = node.hekte_args(&scratch.join("own"), &[]);
     let server = Hekte::start(BINARY, scratch.path(), &refs(&args));
     let reached = |height: u32| {
@@ -55,7 +55,7 @@ fn a_signet_of_our_own_is_not_the_public_one() {
     let done = server.terminate();
     assert!(done.status.success(), "{}", done.stderr);
 
-    // from the files alone it must be told
+    // without bitcoind the challenge must be configured
     let offline = ["--offline", "--sync-only"];
     refused(&run(&node, &scratch, "offline", &offline), "signet_challenge");
     let told = [&offline[..], &["--signet-challenge", "51"]].concat();
@@ -65,9 +65,9 @@ fn a_signet_of_our_own_is_not_the_public_one() {
     assert_eq!(digest("offline"), digest("own"));
     assert!(digest("own").contains("height=2"), "{}", digest("own"));
 
-    // all signets have one first block; the index of one is not that of another
+    // all signets share one first block, but the index of one is not accepted for another
     let public = Bitcoind::start_signet(&[]);
-    // which waits for peers that it will not get
+    // the public signet's node waits for peers that never come
     let anyway = ["--sync-only", "--index-during-ibd", "always"];
     let done = run(&public, &scratch, "public", &anyway);
     assert!(done.status.success(), "{}", done.stderr);

@@ -1,4 +1,4 @@
-//! Electrum's fee slider: filled from our histogram and bitcoind's estimates.
+//! Electrum's fee slider, filled from hekte's histogram and bitcoind's estimates.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,17 +14,17 @@ use crate::wallet::locate;
 use crate::watch::{coin_of, owner};
 use crate::world::{World, until};
 
-/// Electrum's positions by blocks: 25, 10, 5, 2, and the next one.
+/// Electrum's slider positions in blocks: 25, 10, 5, 2; the next block is a further position.
 const TARGETS: [u32; 4] = [25, 10, 5, 2];
 
-/// What the slider shows.
+/// The values of the slider.
 fn slider(program: &Path, hekte: &Hekte) -> Value {
     let scratch = Scratch::new("slider");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/electrum_slider.py");
     let mut command = Command::new("python3");
     command.arg("-W").arg("ignore").arg(script).arg(scratch.path()).arg(hekte.address());
     command.env("HOME", scratch.path());
-    // the unpacked one of tests/get-electrum.sh; an installed one is found without
+    // the unpacked Electrum of tests/get-electrum.sh needs this path; an installed one does not
     let root = program.with_file_name("root");
     if root.is_dir() {
         command.env("PYTHONPATH", root.join("usr/lib/python3/dist-packages"));
@@ -40,7 +40,7 @@ fn slider(program: &Path, hekte: &Hekte) -> Value {
     serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {out}"))
 }
 
-/// Blocks of paying transactions until bitcoind can estimate.
+/// Mines blocks of paying transactions until bitcoind can estimate fees.
 fn teach(world: &mut World) {
     let mut coins: Vec<Coin> = world.maker.wallet.signed_coins(5_000_000).take(12).collect();
     let known = |world: &World| {
@@ -50,7 +50,7 @@ fn teach(world: &mut World) {
         };
         TARGETS.into_iter().all(knows)
     };
-    world.node.generate_to_descriptor(1, "raw(51)"); // a block of now
+    world.node.generate_to_descriptor(1, "raw(51)"); // a block with the present time
     for round in 0..150 {
         for (nth, coin) in coins.iter_mut().enumerate() {
             let pays = [Pay::Owner(owner(40), coin.value - 2000 - 100 * nth as u64)];
@@ -73,7 +73,7 @@ fn electrum_fills_its_fee_slider() {
     teach(&mut world);
     let hekte = world.hekte("a", &[]);
     let tip = world.node.height();
-    // two large ones, so that the position of 100 kB is within the mempool
+    // two large transactions, so that the position at 100 kB is within the mempool
     let coins = world.maker.wallet.signed_coins(12_000_000);
     let coins: Vec<Coin> = coins.skip(20).take(2).collect();
     let mut expected = Vec::new();
@@ -101,12 +101,12 @@ fn electrum_fills_its_fee_slider() {
         assert!(floor <= *rate && *rate < floor + 0.1, "{bin}, not {rate}");
         assert_eq!(bin[1], *vsize);
     }
-    // 100 kB deep: a satoshi above the cheaper one; all other positions are below the mempool
+    // at 100 kB: one satoshi above the cheaper one; all other positions are deeper than the mempool
     let by_depth = told["by_depth"].as_array().expect("a list");
     let right = ((bins[1][0].as_f64().expect("a rate") + 1.0) * 1000.0) as i64;
     assert_eq!(by_depth[8][0], right, "{told}");
     assert!(by_depth[..8].iter().all(|p| p[0].as_i64().is_some_and(|r| r < right)), "{told}");
-    // by blocks: bitcoind's own figures, in satoshi
+    // by blocks: bitcoind's own estimates, in satoshi
     for (at, blocks) in TARGETS.into_iter().enumerate() {
         let fee = world.node.rpc.call("estimatesmartfee", json!([blocks]))["feerate"].clone();
         let fee = hekte_testkit::rpc::satoshi(&fee);

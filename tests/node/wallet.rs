@@ -1,4 +1,4 @@
-//! Electrum, the wallet, in daemon mode: pays and is paid, and verifies what we say (SPV).
+//! Electrum in daemon mode: it pays, is paid, and verifies hekte's answers (SPV).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::world::{World, until};
 
-/// A seed that Electrum's own tests use; on regtest there is nothing to steal.
+/// A seed from Electrum's own tests; on regtest there is nothing to steal.
 const SEED: &str =
     "wild father tree among universe such mobile favorite target dynamic credit identify";
 
-/// The program, as `tests/get-electrum.sh` finds it; `None` only where skipping is allowed.
+/// The Electrum found by `tests/get-electrum.sh`; `None` only if skipping is allowed.
 pub fn locate() -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/get-electrum.sh");
     let output = Command::new(&script).output().expect("the script runs");
@@ -37,7 +37,7 @@ struct Wallet {
 }
 
 impl Wallet {
-    /// A wallet from [`SEED`] that knows this server only.
+    /// A wallet from [`SEED`] that connects only to this server.
     fn start(program: PathBuf, server: &str) -> Wallet {
         let mut wallet = Wallet { program, scratch: Scratch::new("electrum"), daemon: None };
         let made = wallet.command(&["--offline", "restore", SEED]).output();
@@ -59,7 +59,7 @@ impl Wallet {
         command
     }
 
-    /// Asks the daemon; its answer, as JSON where it is.
+    /// Asks the daemon; returns its answer as JSON, or as a text if it is none.
     fn ask(&self, args: &[&str]) -> Result<Value, String> {
         let output = self.command(args).output().expect("electrum runs");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
@@ -73,7 +73,8 @@ impl Wallet {
         self.ask(args).unwrap_or_else(|problem| panic!("{args:?}: {problem}\n{}", self.log()))
     }
 
-    /// Transactions with their heights and confirmations; those only count once proven.
+    /// Transactions with their heights and confirmations; Electrum counts confirmations only after
+    /// verifying.
     fn history(&self) -> Vec<(String, i64, i64)> {
         let history = self.must(&["onchain_history"]);
         let list = history["transactions"].as_array().or(history.as_array()).expect("a list");
@@ -122,7 +123,7 @@ fn electrum_is_paid_pays_and_believes_us() {
     assert_eq!(coins[0]["prevout_hash"].as_str(), Some(&*first), "{coins}");
     assert_eq!(coins[0]["value"], "0.05", "{coins}");
 
-    // it pays: through us to bitcoind, into a block, back to us
+    // the wallet pays: through hekte to bitcoind, into a block, and back to the wallet
     let away = Address::from_script(
         &ScriptBuf::new_p2wsh(&script.wscript_hash()),
         bitcoin::Network::Regtest,

@@ -1,5 +1,5 @@
-//! Who watches beside a real node: what a foreign parent changes, a history that grows too long,
-//! what was unsubscribed, outpoints.
+//! Watching beside a real node: a foreign parent that confirms, a history that grows too long,
+//! items that were unsubscribed, outpoints.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::world::{PATIENCE, START, World, until};
 const SUBSCRIBE: &str = "blockchain.scriptpubkey.subscribe";
 const OUTPOINT: &str = "blockchain.outpoint.subscribe";
 
-/// A script that nobody has used.
+/// The owner of an unused script.
 pub fn owner(key: u64) -> Owner {
     Owner { kind: Kind::P2wpkh, key: 990_000 + key }
 }
@@ -40,14 +40,14 @@ impl World {
     }
 }
 
-/// What a transaction pays to one of ours, as a coin.
+/// An output of a transaction as a coin of `owner`.
 pub fn coin_of(tx: &Transaction, vout: u32, owner: Owner) -> Coin {
     let outpoint = OutPoint { txid: tx.compute_txid(), vout };
     let value = tx.output[vout as usize].value.to_sat();
     Coin { outpoint, value, owner, height: 0, coinbase: false }
 }
 
-/// A client of the newest version.
+/// A client at the newest protocol version.
 pub fn newest(world: &World, hekte: &Hekte) -> Client {
     greet(world.served(hekte))
 }
@@ -58,7 +58,7 @@ fn greet(mut client: Client) -> Client {
     client
 }
 
-/// The next notification that is no noise.
+/// The next notification that is not padding.
 pub fn told(client: &mut Client, patience: Duration) -> Option<Value> {
     loop {
         let note = client.notification(patience)?;
@@ -68,7 +68,7 @@ pub fn told(client: &mut Client, patience: Duration) -> Option<Value> {
     }
 }
 
-/// Reads notifications until this one; any other that `allowed` does not name is a failure.
+/// Reads notifications until this one; any other notification must be in `allowed`.
 pub fn hear(client: &mut Client, method: &str, params: &Value, allowed: &[&Value]) {
     loop {
         let note = told(client, PATIENCE).expect("a notification");
@@ -79,7 +79,7 @@ pub fn hear(client: &mut Client, method: &str, params: &Value, allowed: &[&Value
     }
 }
 
-/// Reads notifications until the last word about each of these is what is given here.
+/// Reads notifications until the last one about each item is the given one.
 pub fn settle(client: &mut Client, wanted: &[(&str, Value)]) {
     // a script is named by one parameter, an outpoint by two
     let key = |params: &Value| (params[0].clone(), params[1].as_u64());
@@ -122,7 +122,7 @@ fn a_foreign_parent_changes_the_height_of_its_child() {
         settle(&mut client, &[(SUBSCRIBE, status), (OUTPOINT, outpoint)]);
     };
     expect(-1);
-    // the parent pays nothing that is watched; only the height of the child changes
+    // the parent pays no watched script, so only the height of the child changes
     world.node.generate_block("raw(51)", &[serialize_hex(&parent)]);
     expect(0);
     let tip = world.node.tip().to_string();
@@ -143,7 +143,7 @@ fn a_history_over_the_limit_leaves_the_rest_alive() {
     for script in [&busy, &quiet] {
         assert_eq!(client.call(SUBSCRIBE, script.clone()), Ok(Value::Null));
     }
-    // a payment in a block of its own
+    // sends a payment in a block of its own
     let pay = |world: &mut World, to: Owner, nth: usize| {
         let coin = world.rich_coin(nth);
         let tx = world.maker.loose_tx(&[coin], &[Pay::Owner(to, coin.value - 2000)]);
@@ -156,7 +156,8 @@ fn a_history_over_the_limit_leaves_the_rest_alive() {
         let status = json!([busy_hash, model::status(paid.clone())]);
         hear(&mut client, SUBSCRIBE, &status, &[]);
     }
-    // the fourth is one too many: told, and not as if the script were unused or unchanged
+    // the fourth payment is too many: the status must be neither that of an unused script nor the
+    // old one
     paid.push(pay(&mut world, owner(3), 3));
     let note = told(&mut client, PATIENCE).expect("told");
     assert_eq!(note["params"][0], busy_hash.as_str());
@@ -168,14 +169,14 @@ fn a_history_over_the_limit_leaves_the_rest_alive() {
         let error = answer.expect_err(method);
         assert_eq!(error["code"], 10001, "{method}: {error}");
     }
-    // the others hear of theirs, on this connection and on a new one
+    // the other scripts are still notified, on this connection and on a new one
     let other = pay(&mut world, owner(4), 4);
     let status = model::status([other]);
     hear(&mut client, SUBSCRIBE, &json!([quiet_hash, status]), &[]);
     let mut another = greet(hekte.client());
     assert_eq!(another.call(SUBSCRIBE, quiet.clone()), Ok(json!(status)));
     assert!(another.call("server.banner", json!([])).is_ok());
-    // with the block of the fourth gone it can be told again
+    // without the block of the fourth payment the status is known again
     let fourth = world.node.rpc.call("getblockhash", json!([paid[3].1]));
     world.node.rpc.call("invalidateblock", json!([fourth]));
     paid[3].1 = 0;
@@ -237,7 +238,7 @@ fn an_outpoint_is_followed_from_nothing_to_its_spender() {
     assert_eq!(client.call(OUTPOINT, json!([txid, 0, ""])), Ok(json!({})));
     let alone = |height: i64| json!({"funder_height": height});
     let next = |client: &mut Client, status: Value| {
-        // after a reorganisation the spender is looked for in the mempool a moment later
+        // after a reorganisation the spender may be found in the mempool a moment later
         let gone = json!([txid, 0, alone(i64::from(START) + 1)]);
         hear(client, OUTPOINT, &json!([txid, 0, status]), &[&gone]);
         let asked = client.call("blockchain.outpoint.get_status", json!([txid, 0, ""]));
@@ -260,7 +261,7 @@ fn an_outpoint_is_followed_from_nothing_to_its_spender() {
     next(&mut client, spent(height, &second, 0));
     world.node.generate_block("raw(51)", &[serialize_hex(&other)]);
     next(&mut client, spent(height, &second, height + 1));
-    // the block of the spender goes away, and the other spender comes with the next
+    // the spender's block is invalidated, and the next block has the other spender
     let tip = world.node.tip().to_string();
     world.node.rpc.call("invalidateblock", json!([tip]));
     next(&mut client, spent(height, &second, 0));

@@ -1,4 +1,4 @@
-//! The blocks folder is wiped and made anew under a serving hekte, with another xor key.
+//! The blocks folder is deleted and created anew under a serving hekte, with another xor key.
 
 use std::fs;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn a_folder_made_anew_with_another_key_is_read_again() {
             let path = world.node.datadir().join("regtest").join(folder);
             fs::remove_dir_all(path).expect("it is ours");
         }
-        // whatever is answered meanwhile is right or an error
+        // answers during this time are right or errors
         world.right_or_looking(&hekte);
         world.node.run(&[]);
         let other = fs::read(world.node.blocks_dir().join("xor.dat")).expect("a key");
@@ -26,7 +26,7 @@ fn a_folder_made_anew_with_another_key_is_read_again() {
         world.right_or_looking(&hekte);
         world.resubmit();
         world.mine(2);
-        // old blocks are found at their new places
+        // old blocks are found at their new positions
         until("all is found again", || world.right_or_looking(&hekte));
         world.right(&hekte);
     }

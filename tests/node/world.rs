@@ -1,4 +1,4 @@
-//! A bitcoind with a made-up chain, `hekte` beside it, and the right answers to compare with.
+//! A bitcoind with a generated chain, `hekte` beside it, and the right answers to compare with.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -20,13 +20,13 @@ use crate::answers::same_answers;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 
-/// How long anything may take before it counts as never.
+/// How long anything may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Height of the chain that tests begin with.
+/// The height of the chain at the start of a test.
 pub const START: u32 = 250;
 
-/// A node, its chain and how to go on with it, and a folder for hekte.
+/// A node, its chain with the means to extend it, and a folder for hekte.
 pub struct World {
     pub node: Bitcoind,
     pub maker: Maker,
@@ -52,7 +52,7 @@ impl World {
         World::with(test, &[])
     }
 
-    /// The same with arguments for bitcoind.
+    /// A node with [`START`] blocks, started with further arguments.
     pub fn with(test: &str, args: &[&str]) -> Option<World> {
         if !bitcoind::available(test) {
             return None;
@@ -76,7 +76,8 @@ impl World {
         self.scratch.join(name)
     }
 
-    /// Starts hekte with its index in `data`; its port is open, the index may not be there yet.
+    /// Starts hekte with its index in `data` and waits until its port is open; the index may not be
+    /// ready.
     pub fn hekte(&self, data: &str, extra: &[&str]) -> Hekte {
         let args = self.args(data, extra);
         Hekte::start(BINARY, self.scratch.path(), &refs(&args))
@@ -113,7 +114,7 @@ impl World {
         self.blocks.len() as u32 - 1
     }
 
-    /// Makes the next block without handing it over.
+    /// Makes the next block without submitting it.
     pub fn make(&mut self) -> Block {
         let block = self.maker.next_block().block;
         self.blocks.push(block.clone());
@@ -128,13 +129,13 @@ impl World {
         }
     }
 
-    /// Hands over the whole chain again, as peers would to a node that lost blocks.
+    /// Submits the whole chain again, as peers would to a node that has lost blocks.
     pub fn resubmit(&self) {
         self.blocks[1..].iter().for_each(|block| _ = self.node.submit(block));
         assert_eq!(self.node.tip(), self.maker.tip());
     }
 
-    /// Forgets the newest blocks; the next ones made differ from them.
+    /// Forgets the newest blocks; the blocks made next differ from them.
     pub fn rewind(&mut self, depth: u32) {
         let height = self.height() - depth;
         self.maker.rewind(height);
@@ -162,7 +163,7 @@ impl World {
             let tip = client.call("blockchain.headers.subscribe", json!([]));
             let ready = client.call("server.ping", json!([])).is_ok();
             if ready && tip.as_ref().is_ok_and(|tip| tip["hex"] == wanted.as_str()) {
-                // without that subscription
+                // a connection without that subscription
                 return hekte.client();
             }
             let height = self.height();
@@ -171,7 +172,7 @@ impl World {
         }
     }
 
-    /// False if some block is being looked for.
+    /// Compares every answer; false if hekte is looking for some block.
     pub fn right_or_looking(&self, hekte: &Hekte) -> bool {
         let mut client = self.served(hekte);
         let model = self.model();
@@ -183,7 +184,7 @@ impl World {
             == 0
     }
 
-    /// Waits for the tip, then compares every answer.
+    /// Waits until hekte serves the tip, then compares every answer.
     pub fn right(&self, hekte: &Hekte) {
         same_answers(&mut self.served(hekte), &self.model());
     }
@@ -193,7 +194,7 @@ pub fn refs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
 
-/// Waits until something is so.
+/// Waits until `so` is true.
 pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !so() {

@@ -1,4 +1,4 @@
-//! A socket that the service manager opened is served in place of the configured one.
+//! A socket that the service manager opened is used instead of the configured address.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ fn a_socket_from_systemd_is_served() {
     let chain = made_chain(3);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    // the first socket is file 3
+    // systemd passes the first socket as file 3
     let mut shell = with_variables(&offline(&chain), "LISTEN_PID=$$ LISTEN_FDS=1");
     shell.stdin(Stdio::from(OwnedFd::from(listener)));
     let mut hekte = Hekte::spawn_command(shell, chain.path());

@@ -1,4 +1,4 @@
-//! `hekte check` and `hekte status` as dashboards read them, and the marker of the right disk.
+//! `hekte check` and `hekte status` as dashboards read them, and the marker of the index's disk.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{BINARY, made_chain, offline, without_settings};
 
-/// One run of a command over the same folders and with the same settings as the server.
+/// Runs a command with the server's folders and settings; returns its exit code and its JSON.
 fn json_of(chain: &Scratch, command: &str, settings: &[&str]) -> (Option<i32>, Value) {
     let mut run = without_settings(Command::new(BINARY));
     run.args([command, "--json", "--network", "regtest"]).args(settings);
@@ -20,7 +20,7 @@ fn json_of(chain: &Scratch, command: &str, settings: &[&str]) -> (Option<i32>, V
     (done.status.code(), serde_json::from_str(&text).unwrap())
 }
 
-/// The finding of that name.
+/// The finding with this name.
 fn finding<'a>(report: &'a Value, what: &str) -> &'a Value {
     let findings = report["findings"].as_array().unwrap();
     let found = findings.iter().find(|finding| finding["what"] == what);
@@ -43,7 +43,7 @@ fn a_report_for_dashboards_says_what_is_wrong_and_what_mends_it() {
         assert!(finding["level"] == "ok" || finding["level"] == "warning", "{finding}");
     }
 
-    // no bitcoind, and the wrong disk
+    // without bitcoind, and with the wrong disk
     let marker = chain.join("marker").display().to_string();
     let settings = ["--rpc-url", "http://127.0.0.1:1", "--require-marker", &marker];
     let (code, report) = json_of(&chain, "check", &settings);
@@ -71,7 +71,7 @@ fn status_for_dashboards_before_and_after() {
     assert_eq!((&status["height"], &status["target"]), (&Value::from(3), &Value::from(3)));
     assert!(status.get("seconds_left").is_some_and(Value::is_null), "{status}");
 
-    // complete, but nobody answers
+    // the index is complete, but no server answers
     assert!(hekte.terminate().status.success());
     let (code, status) = json_of(&chain, "status", &listen);
     assert_eq!(code, Some(75), "{status}");

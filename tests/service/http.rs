@@ -1,4 +1,4 @@
-//! A probe's view of the metrics port: one request, one reply.
+//! A client of the metrics port: one request, one reply.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,10 +7,10 @@ use hekte_testkit::hekte::Hekte;
 
 use crate::PATIENCE;
 
-/// What the log says before the address.
+/// The text in the log before the address.
 const SERVING: &str = "serving metrics on http://";
 
-/// A reply.
+/// A reply of the metrics port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -26,7 +26,7 @@ impl Reply {
     }
 }
 
-/// ADDR:PORT of the metrics port, as logged.
+/// The ADDR:PORT of the metrics port, as logged.
 pub fn address(hekte: &mut Hekte) -> String {
     hekte.wait_log(SERVING);
     let log = hekte.log();
@@ -34,7 +34,7 @@ pub fn address(hekte: &mut Hekte) -> String {
     rest.split_once('/').unwrap().0.to_owned()
 }
 
-/// Sends bytes and reads to the end.
+/// Sends bytes and reads the reply to its end.
 pub fn raw(address: &str, request: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -46,7 +46,7 @@ pub fn raw(address: &str, request: &[u8]) -> Reply {
     Reply { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-/// Asks as curl does.
+/// Sends a request as curl does.
 pub fn get(address: &str, path: &str) -> Reply {
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\n\r\n");
     raw(address, head.as_bytes())

@@ -1,4 +1,4 @@
-//! hekte as a service: what systemd, dashboards and the doctor's patient get to see.
+//! hekte as a service: what it shows to systemd, to dashboards, and in `hekte check`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod activation;
@@ -19,15 +19,15 @@ use hekte_testkit::scratch::Scratch;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hekte");
 
-/// How long anything may take before it counts as never.
+/// How long anything may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A folder with the block files of a made chain in `regtest/blocks`.
+/// A folder with the block files of a generated chain in `regtest/blocks`.
 fn made_chain(blocks: u32) -> Scratch {
     made_chain_in_files_of(blocks, FileOptions::default())
 }
 
-/// The same in other files.
+/// A folder with the block files of a generated chain, written with these options.
 fn made_chain_in_files_of(blocks: u32, options: FileOptions) -> Scratch {
     let scratch = Scratch::new("service");
     let spec = ChainSpec { blocks, txs_per_block: 20, ..ChainSpec::default() };
@@ -36,7 +36,7 @@ fn made_chain_in_files_of(blocks: u32, options: FileOptions) -> Scratch {
     scratch
 }
 
-/// hekte over that chain, without bitcoind; on free ports.
+/// A command that runs hekte over that chain, without bitcoind and on free ports.
 fn offline(chain: &Scratch) -> Command {
     let mut command = Command::new(BINARY);
     command.args(["--network", "regtest", "--listen", "127.0.0.1:0", "--offline"]);
@@ -44,7 +44,7 @@ fn offline(chain: &Scratch) -> Command {
     command
 }
 
-/// Without what the tests themselves were started with: it is none of the program's settings.
+/// Removes HEKTE_ variables of the test run, which the program would take for its own settings.
 fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HEKTE_") {
@@ -54,7 +54,7 @@ fn without_settings(mut command: Command) -> Command {
     command
 }
 
-/// The command, from a shell that first sets variables: `$$` in them is hekte's own process id.
+/// The command, run by a shell that sets variables first; `$$` in them is hekte's process id.
 fn with_variables(command: &Command, variables: &str) -> Command {
     let mut shell = without_settings(Command::new("sh"));
     shell.args(["-c", &format!("exec 3<&0 </dev/null; export {variables}; exec \"$@\""), "sh"]);
@@ -62,7 +62,7 @@ fn with_variables(command: &Command, variables: &str) -> Command {
     shell
 }
 
-/// Waits until something is so.
+/// Waits until `so` is true.
 fn until(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !so() {

@@ -17,7 +17,7 @@ const CLIENTS: usize = 150;
 /// Histories in each client's batch.
 const BATCH: usize = 50;
 
-/// The number behind a name in /proc/PID/status, KiB.
+/// The value of a field in /proc/PID/status, in KiB.
 fn status(hekte: &Hekte, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{}/status", hekte.id())).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -52,7 +52,7 @@ fn the_budget_holds_while_nobody_reads_what_all_have_asked() {
     for client in &mut clients {
         assert!(client.send(format!("{batch}\n{batch}\n{}\n", history(BATCH)).as_bytes()));
     }
-    // all that could be told without memory would be some hundred megabytes
+    // without a bound on memory these replies would take some hundred megabytes
     let mut whole = 0;
     for mut client in clients {
         let replies = (0..3).map(|_| match client.line(Duration::from_secs(60)) {

@@ -1,4 +1,4 @@
-//! The port for dashboards: what it tells, and what it puts up with.
+//! The metrics port: its pages, and the clients that it tolerates.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ fn dashboards_find_what_they_look_for() {
     let page = get(&at, "/");
     assert_eq!(page.status, 200);
     assert!(page.head.contains("Content-Type: text/plain; version=0.0.4"), "{}", page.head);
-    // the line that node dashboards look for, to the letter
+    // this line is exactly what node dashboards look for
     let line = "\nelectrs_index_height{type=\"tip\"} 120\n";
     assert!(page.body.contains(line), "{}", page.body);
     let page = get(&at, "/metrics");
@@ -71,7 +71,7 @@ fn dashboards_find_what_they_look_for() {
 fn while_it_cannot_answer_it_is_healthy_but_not_ready() {
     let chain = made_chain(3);
     let mut command = offline(&chain);
-    // nobody is there to ask, so nothing is indexed
+    // bitcoind cannot be reached, so nothing is indexed
     command.args(["--offline=no", "--rpc-url", "http://127.0.0.1:1", "--metrics", "127.0.0.1:0"]);
     let mut hekte = Hekte::spawn_command(command, chain.path());
     let at = address(&mut hekte);
@@ -102,13 +102,13 @@ fn rude_clients_get_a_refusal_and_keep_nobody_out() {
     assert_eq!(raw(&at, &[0xff; 600].map(|b: u8| b)).status, 0, "cut off, with no end in sight");
     let head = raw(&at, b"HEAD /metrics HTTP/1.1\r\n\r\n");
     assert!(head.status == 200 && head.body.is_empty(), "{head:?}");
-    // a head without an end: refused, and not read on
+    // a head without an end is refused and not read further
     let mut endless = TcpStream::connect(&at).unwrap();
     let _ = endless.write_all(&[b'a'; 1 << 16]);
     let mut reply = Vec::new();
     let _ = endless.read_to_end(&mut reply);
     assert!(reply.starts_with(b"HTTP/1.1 431") || reply.is_empty(), "{reply:?}");
-    // more silent clients than there is room for: they are put out, whoever asks is answered
+    // more silent clients than connections: they are closed, and others are answered
     let silent: Vec<_> = (0..10).map(|_| TcpStream::connect(&at).unwrap()).collect();
     assert_eq!(get(&at, "/health").status, 200);
     drop(silent);

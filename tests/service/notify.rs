@@ -1,4 +1,4 @@
-//! What systemd is told, through the socket that it gives its services.
+//! The messages to systemd, on the socket that it gives to its services.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Manager {
         Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
     }
 
-    /// Reads until a message has a line that begins so; everything up to there.
+    /// Reads messages until one has a line that begins with `start`; returns all lines up to there.
     pub fn wait(&self, start: &str) -> Vec<String> {
         let (mut all, end) = (Vec::new(), Instant::now() + PATIENCE);
         loop {
@@ -86,7 +86,7 @@ fn a_wait_for_bitcoind_is_a_life_and_a_stop_is_none() {
         seen.extend(manager.wait("WATCHDOG=1"));
     }
     hekte.signal("STOP");
-    // what was on its way may still come
+    // messages that were on their way may still come
     while manager.next(Duration::from_secs(1)).is_some() {}
     assert_eq!(manager.next(Duration::from_secs(2)), None, "a stopped process says nothing");
     hekte.signal("CONT");
@@ -94,8 +94,8 @@ fn a_wait_for_bitcoind_is_a_life_and_a_stop_is_none() {
     assert!(hekte.terminate().status.success());
 }
 
-/// A read that never comes back, as from a disk that hangs: opening a pipe that nobody writes to.
-/// It takes five minutes until that counts as hanging, so this one runs only when asked for.
+/// A read that never returns, as from a hanging disk: it opens a pipe that nobody writes to. Only
+/// after five minutes the part counts as hung, so this test runs only on request.
 #[test]
 fn a_part_that_hangs_is_no_longer_vouched_for() {
     if std::env::var_os("HEKTE_SLOW_TESTS").is_none() {

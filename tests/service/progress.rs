@@ -1,4 +1,4 @@
-//! How far a build is, as told to another process, to the log and to a person at a terminal.
+//! The progress of a build, as reported to another process, in the log and on a terminal.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ use crate::{
     BINARY, PATIENCE, made_chain, made_chain_in_files_of, offline, with_variables, without_settings,
 };
 
-/// In the order of a build.
+/// The phases in the order of a build.
 const PHASES: [&str; 5] = [
     "waiting for bitcoind",
     "scanning block files",
@@ -26,15 +26,16 @@ const PHASES: [&str; 5] = [
     "following the tip",
 ];
 
-/// A watchdog that wants to be fed a hundred times a second: as often it looks how far it is.
+/// A watchdog interval of 20 ms: hekte feeds it, and looks at its progress, a hundred times a
+/// second.
 const OFTEN: &str = "WATCHDOG_PID=$$ WATCHDOG_USEC=20000";
 
-/// A hekte that runs only while it is being asked, so that nothing in a short build is missed.
+/// A hekte that runs only while it is being asked, so that no step of a short build is missed.
 struct Slowed {
     hekte: Hekte,
     folder: Scratch,
     address: String,
-    /// What it has told.
+    /// The reports so far.
     told: Vec<Value>,
 }
 
@@ -59,10 +60,10 @@ impl Slowed {
         Slowed { hekte, folder, address, told: Vec::new() }
     }
 
-    /// Asks from another process, and checks what it says against what was said before.
+    /// Asks from another process, and checks the report against the earlier ones.
     fn look(&mut self) -> Value {
         let mut asking = self.ask();
-        // it starts and connects meanwhile
+        // in this time the asking process starts and connects
         std::thread::sleep(Duration::from_millis(10));
         send(self.hekte.id(), Signal::SIGCONT);
         let code = asking.wait().unwrap().code();
@@ -93,7 +94,7 @@ impl Slowed {
         command.stdout(Stdio::piped()).spawn().unwrap()
     }
 
-    /// Looks until it is so.
+    /// Asks until `so` is true of the report.
     fn look_until(&mut self, what: &str, so: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -121,7 +122,7 @@ impl Slowed {
     }
 }
 
-/// Which phase it is.
+/// The number of the report's phase.
 fn place(told: &Value) -> usize {
     PHASES.iter().position(|phase| told["phase"] == *phase).unwrap_or_else(|| panic!("{told}"))
 }
@@ -138,12 +139,12 @@ fn a_build_is_told_to_another_process_and_to_the_log() {
     assert!(percent(&half) < 90.0, "too quick: {half}");
     let (folder, _) = hekte.stop();
 
-    // what was read before counts, and gives a second batch, so that there is something to merge
+    // blocks read before count; the rest is a second batch, so that there is something to merge
     let mut hekte = Slowed::start(folder);
     let reading = hekte.look_until("reading", |told| place(told) == 2);
     assert!((percent(&half) - 1.0..100.0).contains(&percent(&reading)), "{half} then {reading}");
     assert!(reading["height"].as_u64() >= half["height"].as_u64(), "{half} then {reading}");
-    // a rate and a time are told when they are known: some seconds pass
+    // a rate and a time appear only after some seconds
     hekte.look_until("further", |told| percent(told) > percent(&reading));
     std::thread::sleep(Duration::from_secs(11));
     let paced = hekte.look_until("the pace", |told| {
@@ -172,7 +173,7 @@ fn a_build_is_told_to_another_process_and_to_the_log() {
     assert!(!log.contains(['\r', '\x1b']), "no bar where there is no terminal: {log}");
 }
 
-/// What a terminal shows: its finished lines, and every state of the one that the cursor is in.
+/// The content of a terminal: its finished lines, and every state of the line with the cursor.
 fn shown(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut finished, mut states) = (Vec::new(), Vec::new());
     let (mut line, mut column) = (Vec::new(), 0);
@@ -213,9 +214,9 @@ fn a_terminal_shows_a_bar_below_the_log() {
     let mut command = with_variables(&command, &format!("{OFTEN} TERM=xterm"));
     command.stdout(Stdio::null()).stderr(Stdio::from(terminal.slave));
     let mut hekte = command.spawn().unwrap();
-    drop(command); // and its end of the terminal
+    drop(command); // closes the command's own end of the terminal
     let (mut bytes, mut master) = (Vec::new(), File::from(terminal.master));
-    // ends with an error when nobody has the other end any more
+    // reading ends with an error when the other end is closed
     let _ = master.read_to_end(&mut bytes);
     assert!(hekte.wait().unwrap().success());
     let (finished, states) = shown(&String::from_utf8(bytes).unwrap());

@@ -1,4 +1,4 @@
-//! SIGHUP: what changes at once, what waits, and that systemd is told.
+//! SIGHUP: settings that change at once, settings that wait, and the messages to systemd.
 
 use std::fs;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn a_changed_file_is_read_again_without_a_restart() {
     let _debugged = hekte.client();
     hekte.wait_log("connected");
 
-    // a slip costs nothing
+    // a mistake in the file changes nothing
     fs::write(&file, "baner = \"three\"\n").unwrap();
     hekte.signal("HUP");
     manager.wait("RELOADING=1");

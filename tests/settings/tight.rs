@@ -1,10 +1,10 @@
-//! Settings for tests that kill hekte while it writes; a part of several of them.
+//! Settings for tests that kill hekte while it writes, shared by several suites.
 
 use std::time::Duration;
 
 use hekte::sync::served::settings::UpkeepSettings;
 
-/// Few blocks in memory and small slices, so that there is always something to be torn.
+/// Few blocks in memory and small slices, so that hekte is nearly always writing.
 pub const TIGHT: UpkeepSettings = UpkeepSettings {
     kept: 3,
     flush_at: 5,

@@ -1,4 +1,4 @@
-//! A small made-up index: nine real headers, one script with the protocol's own example.
+//! A small fake index: nine real headers, and one script with the protocol's own example.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -18,11 +18,11 @@ const HEADERS: &str = include_str!("headers.txt");
 pub const EXAMPLE: &str = "f04bf26fc16a27abaa2f10540da7a24e369e6ec408f2d901202a7c0cd4a6112d";
 /// A script whose history is too long to answer.
 pub const TOO_LONG: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-/// A script that waits until the gate opens.
+/// A script whose questions block until the gate opens.
 pub const SLOW: &str = "2222222222222222222222222222222222222222222222222222222222222222";
-/// A script whose history makes a reply of many megabytes, still within the limit.
+/// A script whose history makes a reply of many megabytes, within the limit.
 pub const LARGE: &str = "3333333333333333333333333333333333333333333333333333333333333333";
-/// A script whose history passes the limit of a reply.
+/// A script whose history makes a reply over the limit.
 pub const TOO_LARGE: &str = "4444444444444444444444444444444444444444444444444444444444444444";
 
 const A6C9: &str = "a6c9c361bd0bc536d6a22648efbf8f9b200e425ef6c3a7a9669dc444c532a347";
@@ -38,15 +38,15 @@ pub const RAW_1: &str = "0100000001000000000000000000000000000000000000000000000
     90813a627c66fb8be7947be63c52da7589379515d4e0a604f8141781e62294721166bf621e73a82cbf2342c858ee\
     ac00000000";
 
-/// The index; the tip and the doors may be moved while it is served.
+/// The index; tests may change its fields while it is served.
 pub struct FakeIndex {
     pub tip: AtomicU32,
     pub building: AtomicBool,
-    /// Drops the unconfirmed part of the example's history.
+    /// Whether the unconfirmed part of the example's history is gone.
     pub mempool_gone: AtomicBool,
-    /// Every history is too long from now on.
+    /// Whether every history is too long.
     pub all_too_long: AtomicBool,
-    /// Questions fail as if the index were busy.
+    /// Whether questions fail as if the index were busy.
     pub busy: AtomicBool,
     gate: (Mutex<bool>, Condvar),
 }
@@ -77,7 +77,7 @@ fn header_at(height: usize) -> HeaderBytes {
 }
 
 impl FakeIndex {
-    /// Lets all slow questions go on.
+    /// Lets all slow questions continue.
     pub fn open_gate(&self) {
         *self.gate.0.lock().unwrap() = true;
         self.gate.1.notify_all();
@@ -258,7 +258,7 @@ impl Answers for FakeIndex {
         if txid != id(X770F) || height.0 != 2473 {
             return Err(QueryError::BadRequest(format!("{txid} is not in block {height}")));
         }
-        // both as the protocol's own example has them
+        // the values of the protocol's own example
         let ee43 = "ee43317b1b79a9a6b101df711a26d12a88b1419f63db15161a9fdb587fabae63";
         let branch = [X770F, ee43].map(|hash| id(hash).to_byte_array()).to_vec();
         Ok(TxProof { txid, height, pos: 2, branch })

@@ -1,4 +1,4 @@
-//! A made-up bitcoind that knows a few answers.
+//! A fake bitcoind that knows a few answers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,8 +1,8 @@
 //! Transcripts of whole conversations in tests/golden, compared byte for byte.
 //!
-//! `> ` is what the client sends, `< ` the line it gets, `<|` that the server closes; other
-//! lines are remarks. Padding is taken off first. HEKTE_GOLDEN=write writes the replies anew, to
-//! be read before committing.
+//! A line with `> ` is sent by the client, one with `< ` is the line that it gets, and `<|` means
+//! that the server closes; other lines are remarks. Padding is removed before comparing.
+//! HEKTE_GOLDEN=write rewrites the replies; read them before you commit.
 
 use std::fs;
 use std::path::PathBuf;

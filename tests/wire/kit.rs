@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::fake::FakeIndex;
 use crate::fake_node::FakeNode;
 
-/// Longer than any test waits for what must come.
+/// How long tests wait for bytes that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server; stops when dropped.
@@ -32,7 +32,7 @@ pub struct Serving {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Everything logged by all tests of this program.
+/// All log lines of all tests in this binary.
 static LOG: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Logger;
@@ -62,7 +62,7 @@ pub fn logged(words: &[&str]) -> String {
     panic!("no line with {words:?} in the log");
 }
 
-/// A server with usual limits and a node.
+/// A server with the usual limits and a node.
 pub fn serve() -> Serving {
     serve_with(Settings::default(), |_| (), true)
 }
@@ -111,7 +111,7 @@ impl Serving {
         Client::connect(self.address)
     }
 
-    /// Gives the signal to stop and waits until the server has.
+    /// Gives the signal to stop and waits until the server has stopped.
     pub fn stop(&mut self) {
         self.trigger.stop();
         if let Some(thread) = self.thread.take() {
@@ -159,7 +159,7 @@ impl Client {
         }
     }
 
-    /// The same without the spaces before its last bracket.
+    /// The next line without the padding before its last bracket.
     pub fn unpadded(&mut self) -> Option<String> {
         let mut line = self.line()?;
         let bracket = line.pop();
@@ -178,12 +178,12 @@ impl Client {
         self.value()
     }
 
-    /// A request made of its parts.
+    /// Sends a request made of its parts and reads one line.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
         self.ask(&serde_json::json!({"id": 1, "method": method, "params": params}).to_string())
     }
 
-    /// Our end, as the server's log names it.
+    /// The address of our end, as it appears in the server's log.
     pub fn name(&self) -> String {
         self.stream.local_addr().unwrap().to_string()
     }
@@ -200,7 +200,7 @@ impl Client {
         nothing
     }
 
-    /// Everything up to the end of the connection.
+    /// All bytes up to the end of the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let _ = self.reader.read_to_end(&mut rest);

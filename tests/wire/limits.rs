@@ -1,4 +1,4 @@
-//! What one client may cost, and that others do not pay for it.
+//! The limits for one client, and that other clients do not suffer from it.
 
 use std::io::Read;
 use std::sync::atomic::Ordering;
@@ -30,7 +30,7 @@ fn a_slow_question_does_not_hold_up_another_client() {
         assert_eq!(reply["result"].as_array().map(Vec::len), Some(6));
     }
     server.index.open_gate();
-    // two lines of a client are answered at once, so the batch may overtake single replies
+    // two lines of a client run at once, so the batch may come before some of the single replies
     let (batches, single): (Vec<Value>, Vec<Value>) =
         (0..101).map(|_| slow.value()).partition(Value::is_array);
     let mut ids: Vec<u64> = single.iter().map(|reply| reply["id"].as_u64().unwrap()).collect();
@@ -119,7 +119,7 @@ fn a_reader_that_does_not_read_is_dropped() {
     client.send_line(&history(1, LARGE));
     client.send_line(&history(2, LARGE));
     std::thread::sleep(Duration::from_millis(1500));
-    // the rest of the reply never comes
+    // the rest of the reply is never sent
     let got = client.rest().len();
     assert!(got < 15_000_000, "{got} bytes after {:?}", start.elapsed());
     logged(&["INFO", &client.name(), "reads its replies too slowly"]);
@@ -134,7 +134,8 @@ fn large_replies_that_find_no_room_become_errors() {
     for id in 0..5 {
         client.send_line(&history(id, LARGE));
     }
-    // long enough for all five on a busy machine: only what is computed can find no room
+    // long enough for all five on a busy machine; only replies that are being computed can lack
+    // memory
     std::thread::sleep(Duration::from_secs(8));
     let replies: Vec<Value> = (0..5).map(|_| client.value()).collect();
     let busy = replies.iter().filter(|reply| reply["error"]["code"] == json!(-102)).count();
@@ -187,7 +188,7 @@ fn subscriptions_over_the_cap_are_refused_and_the_others_stay() {
     assert!(client.call(subscribe, json!([hash(1)])).get("result").is_some());
     assert!(client.call(subscribe, json!([EXAMPLE])).get("result").is_some());
     assert_eq!(client.call(subscribe, json!([hash(3)]))["error"]["code"], json!(4));
-    // again is not more
+    // a repeated subscription does not count
     assert!(client.call(subscribe, json!([EXAMPLE]))["result"].is_string());
     let mut other = server.client();
     assert!(other.call(subscribe, json!([hash(1)])).get("result").is_some());
@@ -227,14 +228,14 @@ fn stopping_answers_what_was_asked_and_waits_no_longer_than_it_may() {
 
 #[test]
 fn long_requests_of_many_clients_take_bounded_memory() {
-    // room for two lines of a megabyte, each as long again for what is understood of it
+    // room for two lines of a megabyte, each counted twice for the parsed request
     let settings = Settings { max_request_bytes: (4 << 20) + (100 << 10), ..Settings::default() };
     let server = serve_with(settings, |_| (), true);
     let (beginning, end) = (vec![b' '; 900_000], br#"{"id":1,"method":"server.ping"}"#);
     let (mut first, mut second) = (server.client(), server.client());
     for client in [&mut first, &mut second] {
         client.send(&beginning);
-        // read to its end before the next one begins
+        // each is read to its end before the next one begins
         std::thread::sleep(Duration::from_millis(500));
     }
     let mut third = server.client();

@@ -1,4 +1,4 @@
-//! The wire over real TCP, byte for byte, against an index and a node that are made up.
+//! The Electrum protocol over real TCP, byte for byte, with a fake index and a fake node.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod fake;

@@ -1,4 +1,4 @@
-//! What clients get wrong: every malformed line has an answer, and the next line still works.
+//! Malformed requests: every malformed line has an answer, and the next line still works.
 
 use crate::kit::serve;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn an_oversize_line_is_refused_and_skipped() {
     let mut client = server.client();
     let fits = format!(r#"{{"id":1,"method":"server.ping","x":"{}"}}"#, "y".repeat(999_000));
     assert_eq!(client.ask(&fits)["result"], Value::Null);
-    // the refusal comes before the newline does
+    // the refusal is sent before the newline arrives
     client.send("z".repeat(1_000_001));
     assert_eq!(client.value()["error"]["code"], json!(-32600));
     client.send("z".repeat(3_000_000));

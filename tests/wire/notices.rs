@@ -1,4 +1,4 @@
-//! Notifications: who hears what after a change of the tip.
+//! Notifications: which client gets which ones after a change of the tip.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn a_new_tip_is_told_once_to_those_who_asked() {
     assert_eq!(notice["params"][0]["height"], json!(6));
     assert!(notice.get("id").is_none());
     assert!(client.is_quiet() && other.is_quiet());
-    // a reorganisation to a lower tip is told too
+    // a reorganisation to a lower tip is notified, too
     server.index.tip.store(4, Ordering::SeqCst);
     announce(&server, None);
     assert_eq!(client.value()["params"][0]["height"], json!(4));
@@ -72,7 +72,7 @@ fn a_changed_status_is_told_and_an_unchanged_one_is_not() {
     announce(&server, Some(&[EXAMPLE]));
     assert!(client.is_quiet());
     server.index.mempool_gone.store(true, Ordering::SeqCst);
-    // not listed as touched
+    // the script is not listed as touched
     announce(&server, Some(&[crate::fake::SLOW]));
     assert!(client.is_quiet());
     announce(&server, Some(&[EXAMPLE]));
@@ -81,7 +81,7 @@ fn a_changed_status_is_told_and_an_unchanged_one_is_not() {
     assert_eq!(notice["params"][0], json!(EXAMPLE));
     let status = notice["params"][1].as_str().unwrap().to_owned();
     assert_eq!(status.len(), 64);
-    // a change that is not known may be any
+    // without a list of touched scripts, any script may have changed
     server.index.mempool_gone.store(false, Ordering::SeqCst);
     announce(&server, Some(&["00"].map(|_| crate::fake::SLOW)));
     assert!(client.is_quiet());
@@ -120,7 +120,7 @@ fn a_look_that_failed_is_repeated() {
     announce(&server, Some(&[EXAMPLE]));
     assert!(client.is_quiet());
     server.index.busy.store(false, Ordering::SeqCst);
-    // without any further change
+    // sent without a further change
     assert_eq!(client.value()["params"][0], json!(EXAMPLE));
 }
 
@@ -154,7 +154,7 @@ fn outpoints_are_told_flat() {
     server.index.mempool_gone.store(true, Ordering::SeqCst);
     announce(&server, Some(&[EXAMPLE]));
     assert!(client.is_quiet());
-    // its transaction was touched
+    // the outpoint's transaction was touched
     announce(&server, Some(&[X80B1]));
     let notice = json!({"jsonrpc": "2.0", "method": method, "params": [X80B1, 0, {}]});
     assert_eq!(client.value(), notice);
@@ -175,7 +175,7 @@ fn no_notification_overtakes_its_reply() {
         announce(&server, Some(&[EXAMPLE]));
         let reply = client.value();
         assert_eq!(reply["id"], json!(1), "{reply}");
-        // whatever was replied, the last word is the newest status
+        // whichever reply came first, the last status must be the newest
         let last = match client.is_quiet() {
             true => reply["result"].clone(),
             false => client.value()["params"][1].clone(),

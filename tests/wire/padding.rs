@@ -1,4 +1,4 @@
-//! From 1.7 on the length of what comes says little of what it is.
+//! From 1.7 on the length of the bytes sent reveals little about their content.
 
 use std::sync::atomic::Ordering;
 
@@ -39,7 +39,7 @@ fn replies_and_notifications_of_1_7_are_of_few_lengths() {
     assert_eq!(length(ask(history, json!(["51"]))), 1024);
     assert_eq!(length(ask("server.ping", json!([3000]))), 4096);
     assert_eq!(length(ask("server.ping", json!([100_000]))), 131_072);
-    // a status that changed is as long as a tip that did
+    // the notification of a changed status is as long as that of a new tip
     assert_eq!(length(ask("blockchain.scriptpubkey.subscribe", json!([SCRIPT]))), 1024);
     server.index.mempool_gone.store(true, Ordering::SeqCst);
     let script: hekte::ids::ScriptHash = EXAMPLE.parse().expect("a hash");
@@ -74,7 +74,7 @@ fn a_block_that_concerns_nobody_is_heard_like_any_other() {
     assert_eq!(methods(concerned, 3), all);
     assert_eq!(methods(other, 2), [tip, "server.ping"]);
     assert_eq!(methods(older, 1), [tip]);
-    // the mempool's changes make no noise
+    // changes of the mempool cause no padding pings
     server.tips.announce(change());
     assert!(clients.iter_mut().all(Client::is_quiet));
 }
@@ -92,7 +92,7 @@ fn what_is_ready_goes_out_together() {
         let reply: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(reply["result"]["data"], "0".repeat(100).as_str());
     }
-    // however they were put together, the whole is
+    // however the lines were grouped, their sum is padded
     let sum: usize = lines.iter().map(|line| line.len() + 1).sum();
     assert!(sum.is_multiple_of(1024) && sum >= 40 * 100, "{sum}");
 }

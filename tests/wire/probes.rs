@@ -1,4 +1,4 @@
-//! What node dashboards and companion programs send, as they send it, and what they look for.
+//! The requests of node dashboards and companion programs, byte for byte, and what they look for.
 
 use serde_json::json;
 
@@ -9,12 +9,12 @@ use crate::kit::serve;
 fn dashboards_that_ask_one_thing_without_a_greeting() {
     let server = serve();
     let ask = |line: &str| server.client().ask(line);
-    // RaspiBlitz counts lines with "result"; Start9 wants one from the banner
+    // RaspiBlitz counts lines with "result"; Start9 wants such a line from the banner
     let ping = r#"{"jsonrpc":"2.0","method":"server.ping","params":[],"id":"electrs-check"}"#;
     assert_eq!(ask(ping), json!({"jsonrpc": "2.0", "id": "electrs-check", "result": null}));
     let banner = r#"{"jsonrpc": "2.0", "method": "server.banner", "params": [], "id": 1}"#;
     assert!(ask(banner)["result"].is_string());
-    // Embassy gives parameters where there are none
+    // Embassy passes parameters to a method that has none
     let features = r#"{"jsonrpc":"2.0","method":"server.features","params":["","1.4"],"id":1}"#;
     assert_eq!(ask(features)["result"]["hash_function"], "sha256");
     // the nix tests leave out everything that can be left out

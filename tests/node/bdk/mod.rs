@@ -1,4 +1,5 @@
-//! A BDK wallet: finds its money through us, pays, bumps, and follows replacements and reorgs.
+//! A BDK wallet that finds its money through hekte, pays, bumps, and follows replacements and
+//! reorgs.
 
 mod pair;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 use crate::world::{World, until};
 use pair::{EXTERNAL, Pair, coins_of};
 
-/// Coins of the made-up chain that bitcoind lets us spend.
+/// Coins of the generated chain whose spending bitcoind relays.
 fn riches(world: &World, count: usize) -> Vec<Coin> {
     let coins: Vec<Coin> = world.maker.wallet.signed_coins(2_000_000).take(count).collect();
     assert_eq!(coins.len(), count);
@@ -19,7 +20,8 @@ fn riches(world: &World, count: usize) -> Vec<Coin> {
 }
 
 impl World {
-    /// Somebody pays these scripts, and `fee` is what the coin holds beyond that.
+    /// Sends a payment from `coin` to these scripts; the rest of the coin, less `fee`, goes
+    /// elsewhere.
     fn payment(&mut self, coin: Coin, to: &[(ScriptBuf, u64)], fee: u64) -> Transaction {
         let mut pays: Vec<Pay> =
             to.iter().map(|(script, value)| Pay::Script(script.clone(), *value)).collect();
@@ -30,7 +32,7 @@ impl World {
         tx
     }
 
-    /// Takes the newest block back and mines another in its place, with exactly these.
+    /// Replaces the newest block by one with exactly these transactions.
     fn instead(&self, txs: &[&Transaction]) {
         let tip = self.node.tip().to_string();
         self.node.rpc.call("invalidateblock", json!([tip]));
@@ -50,7 +52,7 @@ fn bdk_follows_its_money_as_bitcoind_does() {
     let hekte = world.hekte("a", &[]);
     world.right(&hekte);
     let mut pair = Pair::new(&world, &hekte);
-    // payments with gaps between the addresses, to be found by a scan
+    // payments to addresses with gaps between them, which a scan must find
     let coins = riches(&world, 4);
     let scripts = [0, 3, 17].map(|at| pair.wallet.peek_address(EXTERNAL, at).script_pubkey());
     let to: Vec<_> = scripts.into_iter().zip([300_000, 200_000, 100_000]).collect();
@@ -67,21 +69,21 @@ fn bdk_follows_its_money_as_bitcoind_does() {
     received_and_replaced(&mut world, &mut pair, &coins[1..]);
     sent_and_bumped(&world, &mut pair);
 
-    // who restores the wallet now sees the same
+    // a wallet restored now sees the same
     pair = pair.restored(&hekte);
     pair.full_scan();
     assert!(pair.agrees(&world), "{:?}\n{:?}", pair.coins(), coins_of(&pair.watch));
 }
 
 fn received_and_replaced(world: &mut World, pair: &mut Pair, coins: &[Coin]) {
-    // unconfirmed, then in a block
+    // a payment that is unconfirmed, then in a block
     let tx = world.payment(coins[0], &[(pair.script(), 50_000)], 2000);
     pair.follow(world, "an unconfirmed payment");
     assert_eq!(pair.wallet.balance().untrusted_pending, Amount::from_sat(50_000));
     world.node.generate_to_descriptor(1, "raw(51)");
     pair.follow(world, "a confirmed payment");
     assert_eq!(pair.confirmations(&tx), Some(1));
-    // whoever paid takes it back
+    // the payer replaces the payment by one that pays elsewhere
     let [script, other] = [pair.script(), pair.script()];
     let promise = world.payment(coins[1], &[(script, 70_000)], 2000);
     pair.follow(world, "a promise");
@@ -89,7 +91,7 @@ fn received_and_replaced(world: &mut World, pair: &mut Pair, coins: &[Coin]) {
     let broken = world.payment(coins[1], &[], 20_000);
     pair.follow(world, "a broken promise");
     assert_eq!((pair.confirmations(&promise), pair.confirmations(&broken)), (None, None));
-    // a payment in a block that goes away, and its coin is spent otherwise in the next
+    // a payment in a block that is replaced by one in which its coin is spent otherwise
     let lost = world.payment(coins[2], &[(other, 90_000)], 2000);
     world.node.generate_to_descriptor(1, "raw(51)");
     pair.follow(world, "a payment in a block");
@@ -99,7 +101,7 @@ fn received_and_replaced(world: &mut World, pair: &mut Pair, coins: &[Coin]) {
     world.instead(&[&conflict]);
     pair.follow(world, "its block is gone, and it with it");
     assert_eq!(pair.confirmations(&lost), None);
-    // a reward, which nobody can spend yet
+    // a mining reward, which cannot be spent yet
     let address = pair.wallet.reveal_next_address(EXTERNAL).to_string();
     world.node.generate_to_address(1, &address);
     pair.follow(world, "a reward");
@@ -123,13 +125,13 @@ fn sent_and_bumped(world: &World, pair: &mut Pair) {
     let quick_id = quick.compute_txid().to_string();
     assert!(pool.as_array().expect("a list").iter().any(|txid| *txid == quick_id), "{pool}");
     assert_eq!((pair.confirmations(&slow), pair.confirmations(&quick)), (None, Some(0)));
-    // what bitcoind refuses is told with its reason
+    // a refusal of bitcoind is passed on with its reason
     let refused = pair.electrum.transaction_broadcast(&slow).expect_err("it pays less");
     assert!(refused.to_string().contains("insufficient fee"), "{refused}");
     world.node.generate_to_descriptor(1, "raw(51)");
     pair.follow(world, "a block holds it");
     assert_eq!(pair.confirmations(&quick), Some(1));
-    // not in the block that takes that block's place: unconfirmed again
+    // that block is replaced by an empty one, so the transaction is unconfirmed again
     world.instead(&[]);
     pair.follow(world, "unconfirmed again");
     assert_eq!(pair.confirmations(&quick), Some(0));

@@ -1,4 +1,4 @@
-//! A BDK wallet and one of bitcoind's that watches the same scripts; both must see the same.
+//! A BDK wallet, and a wallet of bitcoind that watches its scripts; both must see the same.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use crate::world::{PATIENCE, World};
 
 pub const EXTERNAL: KeychainKind = KeychainKind::External;
-/// Scripts asked about at once.
+/// Number of scripts in one request.
 const BATCH: usize = 7;
 
-/// A coin as both sides see it: which, how much, whether it is in a block.
+/// A coin as both sides describe it: its outpoint, its value, whether it is confirmed.
 pub type Seen = BTreeSet<(OutPoint, u64, bool)>;
 
-/// The wallet, its way to hekte, and a wallet of bitcoind's that watches the same scripts.
+/// The wallet, its connection to hekte, and a wallet of bitcoind that watches its scripts.
 pub struct Pair {
     pub wallet: Wallet,
     pub electrum: BdkElectrumClient<Client>,
@@ -49,7 +49,7 @@ fn connect(hekte: &Hekte) -> BdkElectrumClient<Client> {
     BdkElectrumClient::new(client.expect("it connects"))
 }
 
-/// A wallet of bitcoind's without keys that watches the first 100 scripts of both keychains.
+/// A wallet of bitcoind without keys that watches the first 100 scripts of both keychains.
 fn watching(world: &World, wallet: &Wallet) -> Rpc {
     world.node.rpc.call("createwallet", json!(["watch", true, true]));
     let watch = world.node.rpc.wallet("watch");
@@ -71,12 +71,12 @@ impl Pair {
         Pair { wallet, electrum: connect(hekte), watch }
     }
 
-    /// Another wallet of the same words, which knows nothing yet.
+    /// A wallet from the same seed words that has not synced yet.
     pub fn restored(&self, hekte: &Hekte) -> Pair {
         Pair { wallet: new_wallet(), electrum: connect(hekte), watch: self.watch.clone() }
     }
 
-    /// Everything from nothing, as after restoring from the words on paper.
+    /// Scans from nothing, as after restoring the wallet from its seed words.
     pub fn full_scan(&mut self) {
         let request = self.wallet.start_full_scan();
         let found = self.electrum.full_scan(request, 20, BATCH, true).expect("a scan");
@@ -97,7 +97,7 @@ impl Pair {
             .collect()
     }
 
-    /// Confirmations of each transaction that counts; 0 if it is not in a block.
+    /// The confirmations of each transaction that is not replaced; 0 if it is unconfirmed.
     pub fn transactions(&self) -> HashMap<Txid, i64> {
         let tip = self.wallet.latest_checkpoint().height();
         let seen = self.wallet.transactions().map(|tx| {
@@ -121,8 +121,8 @@ impl Pair {
             && balance.immature.to_sat() == sums[2]
     }
 
-    /// Syncs until both agree. What bitcoind has just got may be a second away from us, and a block
-    /// that BDK was told of may be taken back before it asks for it.
+    /// Syncs until both agree. News of bitcoind may reach hekte a second later, and a block that
+    /// BDK was told of may be replaced before BDK asks for it.
     pub fn follow(&mut self, world: &World, what: &str) {
         let end = Instant::now() + PATIENCE / 2;
         loop {
@@ -148,7 +148,7 @@ impl Pair {
         tx
     }
 
-    /// An address that was never given out.
+    /// An address that was not given out before.
     pub fn script(&mut self) -> ScriptBuf {
         self.wallet.reveal_next_address(EXTERNAL).script_pubkey()
     }
@@ -177,7 +177,7 @@ fn transactions_of(watch: &Rpc) -> HashMap<Txid, i64> {
     let entry = |tx: &Value| {
         let confirmations = tx["confirmations"].as_i64().expect("a number");
         let txid = tx["txid"].as_str().expect("a txid").parse().expect("a txid");
-        // it lists those that were replaced, too
+        // bitcoind also lists transactions that were replaced
         (confirmations > 0 || waits(&tx["txid"])).then_some((txid, confirmations))
     };
     list.as_array().expect("a list").iter().filter_map(entry).collect()

@@ -1,4 +1,4 @@
-//! ElectrumX 2.0.0 as a child process, if the machine has it.
+//! ElectrumX 2.0.0 as a child process, if it is installed.
 
 use std::fs::{self, File};
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use hekte_testkit::bitcoind::{Bitcoind, free_port};
 use hekte_testkit::client::Client;
 use hekte_testkit::scratch::Scratch;
 
-/// How long it may take to index the chain.
+/// How long ElectrumX may take to index the chain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The Python that has ElectrumX, as `HEKTE_ELECTRUMX` says; `make compare` sets it.
+/// The Python that has ElectrumX, from `HEKTE_ELECTRUMX`, which `make compare` sets.
 pub fn locate() -> Option<PathBuf> {
     let python = std::env::var_os("HEKTE_ELECTRUMX").map(PathBuf::from);
     if python.is_none() {
@@ -47,7 +47,7 @@ impl ElectrumX {
             .env("DB_DIRECTORY", data)
             .env("DAEMON_URL", url)
             .env("SERVICES", format!("tcp://{address},rpc://127.0.0.1:{}", free_port()))
-            // its usual five seconds would only make this longer
+            // with the usual five seconds the test would take longer
             .env("DAEMON_POLL_INTERVAL_BLOCKS", "300")
             .env("DAEMON_POLL_INTERVAL_MEMPOOL", "300")
             .stdin(Stdio::null())

@@ -1,10 +1,10 @@
-//! Where hekte differs from ElectrumX, each with its reason; docs/protocol.md has the same list.
+//! The known differences between hekte and ElectrumX, with reasons, as listed in docs/protocol.md.
 
 use serde_json::Value;
 
 use super::pair::{Asked, Outcome, difference};
 
-/// Every reason; one that no longer occurs is to be taken off here and in docs/protocol.md.
+/// All reasons; one that no longer occurs must be removed here and in docs/protocol.md.
 pub const REASONS: [&str; 12] = [
     EARLY, GENESIS, IDENTITY, NULL, SURPLUS, MERKLE, NUMBERS, MODE, INDEX, ACCEPT, DESC, HISTOGRAM,
 ];
@@ -21,7 +21,7 @@ const ACCEPT: &str = "a list that cannot be read is the client's mistake, as wit
 const DESC: &str = "a verbose transaction has no `desc`, which repeats the script";
 const HISTOGRAM: &str = "the histogram is always fresh, and has the cheapest transactions, too";
 
-/// Why these outcomes differ, if that is known.
+/// The reason why these outcomes differ, if it is known.
 pub fn reason(asked: &Asked) -> Option<&'static str> {
     let Asked { version, method, params, ours, theirs } = asked;
     let method = method.as_str();
@@ -67,19 +67,19 @@ fn takes_nothing(method: &str, version: &str) -> bool {
         || (method == "server.ping" && version != "1.7")
 }
 
-/// About the first block's only transaction.
+/// Whether the question is about the only transaction of the first block.
 fn is_genesis(method: &str, values: &[Value]) -> bool {
     let txid = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b";
     values.iter().any(|value| value == txid)
         || (method.ends_with("id_from_pos") && values.first().is_some_and(|height| *height == 0))
 }
 
-/// The status of an output that nobody knows.
+/// Whether this is the status of an unknown output.
 fn is_unknown(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Result(Value::Object(members)) if members.is_empty())
 }
 
-/// What Python's int() makes a number of.
+/// Whether Python's int() accepts the value.
 fn is_like_a_number(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()),

@@ -1,4 +1,4 @@
-//! hekte beside ElectrumX 2.0.0 on one node: the same answers, or a known difference.
+//! hekte and ElectrumX 2.0.0 on one node: equal answers, or a known difference.
 
 mod electrumx;
 mod known;
@@ -23,22 +23,23 @@ use electrumx::ElectrumX;
 use pair::{Asked, Outcome, Pair, Question};
 use questions::Subjects;
 
-/// Every version that has something of its own.
+/// The protocol versions that differ from each other.
 const VERSIONS: [&str; 5] = ["1.4", "1.4.1", "1.4.2", "1.6", "1.7"];
 /// How long ElectrumX may take to see what the node sees.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Both servers, the node, and what is asked about.
+/// Both servers, the node, and the subjects of the questions.
 struct Stage {
     world: World,
     hekte: Hekte,
     electrumx: ElectrumX,
     subjects: Subjects,
-    /// Those who listen.
+    /// The clients that watch.
     watching: Vec<Pair>,
-    /// Differences with a reason, and one example of each.
+    /// Differences with a known reason, and one example of each.
     known: BTreeMap<&'static str, String>,
-    /// Differences without one: what was asked and answered in which state, and at which versions.
+    /// Differences without a known reason: the question, both answers and the state, with the
+    /// versions.
     unknown: BTreeMap<String, Vec<&'static str>>,
 }
 
@@ -56,8 +57,8 @@ impl Stage {
         Pair::new(version, self.hekte.client(), self.electrumx.client())
     }
 
-    /// Asks lists of questions at every version, each list when the one before is answered. All
-    /// versions at once, for ElectrumX may hold the last reply back for a second.
+    /// Asks lists of questions at every version, each list after the previous one was answered. All
+    /// versions are asked at once, since ElectrumX may hold back the last reply for a second.
     fn ask(&self, lists: impl Fn(&'static str) -> Vec<Vec<Question>> + Sync) -> Vec<Asked> {
         let at = |version| {
             let mut pair = self.pair(version);
@@ -69,7 +70,7 @@ impl Stage {
         })
     }
 
-    /// Asks everything about the present state, until nothing differs without a known reason.
+    /// Asks everything about the present state, until all differences have a known reason.
     fn compare(&mut self, state: &str) {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -83,12 +84,12 @@ impl Stage {
             if self.unknown == before || Instant::now() > end {
                 return;
             }
-            // perhaps one of the two only needs a moment
+            // one of the two servers may only need a moment
             self.unknown = before;
         }
     }
 
-    /// Sorts differences into those with a reason and the others.
+    /// Sorts differences into those with a known reason and the others.
     fn judge(&mut self, state: &str, asked: Vec<Asked>) {
         for asked in asked.iter().filter(|asked| asked.ours != asked.theirs) {
             assert!(proves(&asked.ours), "a wrong proof: {asked}");
@@ -102,7 +103,7 @@ impl Stage {
         }
     }
 
-    /// Has clients of both kinds watch everything.
+    /// Makes clients of both servers watch everything.
     fn watch(&mut self) {
         for version in ["1.4", "1.7"] {
             let mut pair = self.pair(version);
@@ -112,7 +113,7 @@ impl Stage {
         }
     }
 
-    /// Whoever watches was told the same in the end.
+    /// Checks that both servers have notified their clients of equal states in the end.
     fn heard(&mut self, state: &str) {
         let end = Instant::now() + PATIENCE;
         for pair in &mut self.watching {
@@ -139,14 +140,14 @@ impl Stage {
         tx.compute_txid()
     }
 
-    /// Mines exactly these.
+    /// Mines a block with exactly these transactions.
     fn mine(&mut self, txs: &[Txid]) {
         let txs: Vec<String> = txs.iter().map(Txid::to_string).collect();
         self.world.node.generate_block("raw(51)", &txs);
         self.look_again();
     }
 
-    /// Heights as they are now.
+    /// Updates the heights of the subjects.
     fn look_again(&mut self) {
         let rpc = &self.world.node.rpc;
         self.subjects.tip = rpc.height();
@@ -159,7 +160,7 @@ impl Stage {
     }
 }
 
-/// Whether a proof for a header leads to its root; true for all else.
+/// Whether a proof for a header leads to its root; true for any other answer.
 fn proves(outcome: &Outcome) -> bool {
     let Outcome::Result(value) = outcome else { return true };
     let text = |name: &str| value[name].as_str().map(str::to_string);
@@ -172,7 +173,8 @@ fn proves(outcome: &Outcome) -> bool {
     let double = |bytes: &[u8]| sha256d::Hash::hash(bytes).to_byte_array().to_vec();
     let branch = value["branch"].as_array().cloned().unwrap_or_default();
     let branch: Vec<_> = branch.iter().map(|hash| reversed(hash.as_str().expect("hex"))).collect();
-    // the height is not known here: some way of going left and right must lead to the root
+    // the height is not known here, so one of all combinations of left and right must lead to the
+    // root
     (0..1 << branch.len()).any(|way: u32| {
         let step = |hash: Vec<u8>, (level, other): (usize, &Vec<u8>)| match way >> level & 1 {
             0 => double(&[hash, other.clone()].concat()),
@@ -182,7 +184,7 @@ fn proves(outcome: &Outcome) -> bool {
     })
 }
 
-/// Some of everything on the chain.
+/// Some scripts, transactions and outpoints of every kind on the chain.
 fn subjects(world: &World) -> Subjects {
     let model = world.model();
     let outputs = world.blocks.iter().flat_map(|b| &b.txdata).flat_map(|tx| &tx.output);
@@ -225,7 +227,7 @@ fn hekte_answers_as_electrumx_does() {
     );
 }
 
-/// Payments, chains of them, a replacement, blocks, a reorganisation.
+/// Payments, chains of payments, a replacement, blocks, a reorganisation.
 fn wallets(stage: &mut Stage) {
     let [mine, yours] = [777_001, 777_002].map(|key| Owner { kind: Kind::P2wpkh, key });
     let ring = &mut stage.world.maker.ring;
@@ -250,7 +252,7 @@ fn wallets(stage: &mut Stage) {
     let second = pay(stage, &[on(&first, 0, mine)], &[(yours, 150_000), (mine, 240_000)]);
     let third = pay(stage, &[on(&second, 1, mine), on(&first, 1, yours)], &[(mine, value(0) / 2)]);
     let other = pay(stage, &coins[1..2], &[(mine, value(1) - 7000)]);
-    // not those of the second: ElectrumX keeps it for itself when -1 becomes 0
+    // the outputs of the second are left out: ElectrumX does not report it when -1 becomes 0
     let outpoints = [on(&first, 0, mine), on(&first, 1, yours), coins[0], coins[1]];
     stage.subjects.outpoints = outpoints.map(|coin| coin.outpoint).to_vec();
     stage.watch();

@@ -1,4 +1,4 @@
-//! The same requests to both servers, and their answers side by side.
+//! Equal requests to both servers, and their answers side by side.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use hekte_testkit::client::{Client, Line};
 use serde_json::{Value, json};
 
-/// How long the slower one may take.
+/// How long the slower server may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What came of a request: a result in comparable form, or an error's code.
+/// The outcome of a request: a result in comparable form, or an error's code.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
     Result(Value),
@@ -42,7 +42,7 @@ pub struct Asked {
 }
 
 impl fmt::Display for Asked {
-    /// Without the version, so that the same at all versions is said once.
+    /// Leaves out the version, so that a difference in all versions is shown once.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Asked { method, params, ours, theirs, .. } = self;
         write!(f, "{method} {:.300}: ", params.to_string())?;
@@ -80,17 +80,17 @@ pub fn difference(ours: &Value, theirs: &Value) -> Option<String> {
 /// A request: method and parameters.
 pub type Question = (String, Value);
 
-/// One client at each server, both at the same version.
+/// One client at each server, both at one version.
 pub struct Pair {
     pub version: &'static str,
     pub ours: Side,
     pub theirs: Side,
 }
 
-/// One of the two.
+/// The client at one of the servers.
 pub struct Side {
     client: Client,
-    /// The last that was said about each thing watched.
+    /// The last notification about each watched item.
     pub told: HashMap<String, Value>,
 }
 
@@ -105,7 +105,7 @@ impl Pair {
         pair
     }
 
-    /// Sends all, then collects the answers, whatever their order.
+    /// Sends all questions, then collects the answers in any order.
     pub fn ask(&mut self, questions: &[Question]) -> Vec<Asked> {
         let (ours, theirs) = (self.ours.send(questions), self.theirs.send(questions));
         let (ours, theirs) = (self.ours.collect(&ours), self.theirs.collect(&theirs));
@@ -139,18 +139,18 @@ impl Side {
         ids.iter().map(take).collect()
     }
 
-    /// Takes in what comes by itself for so long.
+    /// Takes the notifications that come within `time`.
     pub fn listen(&mut self, time: Duration) {
         while let Line::Text(line) = self.client.line(time) {
             self.note(&serde_json::from_slice(&line).expect("lines are JSON"));
         }
     }
 
-    /// Remembers what a notification says; the last parameter is the news.
+    /// Remembers a notification; its last parameter is the new state.
     fn note(&mut self, line: &Value) {
         let (method, params) = (&line["method"], &line["params"]);
         if method == "server.ping" {
-            return; // noise, as the protocol allows for
+            return; // padding, which the protocol allows
         }
         let mut what = params.as_array().cloned().unwrap_or_default();
         let news = what.pop().unwrap_or_default();
@@ -168,7 +168,7 @@ fn outcome(line: &Value) -> Outcome {
 fn comparable(method: &str, outcome: Outcome) -> Outcome {
     let Outcome::Result(mut value) = outcome else { return outcome };
     if method.ends_with("listunspent") {
-        // the order of unconfirmed coins is undefined
+        // the protocol does not define the order of unconfirmed coins
         let list = if value.is_array() { Some(&mut value) } else { value.get_mut("utxos") };
         if let Some(coins) = list.and_then(Value::as_array_mut) {
             let (mut loose, confirmed): (Vec<Value>, Vec<Value>) =
@@ -178,13 +178,13 @@ fn comparable(method: &str, outcome: Outcome) -> Outcome {
         }
     }
     if let (true, Some(newest)) = (method == "mempool.recent", value.as_array_mut()) {
-        // each tells in which order it met them
+        // each server lists them in the order in which it saw them
         newest.sort_by_key(Value::to_string);
     }
     Outcome::Result(plain(value))
 }
 
-/// Numbers by their value, however they are written.
+/// Makes numbers comparable, however they are written.
 pub fn plain(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.to_string().parse::<f64>() {

@@ -1,4 +1,4 @@
-//! What is asked: everything about some scripts, transactions and heights, and odd things.
+//! The questions: everything about some scripts, transactions and heights, and odd requests.
 
 use bitcoin::{OutPoint, ScriptBuf, Txid};
 use hekte_testkit::model::ScriptHash;
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::pair::Question;
 
-/// What the questions of a stage are about.
+/// The subjects of a stage's questions.
 pub struct Subjects {
     pub scripts: Vec<ScriptBuf>,
-    /// With the height of the block that holds it, if any.
+    /// Transactions, with the height of their block if they have one.
     pub txs: Vec<(Txid, Option<u32>)>,
-    /// Watched from 1.7 on.
+    /// Outpoints, which are watched from 1.7 on.
     pub outpoints: Vec<OutPoint>,
     pub tip: u32,
 }
@@ -20,7 +20,7 @@ fn ask(method: &str, params: Value) -> Question {
     (method.to_string(), params)
 }
 
-/// How this version names a script: method prefix and parameter.
+/// How a version names a script: the prefix of the methods, and the parameter.
 fn named(version: &str, script: &ScriptBuf) -> (&'static str, Value) {
     match version {
         "1.7" => ("blockchain.scriptpubkey", json!(script.to_hex_string())),
@@ -28,7 +28,8 @@ fn named(version: &str, script: &ScriptBuf) -> (&'static str, Value) {
     }
 }
 
-/// About scripts, in the order in which they are to be asked: the last two change subscriptions.
+/// Questions about scripts, in the order in which to ask them: the last two lists change
+/// subscriptions.
 pub fn about_scripts(version: &str, subjects: &Subjects) -> [Vec<Question>; 3] {
     let each = |names: &[&str]| -> Vec<Question> {
         let scripts = subjects.scripts.iter();
@@ -56,7 +57,7 @@ pub fn subscriptions(version: &str, subjects: &Subjects) -> Vec<Question> {
     all
 }
 
-/// About transactions, outputs, headers and the node.
+/// Questions about transactions, outputs, headers and the node.
 pub fn about_the_rest(version: &str, subjects: &Subjects) -> Vec<Question> {
     let mut all = Vec::new();
     let tip = subjects.tip;
@@ -111,9 +112,9 @@ pub fn about_the_rest(version: &str, subjects: &Subjects) -> Vec<Question> {
     all
 }
 
-/// Methods with good parameters, to be spoilt.
+/// Methods with valid parameters, which the caller makes invalid.
 fn good(subjects: &Subjects) -> Vec<Question> {
-    // not the first: bitcoind does not give that one
+    // bitcoind does not return the first transaction
     let (id, height) = subjects.txs[1];
     let (id, height) = (id.to_string(), height.unwrap_or(0));
     let spk = subjects.scripts[0].to_hex_string();
@@ -150,7 +151,7 @@ fn good(subjects: &Subjects) -> Vec<Question> {
     all
 }
 
-/// Every method with missing, surplus, misnamed and senseless parameters.
+/// Every method with missing, surplus, misnamed and invalid parameters.
 pub fn odd(subjects: &Subjects) -> Vec<Question> {
     let huge: Value = serde_json::from_str("1180591620717411303424").expect("a number");
     let values = [
@@ -193,9 +194,9 @@ pub fn odd(subjects: &Subjects) -> Vec<Question> {
     all
 }
 
-/// Parameters by the protocol's names.
+/// Every method with parameters under the protocol's names.
 fn by_name(subjects: &Subjects) -> Vec<Question> {
-    // not the first: bitcoind does not give that one
+    // bitcoind does not return the first transaction
     let (id, height) = subjects.txs[1];
     let (id, height) = (id.to_string(), height.unwrap_or(0));
     let spk = subjects.scripts[0].to_hex_string();

@@ -1,4 +1,4 @@
-//! Clients that never greet, explorers, and what others say with their libraries.
+//! Clients that never greet, explorers, and requests that other clients' libraries send.
 
 use bitcoin::consensus::encode::serialize_hex;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Stage, WAIT};
 use crate::answers::expected;
 
-/// It never says who it is, leaves out empty parameters, and its keys are in order of the alphabet.
+/// Nunchuk never greets, leaves out empty parameters, and sorts its keys alphabetically.
 pub fn nunchuk(stage: &Stage) {
     let mut talk = stage.connect();
     let bare =
@@ -26,7 +26,7 @@ pub fn nunchuk(stage: &Stage) {
     assert!(talk.get(&bare(4, "blockchain.relayfee")).is_number());
     assert!(talk.get(&call(5, "blockchain.estimatefee", "6")).is_number());
     assert_eq!(talk.get(&bare(6, "server.ping")), Value::Null);
-    // newer ones ask for many in a batch
+    // newer versions ask for many in a batch
     let scripts = [stage.script, stage.fresh.0].map(|s| format!(r#""{s}""#));
     let calls: Vec<_> = (7..)
         .zip(&scripts)
@@ -36,7 +36,7 @@ pub fn nunchuk(stage: &Stage) {
 }
 
 /// Green and others with older versions of the crate electrum-client: no greeting, and batches as
-/// many lines in one piece.
+/// many lines in one write.
 pub fn green(stage: &Stage) {
     let mut talk = stage.connect();
     let call = |id: u32, method: &str, params: &str| {
@@ -55,7 +55,7 @@ pub fn green(stage: &Stage) {
         .collect();
     let lines = [fees, histories].concat();
     assert!(talk.0.send((lines.join("\n") + "\n").as_bytes()));
-    // the replies find their requests by their ids, in any order
+    // the client matches replies by their ids, in any order
     let mut replies: Vec<Value> = lines.iter().map(|_| talk.0.json(WAIT)).collect();
     replies.sort_by_key(|reply| reply["id"].as_u64());
     assert!(replies[..25].iter().all(|reply| reply["result"].is_number()), "{replies:?}");
@@ -66,7 +66,7 @@ pub fn green(stage: &Stage) {
     assert!(talk.get(&proof)["merkle"].is_array());
 }
 
-/// Specter's Spectrum: no greeting; a reply with any member `error` is a failure to it.
+/// Specter's Spectrum: no greeting; it takes any reply with a member `error` for a failure.
 pub fn spectrum(stage: &Stage) {
     let mut talk = stage.connect();
     let mut get = |method: &str, params: &str| {
@@ -93,7 +93,7 @@ pub fn spectrum(stage: &Stage) {
     assert_eq!(tx["hex"], raw.as_str());
 }
 
-/// BTC-RPC-Explorer without `txindex`; what it asks of newer servers it must be told is not here.
+/// BTC-RPC-Explorer without `txindex`; methods of newer servers must be refused as unknown.
 pub fn explorer(stage: &Stage) {
     let mut talk = stage.connect();
     let call = |id: u32, method: &str, params: &str| {
@@ -117,7 +117,7 @@ pub fn explorer(stage: &Stage) {
     assert_eq!(told[0]["error"]["code"], -32601, "{told}");
 }
 
-/// Eclair, Phoenix and their relatives: ids are strings, and they wait for the tip.
+/// Eclair, Phoenix and related wallets: their ids are strings, and they wait for the tip.
 pub fn eclair(stage: &Stage) {
     let mut talk = stage.connect();
     let call = |id: u32, method: &str, params: &str| {
@@ -135,7 +135,7 @@ pub fn eclair(stage: &Stage) {
     assert!(refused["error"]["message"].is_string() && refused["error"]["code"].is_i64());
 }
 
-/// Dojo, Umbrel's page and others that greet with one version and ping.
+/// Dojo, Umbrel's page and others, which greet with one version and ping.
 pub fn one_version_and_pings(stage: &Stage) {
     for name in ["dojo", "umbrel", "mempool-v2"] {
         let mut talk = stage.connect();
@@ -147,7 +147,7 @@ pub fn one_version_and_pings(stage: &Stage) {
             let ping = r#"{"jsonrpc":"2.0","id":2,"method":"server.ping","params":[]}"#;
             assert_eq!(talk.get(ping), Value::Null);
         }
-        // the greeting may not be repeated, and nothing is lost when it is
+        // a repeated greeting is refused, but does no harm
         assert_eq!(talk.say(&hello.to_string())["error"]["code"], 1);
         let tip = r#"{"method":"blockchain.headers.subscribe","params":[],"id":3}"#;
         assert_eq!(talk.get(tip), stage.tip());

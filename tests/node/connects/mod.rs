@@ -1,5 +1,5 @@
-//! What wallets send when they connect, as their sources have it (November 2026), byte for byte but
-//! for ids, and what each of them looks for in the answers.
+//! The requests that wallets send when they connect, taken from their sources (November 2026) byte
+//! for byte except for ids, and the fields that each of them needs in the answers.
 
 mod libraries;
 mod wallets;
@@ -20,16 +20,16 @@ use crate::world::{World, until};
 
 pub const WAIT: Duration = Duration::from_secs(20);
 
-/// A chain, and a script with a payment in a block and one in the mempool.
+/// A chain, and scripts with a confirmed and with an unconfirmed payment.
 pub struct Stage {
     pub hekte: Hekte,
     pub model: Model,
     pub genesis: String,
-    /// A busy script.
+    /// A script with a long history.
     pub script: ScriptHash,
-    /// Its first transaction, the height of that, and its bytes.
+    /// The script's first transaction, the transaction's height, and its bytes.
     pub first: (Txid, u32, String),
-    /// A script with an unconfirmed payment, and that.
+    /// A script with an unconfirmed payment, and that payment.
     pub fresh: (ScriptHash, Txid),
 }
 
@@ -71,17 +71,17 @@ impl Stage {
     }
 }
 
-/// A connection that says lines.
+/// A connection that sends lines.
 pub struct Talk(pub Client);
 
 impl Talk {
-    /// A line, and the one that comes back.
+    /// Sends a line; returns the next line received.
     pub fn say(&mut self, line: &str) -> Value {
         assert!(self.0.send(format!("{line}\n").as_bytes()), "it closed");
         self.0.json(WAIT)
     }
 
-    /// The result of a single request; a success must have no member `error`.
+    /// The result of a single request; a successful reply must have no member `error`.
     pub fn get(&mut self, line: &str) -> Value {
         let mut reply = self.say(line);
         assert!(reply.get("error").is_none() && reply.get("result").is_some(), "{line}: {reply}");

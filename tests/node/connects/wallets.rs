@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Stage;
 use crate::answers::expected;
 
-/// Up to 4.5: one version, which must be the one that comes back.
+/// Electrum up to 4.5: it names one version, which must be the one that comes back.
 pub fn electrum_4_3(stage: &Stage) {
     let mut talk = stage.connect();
     let mut get = |id: u32, method: &str, params: &str| {
@@ -37,8 +37,8 @@ pub fn electrum_4_3(stage: &Stage) {
     assert_eq!(get(12, "server.ping", "[]"), Value::Null);
 }
 
-/// From 4.6: a range, the chain by `server.features`, fees by `mempool.get_info`, headers as a
-/// list.
+/// Electrum from 4.6: a range of versions, the chain from `server.features`, fees from
+/// `mempool.get_info`, headers as a list.
 pub fn electrum_4_7(stage: &Stage) {
     let mut talk = stage.connect();
     let mut get = |id: u32, method: &str, params: &str| {
@@ -66,7 +66,7 @@ pub fn electrum_4_7(stage: &Stage) {
     assert_eq!(proof["block_height"], *height);
 }
 
-/// Named parameters first, then pages of a batch, with ids of its own counting.
+/// Sparrow: named parameters first, then batches page by page, with ids from a counter.
 pub fn sparrow(stage: &Stage) {
     let mut talk = stage.connect();
     let hello = concat!(
@@ -75,7 +75,7 @@ pub fn sparrow(stage: &Stage) {
     );
     let version = talk.get(hello);
     assert_eq!(version[1], "1.4.2");
-    // it sends batches only to names that it knows
+    // it sends batches only to servers whose name it knows
     assert!(version[0].as_str().is_some_and(|name| name.contains("electrumx")), "{version}");
     let plain = |id: u32, method: &str| {
         format!(r#"{{"method":"{method}","params":{{}},"id":{id},"jsonrpc":"2.0"}}"#)
@@ -126,12 +126,13 @@ pub fn sparrow(stage: &Stage) {
     let gone = talk.batch(&page("blockchain.scripthash.unsubscribe"));
     assert!(gone.iter().all(|was| *was == true));
     assert_eq!(talk.get(&plain(300, "server.ping")), Value::Null);
-    // an extension of some servers, which it must be told is not here
+    // an extension of some servers, which must be refused as unknown
     let stats = talk.say(&call(301, "blockchain.block.stats", "5"));
     assert_eq!(stats["error"]["code"], -32601);
 }
 
-/// Through rn-electrum-client: batches, 200 balances, 100 histories or coins, 45 transactions.
+/// BlueWallet, through rn-electrum-client: batches of 200 balances, 100 histories or coins, 45
+/// transactions.
 pub fn bluewallet(stage: &Stage) {
     let mut talk = stage.connect();
     let call = |id: usize, method: &str, params: &str| {
@@ -139,7 +140,7 @@ pub fn bluewallet(stage: &Stage) {
     };
     let version = talk.get(&call(1, "server.version", r#""bluewallet","1.4""#));
     let name = version[0].as_str().expect("a name");
-    // to these it sends one by one
+    // to servers with these names it sends one request at a time
     assert!(!["electrs", "Fulcrum", "ElectrumPersonalServer"].iter().any(|n| name.starts_with(n)));
     assert_eq!(talk.get(&call(2, "blockchain.headers.subscribe", "")), stage.tip());
     let scripts: Vec<ScriptHash> = stage.model.scripthashes().iter().take(200).copied().collect();
