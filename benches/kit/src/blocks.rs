@@ -1,4 +1,4 @@
-//! Full blocks that nobody has seen a transaction of: how soon after bitcoind a client knows.
+//! Full blocks of unseen transactions: how soon after bitcoind a client is notified.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use serde_json::json;
 
 use crate::stats::{head, ms, row};
 
-/// Blocks before the first full one.
+/// Number of blocks before the first full one.
 const BLOCKS: u32 = 260;
-/// Full blocks.
+/// Number of full blocks.
 const FULL: usize = 8;
 
 /// Measures and prints a table.
@@ -47,7 +47,7 @@ pub fn run() {
     client.call("blockchain.headers.subscribe", json!([])).expect("a tip");
     head(&["block", "weight", "transactions", "bitcoind ms", "client knows after ms"]);
     for n in 0..FULL {
-        // an ordinary one first, so that every cache is as it is in daily life
+        // an ordinary block first, so that every cache is in its usual state
         let small = maker.empty_block().block;
         for block in [small, maker.full_block().block] {
             let (taken, told) = one(&node, &mut client, &block);
@@ -59,7 +59,7 @@ pub fn run() {
     }
 }
 
-/// How long bitcoind took for a block, and after that, hekte and the client.
+/// How long bitcoind took for a block, and how much longer until the client was notified.
 fn one(
     node: &Bitcoind,
     client: &mut hekte_testkit::client::Client,

@@ -1,4 +1,4 @@
-//! The chains that are measured: made once, kept in the target folder.
+//! The chains of the benchmarks: made once, then kept in the target folder.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use hekte_testkit::chain::{ChainSpec, Generator, Shape};
 use hekte_testkit::files::{BlockDir, FileOptions};
 
-/// Key of `xor.dat`, as every bitcoind since 28 has one.
+/// The key of `xor.dat`; every bitcoind since 28 has such a key.
 const XOR: [u8; 8] = [0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15];
 
-/// A chain by its size.
+/// A chain, identified by its size.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// Its name on the command line.
@@ -29,23 +29,23 @@ impl Size {
     /// A million blocks of one or two transactions: as many headers as the main chain has.
     pub const LONG: Size = Size { name: "long", blocks: 1_000_000, txs_per_block: 1 };
 
-    /// By name.
+    /// The chain with this name.
     pub fn named(name: &str) -> Option<Size> {
         let all = [Size::SMALL, Size::MIDDLE, Size::LARGE, Size::LONG];
         all.into_iter().find(|size| size.name == name)
     }
 
-    /// bitcoind's folder for it.
+    /// bitcoind's folder for the chain.
     pub fn folder(self) -> PathBuf {
         crate::work_folder().join(self.name)
     }
 
-    /// Its block files.
+    /// The folder of its block files.
     pub fn blocks_dir(self) -> PathBuf {
         self.folder().join("regtest/blocks")
     }
 
-    /// Makes it unless it is there.
+    /// Makes the chain unless it exists.
     pub fn make(self) {
         let (done, folder) = (self.folder().join("complete"), self.blocks_dir());
         if done.exists() {
@@ -70,7 +70,7 @@ impl Size {
         fs::write(done, b"").expect("the target folder can be written");
     }
 
-    /// Bytes of its blk and rev files.
+    /// The bytes of its blk and rev files.
     pub fn bytes(self) -> u64 {
         let files = fs::read_dir(self.blocks_dir()).expect("the chain was made");
         files.flatten().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum()

@@ -12,12 +12,12 @@ use hekte_testkit::rng::Rng;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
 
-/// How many.
+/// Number of clients.
 pub const CLIENTS: usize = 1000;
-/// How many scripts each watches.
+/// Number of scripts that each client watches.
 pub const WATCHED_EACH: usize = 100;
 
-/// What came in: when, and of what.
+/// The notifications received: the time, and the script or tip that each is about.
 type Heard = Arc<Mutex<Vec<(Instant, String)>>>;
 
 /// All clients, read by one thread.
@@ -50,7 +50,7 @@ fn connect(address: &str, watched: &[String], rng: &mut Rng) -> TcpStream {
 }
 
 impl Clients {
-    /// Connects and subscribes all of them.
+    /// Connects and subscribes all clients.
     pub fn start(address: &str, watched: &[String]) -> Clients {
         let mut rng = Rng::new(7);
         let streams: Vec<TcpStream> =
@@ -61,7 +61,7 @@ impl Clients {
         Clients { heard, stop, thread: Some(thread) }
     }
 
-    /// Waits until nothing has come for a while; everything since the last call.
+    /// Waits until no notification has come for a while; returns those since the last call.
     pub fn settle(&self) -> Vec<(Instant, String)> {
         loop {
             let before = self.heard.lock().expect("no panics").len();

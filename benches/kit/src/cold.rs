@@ -1,11 +1,11 @@
-//! Takes files out of the page cache, so that the next read comes from the disk, and counts reads.
+//! Removes files from the page cache, so that the next read comes from the disk; counts reads.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-/// Drops all of the kernel's caches where root may, else the files of these folders.
+/// Drops all of the kernel's caches if run as root, otherwise the cached files of these folders.
 pub fn drop_caches(folders: &[&Path]) -> &'static str {
     nix::unistd::sync();
     if fs::write("/proc/sys/vm/drop_caches", "3").is_ok() {
@@ -21,7 +21,7 @@ pub fn drop_caches(folders: &[&Path]) -> &'static str {
     "posix_fadvise"
 }
 
-/// What the kernel counted for a process so far.
+/// The reads that the kernel counted for a process so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reads {
     /// Calls that read from a file, cached or not.
@@ -31,7 +31,7 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// Of a process.
+    /// The reads of the process `pid`.
     pub fn of(pid: u32) -> Reads {
         let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         let number = |name: &str| {
@@ -41,7 +41,7 @@ impl Reads {
         Reads { calls: number("syscr:"), disk_bytes: number("read_bytes:") }
     }
 
-    /// What came after `before`.
+    /// The reads after `before`.
     pub fn since(self, before: Reads) -> Reads {
         Reads { calls: self.calls - before.calls, disk_bytes: self.disk_bytes - before.disk_bytes }
     }

@@ -1,17 +1,17 @@
-//! A memory limit that the kernel enforces, page cache included, where control groups let us.
+//! A memory limit that the kernel enforces, page cache included, if control groups can be used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-/// A control group that this process is in until it is dropped.
+/// A control group that holds this process until the value is dropped.
 pub struct Limit {
     group: PathBuf,
     parent: PathBuf,
 }
 
 impl Limit {
-    /// Puts this process, and so its children, under a limit; `None` where that is not allowed.
+    /// Puts this process, and so its children, under a limit; `None` if that is not allowed.
     pub fn enter(mib: u64) -> Option<Limit> {
         let bytes = (mib << 20).to_string();
         let one = (Path::new("/sys/fs/cgroup/memory"), "memory.limit_in_bytes");
@@ -29,7 +29,7 @@ impl Limit {
         None
     }
 
-    /// Takes this process out again; children that it has started stay.
+    /// Removes this process from the group; children that it has started stay.
     pub fn step_out(&self) {
         join(&self.parent);
     }

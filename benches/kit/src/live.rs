@@ -1,5 +1,5 @@
-//! The life after the build: blocks that come one by one, what is written for each, and how long
-//! the longest step takes for which a new block would have to wait.
+//! Serving after a build: blocks that come one by one, the bytes written for each, and the longest
+//! step during which a new block has to wait.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ use crate::process::{self, field};
 use crate::read_and_hash;
 use crate::stats::{head, row};
 
-/// The first part of a chain that is built, in one go and not counted: one in so many.
+/// A sixth of the chain is built first, in one go, and not counted.
 const BUILT: u32 = 6;
 
 /// Measures each chain and prints a table.
@@ -71,7 +71,7 @@ pub fn run(sizes: &[Size]) {
     }
 }
 
-/// The process that is measured: builds a part, then lives through the rest.
+/// The measured process: builds a part of the chain, then connects the other blocks one by one.
 pub fn run_one(folder: &Path, data: &Path) {
     fs::create_dir_all(data).expect("the target folder can be written");
     let params = ChainParams::of(Network::Regtest);
@@ -131,7 +131,7 @@ pub fn run_one(folder: &Path, data: &Path) {
     );
 }
 
-/// One kind of work: what it wrote, and the longest time it took in one go.
+/// One kind of work: the bytes that it wrote, and its longest step.
 #[derive(Default)]
 struct Step {
     bytes: u64,

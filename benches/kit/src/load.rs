@@ -1,4 +1,4 @@
-//! A thousand clients that watch, while transactions and blocks come: how soon they are told.
+//! A thousand clients that watch, while transactions and blocks come: how soon they are notified.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,12 +21,12 @@ use serde_json::json;
 use crate::clients::{CLIENTS, Clients, WATCHED_EACH};
 use crate::stats::{head, ms, percentile, row};
 
-/// Scripts that are watched, each by five clients on average.
+/// Number of watched scripts; five clients on average watch each.
 const SCRIPTS: u64 = 20_000;
-/// Blocks before anybody watches.
+/// Number of blocks before the clients connect.
 const BLOCKS: u32 = 260;
 
-/// The stage: a chain, the node, hekte, and who watches.
+/// A chain, the node, hekte, and the watched scripts.
 struct Stage {
     node: Bitcoind,
     maker: Maker,
@@ -50,7 +50,7 @@ fn stage() -> Stage {
         node.submit(&made.block);
     }
     let mut maker = generator.into_maker();
-    // those whom full blocks pay, and others
+    // owners that full blocks pay, and others
     let known = SIGNED.iter().flat_map(|kind| (0..500).map(|key| Owner { kind: *kind, key }));
     let others = (0..SCRIPTS).map(|n| Owner { kind: Kind::P2wpkh, key: 1_000_000 + n });
     let owners: Vec<Owner> = known.chain(others).take(SCRIPTS as usize).collect();
@@ -70,14 +70,14 @@ fn stage() -> Stage {
     Stage { node, maker, server, hashes, owners, rng: Rng::new(3), _scratch: scratch }
 }
 
-/// Kinds whose outputs are longer than Knots takes into its mempool (34 bytes): every payment to
-/// one was refused.
+/// Whether outputs of this kind are longer than Knots accepts into its mempool (34 bytes): it would
+/// refuse every payment to one.
 fn is_bare(kind: Kind) -> bool {
     matches!(kind, Kind::P2pk | Kind::P2pkUncompressed | Kind::Multisig)
 }
 
 impl Stage {
-    /// A payment to four of those who are watched.
+    /// A payment to four of the watched scripts.
     fn payment(&mut self, coin: Coin) -> (String, Vec<String>) {
         let value = (coin.value - 5000) / 4;
         let mut paid = Vec::new();
@@ -89,7 +89,7 @@ impl Stage {
         }
         let pays: Vec<Pay> = paid.iter().map(|owner| Pay::Owner(*owner, value)).collect();
         let tx = self.maker.loose_tx(&[coin], &pays);
-        // who paid is told as well
+        // the payer's script is touched as well
         paid.push(coin.owner);
         let touched = paid.iter().filter_map(|owner| self.hashes.get(owner).cloned()).collect();
         (serialize_hex(&tx), touched)
@@ -100,7 +100,7 @@ impl Stage {
     }
 }
 
-/// CPU seconds that a process has used, and its memory now and at most, MiB.
+/// The CPU seconds that a process has used, and its memory now and at most, in MiB.
 fn used(pid: u32) -> (f64, u64, u64) {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> =
@@ -115,7 +115,8 @@ fn used(pid: u32) -> (f64, u64, u64) {
     ((ticks(11) + ticks(12)) / 100.0, mib("VmRSS:"), mib("VmHWM:"))
 }
 
-/// One line of the table: what was told after `begun`, or after the time in `since` for a script.
+/// Prints one line of the table: the delays after `begun`, or after the script's last time in
+/// `since`.
 fn report(
     what: &str,
     stage: &Stage,
@@ -169,7 +170,7 @@ fn idle(stage: &Stage, clients: &Clients) {
     report("10 s of nothing", stage, cpu, &clients.settle(), |_, _| None);
 }
 
-/// 500 payments, 50 a second: broadcast through hekte, or met by bitcoind.
+/// Sends 500 payments, 50 a second: through hekte, or directly to bitcoind.
 fn payments(stage: &mut Stage, clients: &Clients, through: bool) {
     let mut door = Client::connect(stage.server.address());
     let from = if through { 0 } else { 500 };
@@ -193,12 +194,12 @@ fn payments(stage: &mut Stage, clients: &Clients, through: bool) {
     let way = if through { "broadcast through hekte" } else { "met by bitcoind" };
     let what = format!("500 payments {way}, {refused} refused");
     report(&what, stage, cpu, &heard, |of, at| {
-        // the last payment before it
+        // the last payment to this script before the notification
         since.get(of)?.iter().rfind(|begun| **begun <= at).copied()
     });
 }
 
-/// The block that confirms those.
+/// Mines the block that confirms these payments.
 fn mempool_block(stage: &Stage, clients: &Clients) {
     let cpu = used(stage.server.id()).0;
     let begun = Instant::now();
@@ -208,9 +209,9 @@ fn mempool_block(stage: &Stage, clients: &Clients) {
     blocks("a block of the 1000 payments", stage, cpu, &heard, [begun, known]);
 }
 
-/// A block of very nearly 4 million weight units that nobody has seen a transaction of.
+/// Mines a block of very nearly 4 million weight units with unseen transactions.
 fn full_block(stage: &mut Stage, clients: &Clients) {
-    // the maker's tip is not the node's any more
+    // the maker does not know the node's newest block
     let height = stage.node.height();
     let mined = stage.node.rpc.call("getblockhash", json!([height]));
     stage.node.rpc.call("invalidateblock", json!([mined]));
@@ -226,7 +227,8 @@ fn full_block(stage: &mut Stage, clients: &Clients) {
     blocks(&what, stage, cpu, &heard, [begun, known]);
 }
 
-/// Tips and scripts, from handing the block to bitcoind, and from when bitcoind was done with it.
+/// Prints the delays of tips and scripts, from submitting the block and from bitcoind's connecting
+/// it.
 fn blocks(what: &str, stage: &Stage, cpu: f64, heard: &[(Instant, String)], at: [Instant; 2]) {
     let (tips, scripts): (Vec<_>, Vec<_>) = heard.iter().cloned().partition(|(_, of)| of == "tip");
     for (begun, from) in at.into_iter().zip(["handed over", "connected by bitcoind"]) {

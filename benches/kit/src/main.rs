@@ -1,4 +1,4 @@
-//! `make bench`: how fast, how small and how thrifty the program is, on chains made from a seed.
+//! `make bench`: the program's speed, size and use of memory and disk, on chains made from a seed.
 
 mod blocks;
 mod chain;
@@ -82,7 +82,7 @@ fn chosen(names: &[&str]) -> Vec<Size> {
     sizes
 }
 
-/// The folder of this program: the one that is measured lies beside it.
+/// The folder of this program, which also holds the measured one.
 fn beside() -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
     own.parent().expect("a file lies in a folder").to_path_buf()
@@ -93,7 +93,7 @@ fn hekte() -> PathBuf {
     beside().join("hekte")
 }
 
-/// Where chains and indexes are kept between runs.
+/// The folder where chains and indexes are kept between runs.
 fn work_folder() -> PathBuf {
     let target = beside().parent().map(Path::to_path_buf).unwrap_or_default();
     target.join("bench")

@@ -1,4 +1,4 @@
-//! Memory while serving: many clients ask everything at once, some of whom read slowly.
+//! Memory while serving: many clients ask everything at once, and some of them read slowly.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -23,12 +23,12 @@ const BUDGETS: [u64; 3] = [128, 256, 512];
 const CLIENTS: [usize; 2] = [32, 1000];
 /// How long a slow reader reads nothing.
 const PAUSE: Duration = Duration::from_secs(3);
-/// Longest silence of the server.
+/// How long the server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Ordinary questions of each client; fewer where there are many clients.
+/// Number of ordinary questions of each client; fewer if there are many clients.
 const QUESTIONS: usize = 20_000;
 
-/// What all clients got.
+/// The counts of what all clients received.
 #[derive(Default)]
 struct Heard {
     answers: AtomicU64,
@@ -126,7 +126,7 @@ fn ready(server: &Hekte) {
     }
 }
 
-/// The most anonymous memory that was seen, bytes.
+/// The most anonymous memory seen, in bytes.
 fn watch_anon(path: &str, over: &AtomicBool) -> u64 {
     let mut peak = 0;
     while !over.load(Relaxed) {
@@ -136,13 +136,13 @@ fn watch_anon(path: &str, over: &AtomicBool) -> u64 {
     peak
 }
 
-/// What is asked.
+/// The requests that clients send.
 struct Requests {
-    /// One line each: all methods over ordinary and busy scripts.
+    /// Single lines: all methods over ordinary and busy scripts.
     all: Vec<String>,
     /// Long histories and lists of coins.
     long: Vec<String>,
-    /// Batches, of long ones too.
+    /// Batches, some of them of long histories.
     batches: Vec<String>,
 }
 
@@ -167,7 +167,8 @@ fn requests(probes: &Probes) -> Requests {
     Requests { all, long, batches }
 }
 
-/// All clients at once: ordinary questions, then long ones, every other one read late.
+/// Runs all clients at once: ordinary questions, then long ones, whose replies every other client
+/// reads late.
 fn ask_at_once(address: &str, clients: usize, asked: &Requests, heard: &Heard) {
     thread::scope(|scope| {
         for n in 0..clients {
@@ -189,7 +190,7 @@ fn talk(address: &str, n: usize, clients: usize, asked: &Requests, heard: &Heard
         }
     }
     let pause = if n.is_multiple_of(2) { PAUSE } else { Duration::ZERO };
-    // many clients ask for some at once, a few for all
+    // with many clients each asks for some long replies, with few clients each asks for all
     let count = if clients > 100 { 2 } else { 8 };
     let long: Vec<String> =
         (0..count).map(|i| asked.long[(n + i) % asked.long.len()].clone()).collect();
@@ -199,7 +200,8 @@ fn talk(address: &str, n: usize, clients: usize, asked: &Requests, heard: &Heard
     }
 }
 
-/// Sends all lines, waits, then reads as many; false if the server has ended the connection.
+/// Sends all lines, waits, then reads one reply for each; false if the server closed the
+/// connection.
 fn exchange(stream: &mut TcpStream, lines: &[String], pause: Duration, heard: &Heard) -> bool {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let sent = stream.write_all(text.as_bytes()).is_ok();

@@ -1,4 +1,4 @@
-//! A mempool of 300 000 transactions: what it takes in memory, and how long a comparison takes.
+//! A mempool of 300 000 transactions: its memory, and the time that a comparison takes.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::process::{self, field};
 use crate::stats::{head, row};
 
-/// Blocks of the main chain, as `shares` takes it.
+/// Number of blocks of the main chain, for dividing the memory with `shares`.
 const BLOCKS: usize = 1_000_000;
 
 /// Measures and prints a table.
@@ -62,8 +62,8 @@ fn txid(rng: &mut Rng) -> Txid {
     Txid::from_byte_array(rng.bytes(32).try_into().expect("so many were asked for"))
 }
 
-/// As many inputs and outputs as transactions have on average, and a quarter of the inputs spent
-/// from other unconfirmed ones.
+/// A transaction with an average number of inputs and outputs; a quarter of the inputs spend
+/// unconfirmed outputs.
 fn transaction(rng: &mut Rng, last: Txid) -> MemTx {
     let spent = |rng: &mut Rng| OutPoint {
         txid: if rng.chance(1, 4) { last } else { txid(rng) },
@@ -75,7 +75,7 @@ fn transaction(rng: &mut Rng, last: Txid) -> MemTx {
     MemTx { txid: txid(rng), fee: rng.below(100_000), vsize: 200, arrival: 0, inputs, outputs }
 }
 
-/// The process that is measured.
+/// The measured process.
 pub fn run_one(count: &str) {
     let count: u32 = count.parse().expect("a number");
     let (mut rng, mut pool, before) = (Rng::new(5), Mempool::default(), rss());
@@ -87,7 +87,7 @@ pub fn run_one(count: &str) {
         pool.insert(tx);
     }
     let (filled, full) = (begun.elapsed().as_secs_f64(), rss());
-    // a hundredth is gone there, and as many are new
+    // in bitcoind's list, one in a hundred is gone, and as many are new
     let mut listed: Vec<Txid> = pool.iter().skip(count as usize / 100).map(|tx| tx.txid).collect();
     listed.extend((0..count / 100).map(|_| txid(&mut rng)));
     let text: Vec<String> = listed.iter().map(Txid::to_string).collect();

@@ -1,4 +1,4 @@
-//! What is asked: scripts, transactions and positions, chosen from the chain by fixed rules.
+//! The subjects of questions: scripts, transactions and positions, chosen by fixed rules.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +20,7 @@ pub struct Class {
     count: usize,
 }
 
-/// From wallets' ordinary scripts to exchanges' hot ones.
+/// Classes from wallets' ordinary scripts to exchanges' busiest ones.
 pub const CLASSES: [Class; 5] = [
     Class { name: "1 to 10", lengths: 1..=10, count: 400 },
     Class { name: "20 to 200", lengths: 20..=200, count: 200 },
@@ -28,21 +28,21 @@ pub const CLASSES: [Class; 5] = [
     Class { name: "10 k", lengths: 4000..=20_000, count: 4 },
     Class { name: "90 k", lengths: 40_000..=200_000, count: 4 },
 ];
-/// Transactions asked for.
+/// Number of transactions to ask for.
 const TXS: usize = 400;
 
-/// Everything that is asked of one chain. Hashes as displayed.
+/// All subjects of questions about one chain, with hashes as displayed.
 pub struct Probes {
-    /// Per class, script hashes and lengths of histories.
+    /// For each class, script hashes and the lengths of their histories.
     pub scripts: Vec<Vec<(String, u32)>>,
-    /// Txid, height, position.
+    /// Transactions: txid, height, position in the block.
     pub txs: Vec<(String, u32, u32)>,
-    /// Height of the tip.
+    /// The height of the tip.
     pub tip: u32,
 }
 
 impl Probes {
-    /// Of that chain; found once, then kept beside it.
+    /// The probes of that chain; chosen once, then kept in a file beside it.
     pub fn of(size: Size) -> Probes {
         let file = size.folder().join("probes.json");
         if let Ok(text) = fs::read_to_string(&file)
@@ -58,7 +58,7 @@ impl Probes {
         probes
     }
 
-    /// How many there are, in words.
+    /// The numbers of probes, as a text.
     pub fn counts(&self) -> String {
         let mut text = format!("{} transactions; scripts by length of history:", self.txs.len());
         for (class, scripts) in CLASSES.iter().zip(&self.scripts) {
@@ -95,7 +95,7 @@ fn choose(size: Size) -> Probes {
         for script in &block.rows.scripts {
             *entries.entry(script.prefix().0).or_default() += 1;
         }
-        // where nothing else is to be had, the coinbase
+        // if a block has no other transaction, its coinbase
         let per_block = TXS.div_ceil(plan.blocks() as usize) * 2;
         let step = (block.rows.txids.len() / per_block).max(1);
         for (pos, txid) in block.rows.txids.iter().enumerate().step_by(step) {
@@ -104,7 +104,7 @@ fn choose(size: Size) -> Probes {
         Ok(true)
     });
     read.unwrap_or_else(|error| panic!("{error}"));
-    // the newest coinbases and busiest blocks alike: an even spread over all
+    // an even spread includes the newest coinbases and the busiest blocks
     let txs = spread(&txs, TXS);
     let mut by_length: Vec<(u64, u32)> = entries.into_iter().collect();
     by_length.sort_unstable();
@@ -123,7 +123,8 @@ fn choose(size: Size) -> Probes {
     Probes { scripts: scripts.into(), txs, tip: plan.blocks() - 1 }
 }
 
-/// Script hashes by the length of their histories: for each range up to so many, evenly spread.
+/// Script hashes by the length of their histories: for each range up to the given number, evenly
+/// spread.
 pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)]) -> Vec<String> {
     let (loader, plan) = open(&size.blocks_dir());
     let mut entries: HashMap<u64, u32> = HashMap::new();
@@ -149,7 +150,7 @@ pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)])
     scripts
 }
 
-/// Finds whole script hashes for prefixes.
+/// Finds the whole script hash of each prefix.
 fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let (loader, plan) = open(&size.blocks_dir());
     let mut buffer = Vec::new();
@@ -172,7 +173,7 @@ fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     }
 }
 
-/// `count` of them, evenly spread; all if there are fewer.
+/// `count` of the items, evenly spread; all if there are fewer.
 fn spread<T: Clone>(all: &[T], count: usize) -> Vec<T> {
     let count = count.min(all.len());
     (0..count).map(|i| all[i * all.len() / count].clone()).collect()

@@ -1,4 +1,4 @@
-//! One command run to its end, with what the kernel counted for it.
+//! One command run to its end, with the resources that the kernel counted for it.
 
 use std::fs;
 use std::io::Read;
@@ -15,27 +15,27 @@ use serde_json::{Value, json};
 
 use crate::limit::Limit;
 
-/// What a run cost.
+/// The resources that a run used, and its output.
 #[derive(Clone, Debug)]
 pub struct Cost {
-    /// Seconds on the clock.
+    /// Elapsed time in seconds.
     pub wall: f64,
-    /// Seconds of CPU, user and system.
+    /// CPU time in seconds, user and system.
     pub cpu: f64,
-    /// The most RAM held, bytes, the program's own pages included.
+    /// The most RAM held, in bytes, including the pages of the program's file.
     pub peak_rss: u64,
-    /// The most of it that is not a file's, bytes; looked at every few milliseconds.
+    /// The most anonymous memory, in bytes; sampled every few milliseconds.
     pub peak_anon: u64,
     /// The most that the kernel counted for the control group, page cache included; 0 without one.
     pub peak_group: u64,
-    /// Bytes sent towards the disk.
+    /// Bytes written towards the disk.
     pub written: u64,
     /// Its standard output.
     pub stdout: String,
 }
 
-/// Runs a command in a helper process of its own, so that its figures are those of no other child.
-/// `limit` is the memory that the kernel lets it have, in MiB. Panics if it fails.
+/// Runs a command in a helper process, so that its figures include no other child's. `limit` is the
+/// memory in MiB that the kernel allows it. Panics if the command fails.
 pub fn run(limit: Option<u64>, program: &Path, args: &[&str]) -> Cost {
     let own = std::env::current_exe().expect("this program has a path");
     let limit = limit.map_or("none".to_string(), |mib| mib.to_string());
@@ -61,7 +61,7 @@ pub fn run(limit: Option<u64>, program: &Path, args: &[&str]) -> Cost {
     }
 }
 
-/// The helper: runs the command, prints its figures as one line of JSON.
+/// The helper process: runs the command, and prints its figures as one line of JSON.
 pub fn run_one(limit: &str, command: &[&str]) {
     let limit = limit.parse().ok().and_then(Limit::enter);
     let [program, args @ ..] = command else { exit(64) };
@@ -77,7 +77,7 @@ pub fn run_one(limit: &str, command: &[&str]) {
     let id = child.id();
     let watch = thread::spawn(move || watch_anon(id));
     pipe.read_to_string(&mut stdout).expect("text");
-    // as a zombie it still has its counters
+    // a process that has ended keeps its counters until it is waited for
     let pid = Pid::from_raw(child.id() as i32);
     waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("a child");
     let wall = start.elapsed().as_secs_f64();
@@ -101,10 +101,10 @@ pub fn run_one(limit: &str, command: &[&str]) {
     println!("{figures}");
 }
 
-/// The most anonymous memory of a process that was seen until its end.
+/// The most anonymous memory of a process, sampled until its end.
 fn watch_anon(pid: u32) -> u64 {
     let mut peak = 0;
-    // a process that is over has no such line
+    // a process that has ended has no such line
     while let Some(kib) = field(&format!("/proc/{pid}/status"), "RssAnon:") {
         peak = peak.max(kib * 1024);
         thread::sleep(Duration::from_millis(5));
@@ -112,7 +112,7 @@ fn watch_anon(pid: u32) -> u64 {
     peak
 }
 
-/// The number behind a name in a file of /proc.
+/// The number after a name in a file of /proc.
 pub fn field(path: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -1,4 +1,4 @@
-//! Questions to a running server over TCP: first and second time, cold and warm, one client or 32.
+//! Questions to a running server over TCP: first and second time, cold and warm, 1 or 32 clients.
 
 use std::sync::Mutex;
 use std::thread;
@@ -14,20 +14,20 @@ use crate::probes::{CLASSES, Probes};
 use crate::stats::{head, ms, percentile, row};
 use crate::sync::sync;
 
-/// Clients at once.
+/// Number of clients at once.
 pub const MANY: usize = 32;
-/// Questions of a kind are repeated up to about this time.
+/// About how long questions of one kind are repeated.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// One method with the parameters of all its probes.
 pub struct Questions {
-    /// As in the table.
+    /// Its name in the table.
     pub name: String,
     /// The protocol's name.
     pub method: &'static str,
-    /// One list of parameters a probe.
+    /// The parameters of each probe.
     pub params: Vec<Value>,
-    /// Entries of all histories that are asked about.
+    /// Number of entries of all histories in the answers.
     entries: u64,
 }
 
@@ -42,7 +42,7 @@ pub fn run(sizes: &[Size]) {
     }
 }
 
-/// All that is asked.
+/// The questions for these probes.
 pub fn questions(probes: &Probes) -> Vec<Questions> {
     let mut all = Vec::new();
     for (class, scripts) in CLASSES.iter().zip(&probes.scripts) {
@@ -122,7 +122,7 @@ fn start(size: Size) -> Hekte {
     ];
     let server = Hekte::start(&binary.to_string_lossy(), &folder, &args);
     let mut client = greeted(&server.address());
-    // it listens before it serves
+    // the server listens before it serves
     while client.call("blockchain.scripthash.get_balance", json!(["00".repeat(32)])).is_err() {
         thread::sleep(Duration::from_millis(20));
     }
@@ -144,7 +144,7 @@ fn measure(size: Size, all: &[Questions]) {
         "32 clients: answers/s",
     ]);
     for questions in all {
-        // a server of its own for each, or earlier questions would have filled its memory
+        // a new server for each kind, as earlier questions would have filled its cache
         let server = start(size);
         by = drop_caches(&[blocks, index]);
         let before = Reads::of(server.id());
@@ -170,7 +170,7 @@ fn measure(size: Size, all: &[Questions]) {
     println!("\ncold: by {by}; warm: files cached; second: the same question again");
 }
 
-/// Reads per answer, KiB from the disk per answer, and both per entry of a history.
+/// The reads and the KiB from the disk, for each answer and for each entry of a history.
 fn reads(questions: &Questions, read: Reads) -> String {
     let per = |count: u64| {
         let kib = read.disk_bytes as f64 / 1024.0 / count as f64;
@@ -188,7 +188,7 @@ pub fn pair(times: &[Duration]) -> String {
     format!("{} / {}", ms(percentile(times, 50)), ms(percentile(times, 99)))
 }
 
-/// A client that has said who it is.
+/// A client that has negotiated the protocol version.
 pub fn greeted(address: &str) -> Client {
     let mut client = Client::connect(address);
     client.patience = Duration::from_secs(120);
@@ -196,14 +196,14 @@ pub fn greeted(address: &str) -> Client {
     client
 }
 
-/// Each question once, one after the other.
+/// Asks each question once, one after the other; returns the times.
 pub fn ask(address: &str, questions: &Questions) -> Vec<Duration> {
     let mut client = greeted(address);
     questions.params.iter().map(|params| time(&mut client, questions.method, params)).collect()
 }
 
-/// All clients at once, each through the whole list from another start; times, and answers in a
-/// second.
+/// Runs all clients at once, each through the whole list from a start of its own. Returns the times
+/// and the answers per second.
 pub fn ask_by_many(address: &str, questions: &Questions) -> (Vec<Duration>, f64) {
     let times = Mutex::new(Vec::new());
     let begin = Instant::now();
@@ -237,7 +237,7 @@ fn time(client: &mut Client, method: &str, params: &Value) -> Duration {
     match client.line(Duration::from_secs(120)) {
         Line::Text(line) => {
             let taken = begin.elapsed();
-            // an error would be quick but no answer
+            // an error would come quickly, but is no answer
             let start = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
             if start.contains("\"error\":{") {
                 eprintln!("after {:.1} s: {method} {params}: {start}", taken.as_secs_f64());

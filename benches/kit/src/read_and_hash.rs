@@ -1,4 +1,4 @@
-//! What a sync cannot do without: every block and its undo data read, every txid and script hashed.
+//! The least work of a sync: every block and its undo data read, every txid and script hashed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::plan::Plan;
 use hekte::sync::build::read::read_blocks;
 
-/// The chain in a folder of block files, and what reads it.
+/// The plan of the chain in a folder of block files, and its loader.
 pub fn open(folder: &Path) -> (BlockLoader, Plan) {
     let params = ChainParams::of(Network::Regtest);
     let dir = BlockDir::open(folder).unwrap_or_else(|error| panic!("{error}"));
@@ -23,7 +23,7 @@ pub fn open(folder: &Path) -> (BlockLoader, Plan) {
     (loader, plan)
 }
 
-/// Reads and hashes with as many threads as a sync takes; prints how much there was.
+/// Reads and hashes with as many threads as a sync uses; prints the amounts.
 pub fn run(folder: &Path) {
     let (loader, plan) = open(folder);
     let threads = thread::available_parallelism().map_or(1, |count| count.get());

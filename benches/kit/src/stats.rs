@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// The middle value.
+/// The median.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The value below which `percent` of all are, milliseconds.
+/// The value in milliseconds below which `percent` of all values are.
 pub fn percentile(times: &[Duration], percent: usize) -> f64 {
     let mut times = times.to_vec();
     times.sort_unstable();
@@ -16,7 +16,7 @@ pub fn percentile(times: &[Duration], percent: usize) -> f64 {
     times.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }
 
-/// Milliseconds with three digits that count.
+/// Milliseconds with three significant digits.
 pub fn ms(value: f64) -> String {
     match value {
         v if v.is_nan() => "–".into(),

@@ -1,4 +1,4 @@
-//! Syncs from nothing at several memory budgets, beside reading and hashing the same files.
+//! Syncs from nothing at several memory budgets, compared with just reading and hashing the files.
 
 use std::{fs, io};
 
@@ -8,12 +8,12 @@ use crate::limit;
 use crate::process::{self, Cost};
 use crate::stats::{head, median, row};
 
-/// Memory budgets, MiB.
+/// The memory budgets in MiB.
 const BUDGETS: [u64; 3] = [128, 256, 512];
 
-/// Measures each chain and prints a table. Before each run the block files are read once, so that
-/// all find them in the page cache, or with `BENCH_COLD` taken out of it: a sync drops what it has
-/// read, and what runs after it would have to read from the disk.
+/// Measures each chain and prints a table. Before each run the block files are read into the page
+/// cache, or with `BENCH_COLD` removed from it. Without that step a run would depend on the one
+/// before, since a sync drops from the cache what it has read.
 pub fn run(sizes: &[Size]) {
     for size in sizes {
         size.make();
@@ -47,7 +47,7 @@ pub fn run(sizes: &[Size]) {
 fn measure(size: Size, runs: usize, cold: bool) {
     let mut plain = Vec::new();
     let mut synced: Vec<Vec<Cost>> = vec![Vec::new(); BUDGETS.len()];
-    // in turn, so that a slow minute of the machine hits all alike
+    // in turn, so that a slow minute of the machine affects all alike
     for _ in 0..runs {
         prepare(size, cold);
         plain.push(read_and_hash(size));
@@ -98,7 +98,7 @@ fn measure(size: Size, runs: usize, cold: bool) {
     }
 }
 
-/// Brings the block files into the page cache, or out of it.
+/// Brings the block files into the page cache, or removes them from it.
 fn prepare(size: Size, cold: bool) {
     if cold {
         cold::drop_caches(&[&size.blocks_dir()]);
@@ -130,7 +130,7 @@ fn read_and_hash(size: Size) -> Cost {
     process::run(None, &own, &["read-and-hash", &folder.to_string_lossy()])
 }
 
-/// A sync from nothing; the index stays, for the questions.
+/// A sync from nothing; the index is kept for the questions.
 pub fn sync(size: Size, budget: u64) -> Cost {
     let data = size.folder().join("hekte");
     let _ = fs::remove_dir_all(&data);
@@ -151,7 +151,7 @@ pub fn sync(size: Size, budget: u64) -> Cost {
     process::run(Some(budget), &crate::hekte(), &args)
 }
 
-/// A number out of the program's last line.
+/// A number from the program's last line of output.
 fn field(line: &str, name: &str) -> f64 {
     let words = line.split_whitespace();
     let value = words.filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name);

@@ -1,20 +1,20 @@
-//! What servers answer, in a form that can be compared.
+//! The answers of servers, in a form that can be compared.
 
 use bitcoin::hashes::{Hash, sha256};
 use serde_json::{Value, json};
 
 use crate::queries::{Questions, greeted};
 
-/// Longer answers are kept as a hash and their beginning.
+/// Answers longer than this are kept as a hash and their beginning.
 const WHOLE: usize = 2000;
-/// Questions sent together.
+/// Number of questions sent in one batch.
 const BATCH: usize = 20;
 
-/// All answers, in the order of the questions: as they are, and the same with lists sorted.
+/// All answers in the order of the questions, each as it came and with its lists sorted.
 pub fn of(address: &str, questions: &Questions) -> Value {
     let mut all = Vec::new();
     for some in questions.params.chunks(BATCH) {
-        // a client of its own: what one subscribed to is no load for the next
+        // a new client for each batch, so that subscriptions of earlier ones are no load
         let mut client = greeted(address);
         let calls: Vec<_> = some.iter().map(|params| (questions.method, params.clone())).collect();
         for (answer, params) in client.batch(&calls).into_iter().zip(some) {
@@ -41,14 +41,14 @@ fn brief(answer: &Value) -> String {
     format!("{} bytes, SHA-256 {hash}: {:.200}...", text.len(), text)
 }
 
-/// How two servers' answers to the same questions compare.
+/// The comparison of two servers' answers to one list of questions.
 #[derive(Default)]
 pub struct Agreement {
     pub same: usize,
-    /// The same list in another order.
+    /// Answers with equal lists in another order.
     pub reordered: usize,
     pub different: usize,
-    /// The first one that differs: question and both answers.
+    /// The first difference: question and both answers.
     pub example: Option<String>,
 }
 

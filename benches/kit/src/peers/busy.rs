@@ -1,4 +1,4 @@
-//! The first question about a script of very many entries, to a server that was just started.
+//! The first question about a script with very many entries, to a server that was just started.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::probes::Probes;
 use crate::queries::greeted;
 use crate::stats::{head, ms, row};
 
-/// Scripts with fewer entries are asked about elsewhere.
+/// The fewest entries; scripts with fewer are covered by other benchmarks.
 const ENTRIES_MIN: u32 = 4000;
-/// How often; the median counts.
+/// Number of runs, of which the median is taken.
 const RUNS: usize = 3;
-/// What a wallet asks when it opens, and when it is opened again.
+/// The questions of a wallet that is opened, and of one that is opened again.
 const ASKED: [&str; 3] = ["subscribe", "get_history", "get_history"];
 
 /// Measures one server, warm and cold.
 pub fn run(node: &Node, kind: Kind) {
-    // whoever indexes only now does it before
+    // a server that indexes only at its start does so now
     Server::start(kind, node).stop();
     let mut seen = Vec::new();
     for (script, entries) in busy_scripts() {
@@ -40,12 +40,12 @@ pub fn run(node: &Node, kind: Kind) {
 
 fn busy_scripts() -> Vec<(String, u32)> {
     let all = Probes::of(node::CHAIN).scripts.into_iter();
-    // one of each class
+    // one script of each class
     let first = |class: Vec<(String, u32)>| class.into_iter().next();
     all.filter_map(first).filter(|(_, entries)| *entries >= ENTRIES_MIN).collect()
 }
 
-/// A server of its own, asked about one script.
+/// Starts a server and asks it about one script.
 fn ask(node: &Node, kind: Kind, script: &str, cold: bool) -> Value {
     let server = Server::start(kind, node);
     let mut client = greeted(&server.address);
@@ -77,7 +77,7 @@ fn result(line: &[u8]) -> String {
     reply["result"].to_string()
 }
 
-/// Prints what was kept. Panics if two answers differ.
+/// Prints the results that were kept. Panics if two answers differ.
 pub fn print() {
     let all: Vec<(Kind, Value)> =
         Kind::ALL.into_iter().filter_map(|kind| Some((kind, kept(kind, "busy")?))).collect();
@@ -100,7 +100,7 @@ pub fn print() {
     }
 }
 
-/// The median of one number in all runs of a sort.
+/// The median of a number over all runs that were warm, or cold.
 fn median(seen: &Value, sort: &str, number: impl Fn(&Value) -> &Value) -> f64 {
     let runs = seen[sort].as_array().cloned().unwrap_or_default();
     let numbers = runs.iter().filter_map(|run| number(run).as_f64());

@@ -1,4 +1,4 @@
-//! `make bench-peers`: hekte, electrs and ElectrumX on one bitcoind, one after the other.
+//! `make bench-peers`: hekte, electrs and ElectrumX, one after the other, on one bitcoind.
 
 mod answers;
 mod busy;
@@ -24,10 +24,11 @@ use crate::queries::{Questions, greeted, questions};
 
 pub use one::run as ask_one;
 
-/// Each list of questions is asked up to about this time: ElectrumX holds small replies back.
+/// About how long each list of questions is asked; it is bounded since ElectrumX holds back small
+/// replies.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the other servers, the node and all results are.
+/// The folder of the other servers, the node and all results.
 pub fn folder() -> PathBuf {
     let target = crate::beside().parent().map(Path::to_path_buf).unwrap_or_default();
     target.join("peers")
@@ -44,7 +45,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
     entries.map(bytes).sum()
 }
 
-/// `peers prepare|sync NAME|ask NAME|wallet NAME|busy NAME|table`; without words all of them.
+/// Runs `peers prepare|sync NAME|ask NAME|wallet NAME|busy NAME|table`; without words, all of them.
 pub fn run(words: &[&str]) {
     let kinds = |names: &[&str]| -> Vec<Kind> {
         let named = |name: &&str| Kind::named(name).unwrap_or_else(|| panic!("{name}: no server"));
@@ -75,7 +76,7 @@ pub fn run(words: &[&str]) {
     }
 }
 
-/// Prints what the steps before kept.
+/// Prints the results of the earlier steps.
 fn print() {
     table::print();
     wallet::print();
@@ -89,7 +90,7 @@ fn keep(kind: Kind, what: &str, value: &Value) {
     fs::write(file, value.to_string()).expect("the target folder can be written");
 }
 
-/// What an earlier step of the run kept.
+/// A result that an earlier step kept.
 fn kept(kind: Kind, what: &str) -> Option<Value> {
     let file = folder().join("results").join(format!("{}.{what}.json", kind.name()));
     serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
@@ -118,7 +119,7 @@ fn sync(node: &Node, kind: Kind) {
     keep(kind, "sync", &figures);
 }
 
-/// Asks everything, twice for the clock and once for the content.
+/// Asks all questions, twice for the times and once for the answers.
 fn ask(node: &Node, kind: Kind) {
     eprintln!("{}: questions", kind.title());
     let server = Server::start(kind, node);
@@ -134,7 +135,7 @@ fn ask(node: &Node, kind: Kind) {
     server.stop();
 }
 
-/// Microseconds of each question, one after the other, as far as patience goes.
+/// The microseconds of each question, asked one after the other until `PATIENCE` is over.
 fn timed(address: &str, questions: &Questions) -> Vec<u64> {
     let mut client: Client = greeted(address);
     let (begin, mut times) = (Instant::now(), Vec::new());
@@ -148,8 +149,8 @@ fn timed(address: &str, questions: &Questions) -> Vec<u64> {
     times
 }
 
-/// One question and its reply as it came: understanding a long one takes this program longer than
-/// the server needs to make it.
+/// Asks one question; returns the unparsed reply. Parsing a long reply takes this program longer
+/// than it takes the server to make it.
 fn answered(client: &mut Client, method: &str, params: &Value) -> (Duration, Vec<u8>) {
     let start = Instant::now();
     client.ask(method, params.clone());

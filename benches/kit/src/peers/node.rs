@@ -1,4 +1,4 @@
-//! The bitcoind that all servers share: the middle chain, read in once, kept with its `txindex`.
+//! The bitcoind that all servers share: it has imported the middle chain and keeps its `txindex`.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,9 +21,9 @@ pub const CHAIN: Size = Size::MIDDLE;
 pub struct Node {
     /// The process and its RPC.
     pub bitcoind: Bitcoind,
-    /// Where electrs fetches blocks.
+    /// The address of its peer-to-peer port, from which electrs fetches blocks.
     pub p2p: String,
-    /// Height of its tip.
+    /// The height of its tip.
     pub tip: u32,
 }
 
@@ -31,7 +31,8 @@ fn home() -> PathBuf {
     folder().join("node")
 }
 
-/// Starts it; the first time, hours of bitcoind's work in a minute or two: all is checked again.
+/// Starts the node. The first start takes a minute or two, since bitcoind validates the whole
+/// chain.
 pub fn start() -> Node {
     CHAIN.make();
     let tip = Probes::of(CHAIN).tip;
@@ -60,7 +61,7 @@ fn copy_blocks() {
     let to = home().join("regtest/blocks");
     fs::create_dir_all(&to).expect("the target folder can be written");
     for entry in fs::read_dir(CHAIN.blocks_dir()).expect("the chain was made").flatten() {
-        // undo data it makes itself
+        // bitcoind writes the undo data itself
         if !entry.file_name().to_string_lossy().starts_with("rev") {
             fs::copy(entry.path(), to.join(entry.file_name())).expect("there is room");
         }
@@ -83,13 +84,13 @@ fn drop_and_mark(mut node: Bitcoind, done: &PathBuf) {
 }
 
 impl Node {
-    /// Its cookie, `user:password`.
+    /// Its login, `user:password`, from the cookie.
     pub fn cookie(&self) -> String {
         let text = fs::read_to_string(self.bitcoind.rpc.cookie());
         text.expect("a running node has a cookie").trim().to_string()
     }
 
-    /// Brings its block files into the page cache.
+    /// Reads its block files, so that they are in the page cache.
     pub fn warm(&self) {
         for entry in fs::read_dir(self.bitcoind.blocks_dir()).into_iter().flatten().flatten() {
             if entry.path().is_file() {
@@ -99,7 +100,7 @@ impl Node {
         }
     }
 
-    /// Bytes of its index of transactions, which some servers need.
+    /// The bytes of its index of transactions, which some servers need.
     pub fn txindex_bytes(&self) -> u64 {
         crate::peers::bytes_below(&home().join("regtest/indexes"))
     }

@@ -1,11 +1,11 @@
-//! The same questions to another Electrum server that has indexed the same chain.
+//! The questions of `queries`, asked of another Electrum server that has indexed the chain.
 
 use crate::chain::Size;
 use crate::probes::Probes;
 use crate::queries::{ask, ask_by_many, pair, questions};
 use crate::stats::{head, row};
 
-/// Asks the server at `address` and prints a table like that of the program itself.
+/// Asks the server at `address` and prints a table like that of hekte.
 pub fn run(name: &str, address: &str, size: Size) {
     let probes = Probes::of(size);
     println!("\n{name}, {} chain: {}", size.name, probes.counts());

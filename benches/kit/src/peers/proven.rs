@@ -1,4 +1,4 @@
-//! Whether what a wallet was told is proven, as a wallet proves it, and a hash of all of it.
+//! Verifies a wallet's answers as a wallet does, and computes a hash of all of them.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::peers::synchronise::{KINDS, Run, Want, entries};
 
-/// Bytes of a header in hex.
+/// Length of a header in hex.
 const HEADER_HEX: usize = 160;
 
-/// Panics unless headers are a chain, statuses belong to histories, transactions have the txids
-/// asked for, and every one of them is in its block.
+/// Panics unless headers form a chain, statuses match histories, transactions have the requested
+/// txids, and every transaction is proven to be in its block.
 pub fn prove(run: &Run) {
     let headers = headers(run);
     for (want, answer) in &run.answers {
@@ -60,14 +60,14 @@ fn headers(run: &Run) -> Vec<Header> {
     headers
 }
 
-/// The status that a history has.
+/// The status of a history.
 fn status(history: &Value) -> Value {
     let text: String =
         entries(history).iter().map(|(txid, height)| format!("{txid}:{height}:")).collect();
     json!(sha256::Hash::hash(text.as_bytes()).to_string())
 }
 
-/// The root that a branch leads to.
+/// The root that results from a branch.
 fn root(txid: &str, proof: &Value) -> TxMerkleNode {
     let txid: Txid = txid.parse().expect("a txid");
     let mut place = proof["pos"].as_u64().expect("a position");
@@ -82,7 +82,7 @@ fn root(txid: &str, proof: &Value) -> TxMerkleNode {
     TxMerkleNode::from_byte_array(node)
 }
 
-/// A hash of all answers of each kind, the same for servers that answer the same.
+/// A hash of all answers of each kind; servers with equal answers have equal hashes.
 pub fn digests(run: &Run) -> Value {
     let mut texts: HashMap<usize, Vec<String>> = HashMap::new();
     for (want, answer) in &run.answers {

@@ -1,4 +1,4 @@
-//! One server under comparison: how it is started, and what the kernel counted for it.
+//! One of the compared servers: how to start it, and the resources that the kernel counted for it.
 
 use std::fs::{self, File};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::peers::{bytes_below, folder};
 
 /// How long a server may take to index the chain.
 const PATIENCE: Duration = Duration::from_secs(1200);
-/// What hekte is given; the others have their defaults.
+/// The memory budget of hekte; the other servers have their defaults.
 const BUDGET: &str = "256MiB";
 
 /// The servers that are compared, in the order of the tables.
@@ -31,12 +31,12 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Kind; 3] = [Kind::Hekte, Kind::Electrs, Kind::ElectrumX];
 
-    /// By the name on the command line.
+    /// The server with this name on the command line.
     pub fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// On the command line and in file names.
+    /// Its name on the command line and in file names.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Hekte => "hekte",
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// In tables.
+    /// Its name in tables.
     pub fn title(self) -> &'static str {
         match self {
             Kind::Hekte => "hekte",
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Where its index is.
+    /// The folder of its index.
     pub fn data(self) -> PathBuf {
         folder().join("data").join(self.name())
     }
@@ -98,18 +98,18 @@ fn electrumx(node: &Node, address: &str, data: &Path) -> Command {
     command
 }
 
-/// What the kernel counted for a process so far.
+/// The resources that the kernel counted for a process so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
-    /// Seconds of CPU.
+    /// CPU time in seconds.
     pub cpu: f64,
-    /// The most RAM held, bytes.
+    /// The most RAM held, in bytes.
     pub peak_rss: u64,
-    /// Bytes sent towards the disk.
+    /// Bytes written towards the disk.
     pub written: u64,
 }
 
-/// Counters of a living process.
+/// The counters of a running process.
 pub fn counted(pid: u32) -> Counted {
     let read = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).expect("it lives");
     let field = |text: &str, name: &str| -> u64 {
@@ -117,7 +117,8 @@ pub fn counted(pid: u32) -> Counted {
         let word = line.and_then(|line| line.split_whitespace().next().map(str::to_string));
         word.and_then(|word| word.parse().ok()).unwrap_or_default()
     };
-    // behind the name, which may hold anything: state, then numbers; 12 and 13 are CPU ticks
+    // the fields follow the name, which may hold any character: the state, then numbers; numbers 12
+    // and 13 are CPU ticks
     let stat = read("stat");
     let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
     let numbers: Vec<f64> = behind.split_whitespace().map(|w| w.parse().unwrap_or(0.0)).collect();
@@ -129,18 +130,18 @@ pub fn counted(pid: u32) -> Counted {
     }
 }
 
-/// A server that answers; killed on drop.
+/// A running server that answers questions; killed on drop.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: String,
-    /// From its start until it answered a question about a script at the tip.
+    /// The time from its start until it answered a question about a script at the tip.
     pub wall: Duration,
 }
 
 impl Server {
-    /// Starts it on its index, or on nothing if that was removed, and waits until it answers.
-    /// The node's block files are in the page cache then.
+    /// Starts the server on its index, or without one if that was removed, and waits until it
+    /// answers. Before that, the node's block files are brought into the page cache.
     pub fn start(kind: Kind, node: &Node) -> Server {
         fs::create_dir_all(kind.data()).expect("the target folder can be written");
         node.warm();
@@ -164,12 +165,12 @@ impl Server {
         server
     }
 
-    /// What it cost so far.
+    /// The resources that it has used so far.
     pub fn counted(&self) -> Counted {
         counted(self.child.id())
     }
 
-    /// Ends it the orderly way.
+    /// Stops it in the regular way.
     pub fn stop(mut self) {
         let term = format!("kill -TERM {}", self.child.id());
         let _ = Command::new("sh").args(["-c", &term]).status();
@@ -187,7 +188,7 @@ impl Drop for Server {
     }
 }
 
-/// Whether it answers about scripts, at the tip.
+/// Whether it answers about scripts at this tip.
 fn ready(address: &str, tip: u32) -> bool {
     if TcpStream::connect(address).is_err() {
         return false;
@@ -201,7 +202,7 @@ fn ready(address: &str, tip: u32) -> bool {
     height == Some(tip.into()) && client.call("blockchain.scripthash.get_balance", nobody).is_ok()
 }
 
-/// Bytes of its index.
+/// The bytes of its index.
 pub fn index_bytes(kind: Kind) -> u64 {
     bytes_below(&kind.data())
 }

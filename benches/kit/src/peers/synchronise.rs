@@ -1,4 +1,4 @@
-//! What a wallet asks from connecting to knowing all of its transactions, proofs included.
+//! The requests of a wallet, from connecting to knowing all of its transactions with proofs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -6,28 +6,28 @@ use std::time::{Duration, Instant};
 use hekte_testkit::client::Client;
 use serde_json::{Value, json};
 
-/// Requests on their way at once, each on a line of its own: Electrum's number.
+/// Number of requests in flight, each on a line of its own, as in Electrum.
 const IN_FLIGHT: usize = 100;
-/// Requests in one batch; the next one follows the answer.
+/// Number of requests in one batch; the next batch is sent after the answer.
 const BATCH: usize = 100;
 /// How long a wallet may take.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// Headers in one answer.
+/// Number of headers in one answer.
 const HEADERS: u32 = 2016;
 
-/// How requests are sent.
+/// How a wallet sends its requests.
 #[derive(Clone, Copy)]
 pub enum Way {
-    /// Each on a line, up to [`IN_FLIGHT`] of them on their way, as Electrum does.
+    /// Each on a line, with up to [`IN_FLIGHT`] of them in flight, as Electrum does.
     Lines,
-    /// Lists of up to [`BATCH`], one after the other, as wallets made with BDK do.
+    /// In batches of up to [`BATCH`], one after the other, as wallets made with BDK do.
     Batches,
 }
 
 impl Way {
     pub const ALL: [Way; 2] = [Way::Lines, Way::Batches];
 
-    /// In tables and files.
+    /// Its name in tables and files.
     pub fn name(self) -> &'static str {
         match self {
             Way::Lines => "lines",
@@ -36,7 +36,7 @@ impl Way {
     }
 }
 
-/// One request. They are made in this order as far as answers allow.
+/// One request. Requests are made in this order, as far as the answers needed for them have come.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Want {
     Headers(u32),
@@ -51,7 +51,7 @@ pub const KINDS: [&str; 5] =
     ["headers", "subscribe", "get_history", "transaction.get", "get_merkle"];
 
 impl Want {
-    /// Its place in [`KINDS`].
+    /// The request's index in [`KINDS`].
     pub fn kind(&self) -> usize {
         match self {
             Want::Headers(_) => 0,
@@ -75,14 +75,14 @@ impl Want {
     }
 }
 
-/// What was asked and what was answered.
+/// The requests and their answers.
 pub struct Run {
     pub answers: BTreeMap<Want, Value>,
-    /// Seconds from connecting to the last answer of each kind.
+    /// For each kind, the seconds from connecting to its last answer.
     pub until: [f64; KINDS.len()],
-    /// Seconds in all.
+    /// The seconds in total.
     pub seconds: f64,
-    /// Whether all was answered in time.
+    /// Whether all requests were answered in time.
     pub whole: bool,
 }
 
@@ -118,7 +118,7 @@ pub fn synchronise(address: &str, scripts: &[String], way: Way) -> Run {
 struct Wallet {
     client: Client,
     begun: Instant,
-    /// What is to be asked, by kind.
+    /// The requests still to be sent, by kind.
     queues: [VecDeque<Want>; KINDS.len()],
     run: Run,
 }
@@ -128,16 +128,16 @@ impl Wallet {
         self.queues.iter_mut().find_map(VecDeque::pop_front)
     }
 
-    /// Up to `count` of one kind.
+    /// The next requests, up to `count`, all of one kind.
     fn some(&mut self, count: usize) -> Vec<Want> {
         let queue = self.queues.iter_mut().find(|queue| !queue.is_empty());
         queue.map_or(Vec::new(), |queue| queue.drain(..count.min(queue.len())).collect())
     }
 
-    /// Takes an answer; what follows from it is queued.
+    /// Takes an answer, and queues the requests that follow from it.
     fn take(&mut self, want: Want, answer: Value) {
         match &want {
-            // a script without a history
+            // the script has no history
             Want::Status(_) if answer.is_null() => {}
             Want::Status(script) => self.queue(Want::History(script.clone())),
             Want::History(_) => {
@@ -152,7 +152,7 @@ impl Wallet {
         self.run.answers.insert(want, answer);
     }
 
-    /// Once each: two scripts may share a transaction.
+    /// Queues a request unless it was queued before: two scripts may share a transaction.
     fn queue(&mut self, want: Want) {
         if !self.run.answers.contains_key(&want) {
             self.run.answers.insert(want.clone(), Value::Null);
@@ -201,7 +201,7 @@ impl Wallet {
     }
 }
 
-/// Txid and height of each entry of a history.
+/// The txid and height of each entry of a history.
 pub fn entries(history: &Value) -> Vec<(String, u64)> {
     let list = history.as_array().cloned().unwrap_or_default();
     let entry = |entry: &Value| {

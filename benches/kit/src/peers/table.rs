@@ -9,10 +9,10 @@ use crate::peers::kept;
 use crate::peers::server::Kind;
 use crate::stats::{head, ms, percentile, row};
 
-/// Transactions of the chain, genesis included; hekte's log says so, too.
+/// Number of transactions of the chain, genesis included, as in hekte's log.
 const TRANSACTIONS: f64 = 1_131_355.0;
 
-/// Prints what the steps before it kept.
+/// Prints the results of the earlier steps.
 pub fn print() {
     syncs();
     questions();

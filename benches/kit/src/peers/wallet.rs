@@ -1,4 +1,4 @@
-//! A wallet of 2000 addresses and 10 000 transactions: from connecting to having it all proven.
+//! A wallet of 2000 addresses and 10 000 transactions: from connecting to having verified all.
 
 use std::fs;
 
@@ -13,21 +13,21 @@ use crate::peers::{keep, kept};
 use crate::probes::scripts_of;
 use crate::stats::{head, ms, row};
 
-/// Addresses used a few times, and some used often: lengths of histories, how many.
+/// Lengths of histories, and the number of addresses: those used a few times, and those used often.
 const SCRIPTS: [(std::ops::RangeInclusive<u32>, usize); 2] = [(3..=6, 1969), (60..=140, 31)];
-/// Addresses that were never used, which a wallet watches, too.
+/// Number of unused addresses, which a wallet watches, too.
 const UNUSED: u32 = 26;
 
-/// Measures one server, which an earlier step brought to the tip, or this one does.
+/// Measures one server; if no earlier step brought it to the tip, this one does.
 pub fn run(node: &Node, kind: Kind) {
     let scripts = wallet();
     let bitcoind = node.bitcoind.id().expect("it runs");
     let mut ways = Map::new();
-    // whoever indexes only now is not measured with the peak of that
+    // indexing happens in a run of its own, so that its peak memory does not count
     Server::start(kind, node).stop();
     for way in Way::ALL {
         eprintln!("{}: a wallet, {}", kind.title(), way.name());
-        // a server of its own, or the second way would find all remembered
+        // a new server for each way, as it would remember the answers of the first
         let server = Server::start(kind, node);
         let (before, node_before) = (server.counted(), counted(bitcoind).cpu);
         let run = synchronise(&server.address, &scripts, way);
@@ -63,7 +63,7 @@ fn figures(run: &Run) -> Map<String, Value> {
     figures.as_object().cloned().unwrap_or_default()
 }
 
-/// The scripts, chosen once.
+/// The scripts of the wallet; chosen once, then read from a file.
 fn wallet() -> Vec<String> {
     let file = super::folder().join("wallet.json");
     if let Ok(text) = fs::read_to_string(&file)
@@ -78,7 +78,7 @@ fn wallet() -> Vec<String> {
     scripts
 }
 
-/// Prints what was kept. Panics if two servers answered differently.
+/// Prints the results that were kept. Panics if two servers answered differently.
 pub fn print() {
     let all: Vec<(Kind, Value)> =
         Kind::ALL.into_iter().filter_map(|kind| Some((kind, kept(kind, "wallet")?))).collect();
