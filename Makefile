@@ -1,4 +1,4 @@
-# The only door: each target is one thing to do with the project; `make` alone lists them.
+# The entry point: each target is one task of the project; `make` alone lists them.
 
 PREFIX ?= /usr/local
 CARGO ?= cargo

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds a static binary: cross/build.sh [aarch64|x86_64|armv7] [PACKAGE ...], then checks it.
 #
-# With `cross` where it and Docker are there (STATIC_BUILD=cross|zig decides otherwise), else with
-# zig as the C compiler. Both ways take the same flags and the linker and musl that rustc brings.
+# Uses `cross` if it and Docker are installed (STATIC_BUILD=cross|zig overrides that), otherwise zig
+# as the C compiler. Both ways use the same flags, and the linker and musl that come with rustc.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task=cross
@@ -28,7 +28,7 @@ if command -v rustup >/dev/null 2>&1; then
     rustup -q target add "$TRIPLE" || die "rustup cannot add the target $TRIPLE"
 fi
 if by_cross; then
-    # the version of cross says which version of its images it takes
+    # only this version of cross uses the images that were tested
     case $(cross --version 2>/dev/null) in
         "cross $CROSS_VERSION"*) ;;
         *) die "needs cross $CROSS_VERSION: cargo install --locked cross@$CROSS_VERSION" ;;
@@ -39,7 +39,7 @@ else
     . cross/zig.sh
     builder=cargo
 fi
-# one after the other: what one package wants of a dependency must not change the other's
+# one after the other: one package's features of a dependency must not change the other package
 for package in hekte "$@"; do
     "$builder" build --locked --release --target "$TRIPLE" -p "$package" --bins
 done

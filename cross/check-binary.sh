@@ -12,7 +12,8 @@ MAX_BYTES=$((8 << 20))
 
 die() { say "$binary: $*"; exit 1; }
 
-case $machine in # ELF: 02 is 64 bits, 01 is 32; then the number of the machine
+# bytes of the ELF header: class 02 is 64 bits, 01 is 32; then the number of the machine
+case $machine in
     aarch64) class=02 number=183 emulator=qemu-aarch64-static ;;
     x86_64) class=02 number=62 emulator=qemu-x86_64-static ;;
     armv7) class=01 number=40 emulator=qemu-arm-static ;;
@@ -33,7 +34,7 @@ needed=$(readelf -dW "$binary" | grep NEEDED || true)
 sections=$(readelf -SW "$binary")
 case $sections in *.symtab* | *.debug_*) die "is not stripped" ;; esac
 if [ "$machine" = aarch64 ]; then
-    # the Pi 5's kernel has pages of 16 KiB: segments must not be aligned to less
+    # the Pi 5's kernel has pages of 16 KiB, so segments must be aligned to at least that
     while read -r align; do
         [ $((align)) -ge $((0x4000)) ] || die "has a segment aligned to $align, less than 16 KiB"
     done < <(printf '%s\n' "$headers" | awk '$1 == "LOAD" { print $NF }')

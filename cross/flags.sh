@@ -1,4 +1,4 @@
-# What every static build is built with, whichever way; sourced by cross/build.sh with the machine.
+# The flags of every static build, with either tool; cross/build.sh sources it with the machine.
 # shellcheck shell=bash
 
 case $1 in
@@ -9,7 +9,8 @@ case $1 in
 esac
 export TRIPLE ZIG_TARGET
 
-# the same bytes wherever the checkout, cargo and its output are; /cargo is what `cross` calls it
+# makes the binary independent of the folders of checkout, cargo and output; `cross` mounts cargo's
+# as /cargo
 maps="$PWD=/hekte ${CARGO_HOME:-$HOME/.cargo}=/cargo $TARGET=/target"
 RUSTFLAGS=
 CFLAGS=

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A binary indexes a made chain and answers questions whose answers the README shows.
+# Indexes a generated chain with a binary and asks questions whose answers the README shows.
 #
 #     cross/index-and-ask.sh BINARY [EMULATOR [ARGUMENT ...]]
 set -euo pipefail
@@ -25,7 +25,7 @@ finish() {
 trap finish EXIT
 die() { say "$*"; cat "$dir/log" >&2 2>/dev/null || true; exit 1; }
 
-# without the flags of the static build, which would build everything for this machine anew
+# without the flags of the static build, with which everything would be built again for this machine
 env -u RUSTFLAGS -u SOURCE_DATE_EPOCH \
     cargo build -q --locked -p hekte-testkit --bin chaingen
 make_chain "$TARGET/debug/chaingen" "$dir/bitcoin" >/dev/null
@@ -36,12 +36,12 @@ digest=$("${hekte[@]}" --offline digest) || die "gives no digest"
 case $digest in *"$DIGEST"*) ;; *) die "the digest is $digest, not $DIGEST" ;; esac
 
 serve "$dir/log" "${hekte[@]}" --offline
-ask() { # method, parameters, what must be in the answer
+ask() { # method, parameters, text that the answer must contain
     local answer
     for _ in $(seq 300); do
         printf '{"id":1,"method":"%s","params":[%s]}\n' "$1" "$2" >&3
         read -r -t 60 answer <&3 || die "no answer to $1"
-        # the files are scanned at every start
+        # at every start the files are scanned first
         case $answer in *"unavailable index"*) sleep 0.1 ;; *) break ;; esac
     done
     case $answer in *"$3"*) ;; *) die "$1: $answer instead of $3" ;; esac

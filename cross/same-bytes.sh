@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two builds from nothing, in other folders and with another cargo home, must be equal.
+# Builds twice from nothing, in different folders and cargo homes; the binaries must be equal.
 #
 #     cross/same-bytes.sh [aarch64|x86_64|armv7]
 set -euo pipefail

@@ -59,8 +59,8 @@ class Debugger:
 def hide(debugger):
     registers = bytes.fromhex(debugger.ask("g"))
     at = int.from_bytes(registers[31 * 8 : 32 * 8], "little")
-    at += 8 * (debugger.word(at) + 2)  # the number of arguments, they, a zero
-    while debugger.word(at):  # the environment
+    at += 8 * (debugger.word(at) + 2)  # skips the number of arguments, the arguments, a zero
+    while debugger.word(at):  # skips the environment
         at += 8
     at += 8
     while (kind := debugger.word(at)) != 0:

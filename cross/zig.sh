@@ -1,6 +1,6 @@
 # zig as C compiler, from a Python package of a pinned version; sourced by cross/build.sh.
 #
-# Nothing is installed on the machine but python3-venv, where that is missing.
+# Installs nothing on the machine except for python3-venv, if that is missing.
 # shellcheck shell=bash
 ZIG_VERSION=0.15.2
 

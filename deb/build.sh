@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the Debian package of one or more architectures: deb/build.sh [arm64] [amd64] [armhf]
 #
-# From the static binaries of cross/build.sh, with dpkg-deb alone. The same tree gives the same
-# bytes. Packages go to target/deb/; lintian looks at each where it is installed.
+# Uses the static binaries of cross/build.sh and dpkg-deb. One tree always gives the same bytes. The
+# packages go to target/deb/; lintian checks each if it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task=deb
@@ -16,7 +16,7 @@ umask 022
 
 command -v dpkg-deb >/dev/null 2>&1 || die "needs dpkg-deb: this is for Debian and its kin"
 
-build() { # Debian's name of the architecture, ours
+build() { # Debian's name of the architecture, then ours
     local deb_arch=$1 machine=$2 triple=$3
     local root=$TARGET/deb/$deb_arch
     local bin=$TARGET/$triple/release
@@ -36,7 +36,7 @@ build() { # Debian's name of the architecture, ours
 
     changelog | gzip -9n >"$share/doc/hekte/changelog.gz"
     install -D -m 0644 deb/lintian-overrides "$share/lintian/overrides/hekte"
-    # static and at any address: lintian takes it for a shared library on this machine
+    # a static position-independent program: lintian takes it for a shared library
     [ "$machine" != x86_64 ] || echo 'hekte: shared-library-lacks-prerequisites [usr/bin/hekte]' \
         >>"$share/lintian/overrides/hekte"
 
@@ -67,7 +67,7 @@ emulator() {
     esac
 }
 
-# what changed for users is in CHANGELOG.md; Debian wants a form of its own
+# Debian needs a changelog of its own form; the changes for users are in CHANGELOG.md
 changelog() {
     echo "hekte ($version) unstable; urgency=medium"
     echo

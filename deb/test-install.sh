@@ -18,7 +18,7 @@ deb=$TARGET/deb/hekte_${version}_amd64.deb
 
 if [ ! -s "$ROOT_TAR" ]; then
     mirror=$(debian_mirror)
-    new=${ROOT_TAR%.tar}.new.tar # the end of the name decides what it makes
+    new=${ROOT_TAR%.tar}.new.tar # mmdebstrap derives the format from the end of the name
     mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$new" \
         "deb [signed-by=$DEBIAN_KEYRING] $mirror $SUITE main"
     mv "$new" "$ROOT_TAR"
@@ -29,14 +29,14 @@ tar -C "$root" -xf "$ROOT_TAR"
 inside() {
     chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
 }
-is() { # what is checked, what it must be, what it is
+is() { # name of the check, expected value, actual value
     [ "$2" = "$3" ] || die "$1: $3 instead of $2"
     echo "deb-test: $1: $3"
 }
 there() { if [ -e "$root$1" ]; then echo yes; else echo no; fi; }
 later=$root/tmp/later.deb
 
-# a package that differs in its version, its program and its packaged configuration
+# a package with another version, another program and another configuration
 mkdir "$root/tmp/later"
 dpkg-deb -R "$deb" "$root/tmp/later"
 sed -i "s/^Version: .*/Version: $version+later/" "$root/tmp/later/DEBIAN/control"
@@ -58,7 +58,7 @@ for example in hekte.socket bitcoind.conf; do
 done
 is "the socket" no "$(there /usr/lib/systemd/system/hekte.socket)"
 inside bash -n /usr/share/bash-completion/completions/hekte
-# the first thing that it misses is the cookie
+# the cookie is the first thing that check needs and does not find
 is "what check says without bitcoind" 69 "$(
     inside hekte check --config /etc/hekte/hekte.toml >"$root/tmp/check" 2>&1 || echo $?)"
 

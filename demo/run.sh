@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a small chain, indexes it, serves it and asks it what the README asks; cleans up after.
+# Makes a small chain, indexes and serves it, asks the README's questions, and cleans up.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task=demo
@@ -11,7 +11,7 @@ TARGET=$(target_dir)
 
 step() { printf '\n== %s\n' "$*"; }
 
-# what a fresh Debian machine lacks
+# packages that a fresh Debian machine does not have
 command -v cc >/dev/null 2>&1 || need gcc libc6-dev
 need cargo:rustup
 
@@ -54,7 +54,7 @@ ask() { # method, parameters
 }
 asked=0
 
-# until the last block is read the index answers headers only
+# until the last block is read, the index answers only questions about headers
 for _ in $(seq 100); do
     "$hekte" "${settings[@]}" --listen "127.0.0.1:$port" status >"$dir/status" && break
     sleep 0.1

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Puts hekte's Debian package into the root of an image that is being built, beside its bitcoind.
+# Installs hekte's Debian package in the root of an image under construction, with a bitcoind.
 #
 #     image/add-package.sh ROOT DEB BITCOIN_DIR
 #
-# BITCOIN_DIR is bitcoind's data folder in the running image. Run it again for a newer package: a
-# configuration that was changed is kept. It needs root, a way to run the image's programs (qemu's
-# binfmt where the processors differ) and no network.
+# BITCOIN_DIR is bitcoind's data folder in the running image. Run the script again for a newer
+# package: a configuration that was changed is kept. It needs root, a way to run the image's
+# programs (qemu's binfmt if the processors differ), and no network.
 set -eu
 
 if [ $# -ne 3 ] || [ ! -d "$1" ] || [ ! -f "$2" ]; then
@@ -16,7 +16,7 @@ root=$1 deb=$2 bitcoin_dir=$3
 here=$(cd "$(dirname "$0")" && pwd)
 
 cp "$deb" "$root/tmp/hekte.deb"
-# --force-confold: a configuration that the image changed is not asked about, and stays
+# --force-confold: keeps a configuration that the image changed, without asking
 chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
     dpkg --force-confold -i /tmp/hekte.deb
 rm -f "$root/tmp/hekte.deb"
@@ -28,7 +28,7 @@ units=$root/etc/systemd/system
 mkdir -p "$units/hekte.service.d" "$units/multi-user.target.wants"
 sed "s|@BITCOIN_DIR@|$bitcoin_dir|" "$here/hekte-blocks.service" >"$units/hekte-blocks.service"
 ln -sfn /etc/systemd/system/hekte-blocks.service "$units/multi-user.target.wants/"
-# the cookie is for bitcoind's group, where bitcoin.conf says rpccookieperms=group
+# if bitcoin.conf has rpccookieperms=group, bitcoind's group can read the cookie
 group=$(sed -n 's/^\(bitcoin\|bitcoind\):.*/\1/p' "$root/etc/group" | head -n 1)
 if [ -n "$group" ]; then
     printf '# The group that may read the cookie.\n[Service]\nSupplementaryGroups=%s\n' "$group" \

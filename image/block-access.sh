@@ -1,11 +1,11 @@
 #!/bin/sh
-# Before bitcoind starts: its blocks folder is there, and open to the user hekte, now and later.
+# Runs before bitcoind: makes its blocks folder and opens it to the user hekte, now and later.
 #
 #     block-access.sh [CONFIGURATION]
 #
-# bitcoind makes its files for its own user alone. What it creates below a folder with a default
-# access list can be read by hekte all the same. Nothing but the blocks is opened. Which folders:
-# bitcoin_dir and network of hekte's configuration; they get the owner that bitcoin_dir has.
+# bitcoind makes its files for its own user alone, but what it creates below a folder with a default
+# access list can be read by hekte. Only the blocks are opened. The folders follow from bitcoin_dir
+# and network in hekte's configuration; their owner is that of bitcoin_dir.
 set -eu
 config=${1:-/etc/hekte/hekte.toml}
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts hekte into the root of an image that is being built: program, unit, user, configuration.
+# Installs hekte in the root of an image under construction: program, unit, user, configuration.
 #
 #     image/install-into.sh ROOT BINARY
 #
 # ROOT is the root of the image (pi-gen: "$ROOTFS_DIR"; rpi-image-gen: "$1" of a customize hook),
-# BINARY a hekte for the image's processor. Run it again for a newer program: the configuration
-# that is there is kept. It starts nothing and needs no network.
+# BINARY a hekte for the image's processor. Run the script again for a newer program: an existing
+# configuration is kept. It starts nothing and needs no network.
 set -euo pipefail
 
 if [ $# -ne 2 ] || [ ! -d "$1" ] || [ ! -x "$2" ]; then

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the pi-gen stage and the rpi-image-gen layer against a Debian root, twice each, and looks at
-# what they leave: `make image-parts`. Needs root, and what `make deb deb-test` made.
+# Runs the pi-gen stage and the rpi-image-gen layer on a Debian root, twice each, and checks the
+# results: `make image-parts`. Needs root, and the results of `make deb deb-test`.
 #
-# RPI_IMAGE_GEN names a checkout of rpi-image-gen, whose own checks then judge the layer.
+# If RPI_IMAGE_GEN names a checkout of rpi-image-gen, its own checks are run on the layer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task="image-parts"
@@ -26,22 +26,22 @@ fresh_root() {
     rm -rf "$1"
     mkdir "$1"
     tar -C "$1" -xf "$tar"
-    # an image with a bitcoind has its user
+    # the user that an image with bitcoind has
     chroot "$1" /usr/sbin/useradd --system --create-home --home-dir /srv/bitcoin bitcoin
 }
-snapshot() { # every path with its kind, mode, owner and content, but for dpkg's own notes
+snapshot() { # every path with its kind, mode, owner and content, except for dpkg's own records
     (cd "$1" && find . \( -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache \) -prune \
         -o -printf '%p %y %m %u %g %l\n' | sort
     find "$1/etc" "$1/usr/lib" -type f -name '*hekte*' -print0 | sort -z | xargs -0 sha256sum)
 }
-look() { # root: what must be there
+look() { # root: checks the files that must be there
     grep -q '^bitcoin_dir = "/srv/bitcoin"' "$1/etc/hekte/hekte.toml" || die "$1: bitcoin_dir"
     [ "$(systemctl --root="$1" is-enabled hekte.service)" = enabled ] || die "$1: not enabled"
     [ "$(systemctl --root="$1" is-enabled hekte-blocks.service)" = enabled ] || die "$1: blocks"
     grep -q 'SupplementaryGroups=bitcoin' "$1/etc/systemd/system/hekte.service.d/bitcoind.conf" ||
         die "$1: the cookie's group"
     [ "$(chroot "$1" /usr/bin/hekte --version)" = "hekte $version" ] || die "$1: does not run"
-    # the first boot: what bitcoind makes afterwards, under its own umask, hekte can read
+    # the first boot: hekte must be able to read what bitcoind makes later under its own umask
     chroot "$1" /usr/lib/hekte/block-access
     chroot "$1" /usr/sbin/runuser -u bitcoin -- sh -c \
         'umask 077; mkdir -p /srv/bitcoin/blocks/index; echo block >/srv/bitcoin/blocks/blk00000.dat
@@ -53,7 +53,7 @@ look() { # root: what must be there
         die "$1: hekte can read more than the blocks"
     fi
 }
-twice() { # name, what does it
+twice() { # name, command to run twice
     local name=$1 root=$dir/$1
     shift
     fresh_root "$root"
@@ -68,7 +68,7 @@ twice() { # name, what does it
 }
 
 image/pi-gen/make-stage.sh "$dir/stage" "$deb" >/dev/null
-stage() { # what pi-gen's build.sh does with it, packages left out: there is no network in a test
+stage() { # the steps of pi-gen's build.sh except for packages, since a test has no network
     export ROOTFS_DIR=$1 BITCOIN_DIR=/srv/bitcoin
     (cd "$dir/stage" && ./prerun.sh && cd 00-hekte && ./01-run.sh)
 }

@@ -1,7 +1,7 @@
-# Prints what Electrum's fee slider shows once it has asked a server; tests/node/slider.rs runs it.
+# Prints the values of Electrum's fee slider after asking a server, for tests/node/slider.rs.
 #
-# electrum_slider.py FOLDER HOST:PORT: on regtest the program's own commands give a fixed rate
-# instead, so its parts are used here as its window uses them.
+# electrum_slider.py FOLDER HOST:PORT. On regtest Electrum's own commands return a fixed rate, so
+# this script uses Electrum's classes as its window does.
 import json
 import sys
 import time

@@ -1,8 +1,8 @@
-# What get-bitcoind.sh and get-electrum.sh share; they source it with name, own and home.
+# The common part of get-bitcoind.sh and get-electrum.sh; they source it with name, own and home.
 #
-# name: of the program. own: the value of the variable that names one of the user's own. home: of
-# the checkout. Afterwards: what tools/lib.sh brings, a die that names the variable, dir (below
-# cargo's target), and wrapper, which starts the program.
+# `name` is the program, `own` the value of the variable that names the user's own copy, `home` the
+# checkout. It defines the functions of tools/lib.sh, a `die` that names the variable, `dir` (below
+# cargo's target), and `wrapper`, the path of the script that starts the program.
 # shellcheck shell=bash
 : "${name:?}" "${own?}" "${home:?}"
 
@@ -36,7 +36,7 @@ for tool in apt-get apt-cache dpkg dpkg-deb flock; do
 done
 mkdir -p "$dir"
 exec 9>"$dir/lock"
-flock 9 # two test binaries may ask at once
+flock 9 # two test binaries may run this at once
 if [ -x "$wrapper" ]; then
     echo "$wrapper"
     exit 0

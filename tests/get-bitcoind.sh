@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Prints the path of a bitcoind that runs on this machine; fetches one when there is none.
 #
-# Order: $BITCOIND, then PATH, then Debian's bitcoin-knots from sid, unpacked (not installed) under
-# target/bitcoind/ and started through its own dynamic loader, since sid's libc is newer than ours.
-# Only the path goes to stdout; everything else goes to stderr.
+# Tries in order: $BITCOIND, then PATH, then Debian's bitcoin-knots from sid, unpacked (not
+# installed) under target/bitcoind/ and started through its own dynamic loader, since sid's libc is
+# newer than ours. Only the path goes to stdout; everything else goes to stderr.
 set -euo pipefail
 
 name=bitcoind
@@ -27,7 +27,7 @@ real=$(find "$dir/root" -type f -name bitcoind | head -n 1)
 loader=$(find "$dir/root" \( -type f -o -type l \) \( -name 'ld-linux-*.so.*' \) | head -n 1)
 [ -n "$loader" ] || die "libc6 holds no ld-linux"
 libs=$(dirname "$(find "$dir/root" \( -type f -o -type l \) -name 'libstdc++.so.6' | head -n 1)")
-# paths relative to the wrapper, so that a moved checkout keeps working
+# uses paths relative to the wrapper, so that a moved checkout keeps working
 cat >"$wrapper.new" <<RUN
 #!/bin/sh
 here=\$(cd "\$(dirname "\$0")" && pwd)

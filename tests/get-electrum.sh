@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Prints the path of an Electrum wallet that runs on this machine; fetches one when there is none.
 #
-# Order: $ELECTRUM, then PATH, then Debian's package electrum of this machine's own release with
-# what it needs and the machine lacks, unpacked (not installed) under target/electrum/.
-# Only the path goes to stdout; everything else goes to stderr.
+# Tries in order: $ELECTRUM, then PATH, then Debian's package electrum of this machine's own
+# release, with those of its dependencies that the machine lacks, unpacked (not installed) under
+# target/electrum/. Only the path goes to stdout; everything else goes to stderr.
 set -euo pipefail
 
 name=electrum
@@ -21,7 +21,7 @@ apt-get --simulate install electrum >"$apt/plan.log" 2>&1 ||
 mapfile -t names < <(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$apt/plan.log")
 apt_unpack "$apt" "$dir/root" "${names[@]}"
 
-# paths relative to the wrapper, so that a moved checkout keeps working
+# uses paths relative to the wrapper, so that a moved checkout keeps working
 cat >"$wrapper.new" <<'RUN'
 #!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)

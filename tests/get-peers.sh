@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Brings electrs 0.10.10 and ElectrumX 2.0.0 to target/peers, to be compared with; minutes, once.
+# Fetches electrs 0.10.10 and ElectrumX 2.0.0 to target/peers for comparisons; minutes, once.
 #
-# `get-peers.sh electrumx` brings the second one only, which needs no compiler. As root, missing
-# Debian packages are installed; otherwise they are named. Nothing is installed outside of target.
+# `get-peers.sh electrumx` fetches only the second, which needs no compiler. Run as root, it
+# installs missing Debian packages; otherwise it names them. Nothing else is installed outside of
+# target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task="get-peers"
@@ -24,7 +25,7 @@ electrumx() {
 electrs() {
     [ -x "$peers/electrs-0.10.10/bin/electrs" ] && return 0
     need clang libclang-dev librocksdb-dev
-    # it wants just this RocksDB; another one is left aside and its own compiled, for long
+    # it needs exactly this RocksDB; with another version it compiles its own, which takes long
     library=$(dpkg -L librocksdb-dev | grep 'librocksdb\.so$' | head -n 1)
     case "$(dpkg-query -W -f "\${Version}" librocksdb-dev)" in
         7.8.3*) ROCKSDB_LIB_DIR=$(dirname "$library"); export ROCKSDB_LIB_DIR ;;

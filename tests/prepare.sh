@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Brings what the tests need onto a Debian machine: compiler, Python, a bitcoind, a wallet.
+# Installs what the tests need on a Debian machine: compiler, Python, a bitcoind, a wallet.
 #
-# What is there already is left alone. As root, missing packages are installed; otherwise they are
-# named. Needs no input.
+# Keeps what is there already. Run as root, it installs missing packages; otherwise it names them.
+# Needs no input.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task=prepare
 # shellcheck source=tools/lib.sh
 . tools/lib.sh
 
-# whoever cannot install is told what is missing; the tests may do without
+# without root this only names what is missing, since many tests run without it
 need cc:gcc make git python3 flock:util-linux setfacl:acl /usr/include/stdio.h:libc6-dev \
     "$DEBIAN_KEYRING:debian-archive-keyring" || ! can_install
 command -v cargo >/dev/null 2>&1 || die "no cargo: install Rust with rustup first"
 
-# tests that need a node or a wallet skip with a message when there is none
+# tests that need a node or a wallet print that they are skipped if there is none
 for fetch in tests/get-bitcoind.sh tests/get-electrum.sh tests/get-npm-client.sh; do
     [ -x "$fetch" ] || continue
     if found=$("$fetch"); then

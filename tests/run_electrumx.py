@@ -1,8 +1,9 @@
-# Runs ElectrumX 2.0.0 on regtest, beside a bitcoind that is older than the one it asks for.
+# Runs ElectrumX 2.0.0 on regtest with a bitcoind that is older than the one it requires.
 #
-# ElectrumX wants bitcoind 31 with txospenderindex, for blockchain.outpoint.*. Here it takes what it
-# gets: the one call that is missing then is answered by looking through the blocks, as that index
-# would. All else is ElectrumX's own. DB_DIRECTORY, DAEMON_URL and SERVICES say where.
+# ElectrumX requires bitcoind 31 with txospenderindex, for blockchain.outpoint.*. Here it accepts an
+# older one: the one call that this lacks is answered by searching the blocks, with the result that
+# the index would give. The rest is unchanged. DB_DIRECTORY, DAEMON_URL and SERVICES name the
+# places.
 import os
 import sys
 

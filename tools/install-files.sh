@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Copies the files of tools/installed-files: install-files.sh ROOT PROGRAM local|image|package
 #
-# local is `make install` (PREFIX is taken from the environment), image is image/install-into.sh,
-# package is deb/build.sh. ROOT is what / is in the installed system; empty is this machine's own.
+# `local` is for `make install` (with PREFIX from the environment), `image` for
+# image/install-into.sh, `package` for deb/build.sh. ROOT is the folder that becomes / of the
+# installed system; if it is empty, this machine's own / is meant.
 set -euo pipefail
 root=$1 program=$2
 cd "$(dirname "$0")/.."
@@ -25,7 +26,7 @@ while read -r kind file mode place; do
     if [ "$kind" = config ] && [ -e "$place" ]; then
         continue
     fi
-    # beside the old one and then in its place: a program that is running cannot be written to
+    # install beside the old file and rename: a running program's file cannot be written to
     install -D -m "$mode" "${file/@PROGRAM@/$program}" "$place.new"
     if [ "$kind" = unit ]; then
         sed -i "s|/usr/local/bin/hekte|$prefix/bin/hekte|" "$place.new"

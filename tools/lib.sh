@@ -1,15 +1,15 @@
-# What the scripts of this checkout have in common. A script sets `task`, its name, and sources it.
+# Functions shared by the scripts of this checkout. A script sets `task`, its name, and sources it.
 #
 #     task=deb
 #     . tools/lib.sh
 #
-# Scripts that are carried into an image or a package do not source it: they must stand alone.
+# Scripts that are copied into an image or a package do not source it: they must work alone.
 # shellcheck shell=sh
 
 say() { echo "${task:?}: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Where cargo builds, as an absolute path; what the scripts fetch is kept below it, too.
+# The folder where cargo builds, as an absolute path; the scripts' downloads are kept below it, too.
 target_dir() {
     mkdir -p "${CARGO_TARGET_DIR:-target}" && (cd "${CARGO_TARGET_DIR:-target}" && pwd)
 }
@@ -19,8 +19,8 @@ hekte_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
 
 # need NAME|COMMAND:PACKAGE|/FILE:PACKAGE ...
 #
-# As root on Debian it installs the packages of which the command or the file is missing. Otherwise
-# it names them and fails. A NAME alone is a package, which often has a command of the same name.
+# Installs the packages whose command or file is missing, if run as root on Debian; otherwise names
+# them and fails. A NAME alone is a package that has a command of the same name.
 need() {
     missing=""
     for wanted in "$@"; do
@@ -45,7 +45,7 @@ can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
 
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The Debian archive that this machine's own apt uses.
+# Prints the Debian archive that this machine's own apt uses.
 debian_mirror() {
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null |
@@ -56,8 +56,8 @@ debian_mirror() {
 
 # apt_private FOLDER [SUITE ARCH]
 #
-# From here on apt keeps its lists and packages in FOLDER, and the machine's own are left alone.
-# With SUITE and ARCH, apt knows only that suite, and takes nothing for installed.
+# Makes apt keep its lists and packages in FOLDER from here on, and leaves the machine's own alone.
+# With SUITE and ARCH, apt knows only that suite, and considers nothing as installed.
 apt_private() {
     rm -rf "$1"
     mkdir -p "$1/lists/partial" "$1/cache/archives/partial" "$1/empty"

@@ -1,13 +1,14 @@
-# A made chain, and a hekte that serves it: what demo/run.sh and cross/index-and-ask.sh share.
+# A generated chain and a hekte that serves it, for demo/run.sh and cross/index-and-ask.sh.
 #
-# Both source it after tools/lib.sh. The chain is the same on every machine, so its answers are.
+# Both scripts source it after tools/lib.sh. The chain, and so its answers, are equal on all
+# machines.
 # shellcheck shell=bash
 
 # shellcheck disable=SC2034
 SCRIPT=7e7f920871bec61a14a81e9389c6f395263f1cb9493cfdd785f81bf32c8ec28a
 server=""
 
-# make_chain CHAINGEN FOLDER: 300 blocks in bitcoind's files.
+# make_chain CHAINGEN FOLDER: writes 300 blocks as bitcoind's files.
 make_chain() {
     "$1" --out "$2" --blocks 300 --txs-per-block 60 --stale 3 --xor
 }
@@ -28,7 +29,7 @@ serve() {
     exec 3<>"/dev/tcp/127.0.0.1/$port" || die "cannot connect to port $port"
 }
 
-# Ends the server as an operator would; it must end without an error.
+# Ends the server as an operator does; fails if it ends with an error.
 stop_server() {
     exec 3>&-
     kill "$server"
@@ -36,7 +37,7 @@ stop_server() {
     server=""
 }
 
-# For the trap at the end of a script: whatever happened, no server is left behind.
+# For the trap at the end of a script: kills the server if it still runs.
 kill_server() {
     [ -n "$server" ] || return 0
     kill "$server" 2>/dev/null || true

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs shellcheck over every script of the checkout, also those without a suffix: `make check`.
+# Runs shellcheck on every script of the checkout, with or without a suffix: `make check`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 task=shellcheck
@@ -9,7 +9,7 @@ need shellcheck
 
 scripts=()
 while read -r -d '' file; do
-    [ -f "$file" ] || continue # deleted, and not yet committed
+    [ -f "$file" ] || continue # deleted, but the deletion is not committed yet
     case $file in
         *.sh) scripts+=("$file") ;;
         *)

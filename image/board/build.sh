@@ -2,8 +2,8 @@
 # Builds a bootable arm64 image with bitcoind (Debian's bitcoin-knots) and hekte: `make image`.
 #
 # Needs root (it unpacks a root file system with its owners) and a Debian machine. The image is for
-# qemu's board, with its kernel beside it: target/image/{board.img,vmlinuz}. What was fetched is
-# kept, so that a second run takes seconds: `rm target/image/root.tar` fetches anew.
+# qemu's board, with its kernel beside it: target/image/{board.img,vmlinuz}. Downloads are kept, so
+# a second run takes seconds; after `rm target/image/root.tar` they are fetched again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 task=image
@@ -38,7 +38,7 @@ if [ ! -s "$work/root.tar" ]; then
     for folder in man doc locale; do
         leave_out+=(--dpkgopt="path-exclude=/usr/share/$folder/*")
     done
-    # bitcoind is in sid only; everything else comes from the stable release
+    # only sid has bitcoind; everything else comes from the stable release
     mmdebstrap --quiet --arch=arm64 --variant=minbase --include="$include,bitcoin-knots" \
         "${leave_out[@]}" --aptopt='APT::Default-Release "'$suite'"' \
         --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$work/root.new.tar" \
@@ -47,8 +47,8 @@ if [ ! -s "$work/root.tar" ]; then
     mv "$work/root.new.tar" "$work/root.tar"
 fi
 
-# the kernel is unpacked, not installed: installing makes an initramfs under emulation, for which
-# a board whose drivers are built in has no use
+# the kernel is unpacked, not installed: installing makes an initramfs under emulation, which a
+# board with built-in drivers does not need
 if [ ! -s "$work/kernel/vmlinuz" ]; then
     say "fetching a kernel"
     apt=$work/apt
@@ -77,15 +77,15 @@ install -D -m 0755 image/board/prepare.sh "$root/usr/lib/node-board/prepare"
 for unit in systemd-networkd node-board; do
     systemctl --root="$root" enable "$unit" 2>/dev/null
 done
-# nothing on this board waits for the internet, nor fetches from it by itself
+# disables units that wait for the internet or fetch from it
 for unit in systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer; do
     systemctl --root="$root" mask "$unit" 2>/dev/null
 done
-: >"$root/etc/machine-id" # an empty one is filled on the first boot, of each board its own
+: >"$root/etc/machine-id" # an empty file is filled on the first boot, differently on each board
 echo node >"$root/etc/hostname"
 mkdir -p "$root/data"
 
-# root, and a data partition that the first boot grows to the size of the disk
+# two partitions: the root, and a data partition that the first boot grows to the size of the disk
 img=$work/board.img.new
 rm -f "$img"
 truncate -s 1600M "$img"
@@ -94,7 +94,7 @@ label: gpt
 start=2048, size=1400M, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, name=root
 size=64M, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=data
 TABLE
-partition() { # number, label, folder: an ext4 in the place of that partition
+partition() { # number, label, folder: writes an ext4 file system into that partition
     local start size
     read -r start size < <(sfdisk -J "$img" | python3 -c 'import json, sys
 part = json.load(sys.stdin)["partitiontable"]["partitions"][int(sys.argv[1]) - 1]

@@ -1,10 +1,10 @@
 #!/bin/sh
 # At each boot, before bitcoind and hekte: mounts the data disk; the first time, configures both.
 #
-# The data disk is the file system labelled node-disk if there is one at the first boot (a disk of
-# the owner's), else node-data, the partition that the image brings. From then on it is that one or
-# none: no chain and no index begin anew on the wrong disk because the right one is not there. The
-# word node.network=signet on the kernel's command line chooses a network at the first boot.
+# The data disk is chosen at the first boot: the file system labelled node-disk if there is one (a
+# disk of the owner's), otherwise node-data, the partition in the image. Later boots use that one or
+# none, so that no chain or index is begun anew on the wrong disk while the right one is missing.
+# The word node.network=signet on the kernel's command line sets the network at the first boot.
 set -eu
 chosen=/etc/node-board.disk
 marker=/data/.node-board
@@ -22,7 +22,7 @@ else
 fi
 disk=$(find_disk "$label")
 waited=0
-while [ -z "$disk" ] && [ "$waited" -lt 60 ]; do # a USB disk may take its time
+while [ -z "$disk" ] && [ "$waited" -lt 60 ]; do # a USB disk may take some time to appear
     sleep 1
     waited=$((waited + 1))
     disk=$(find_disk "$label")
@@ -33,7 +33,7 @@ if ! mountpoint -q /data; then
     mkdir -p /data
     mount -t ext4 -o noatime "$disk" /data
 fi
-# the partition has grown already, if the disk is larger than the image (systemd-repart)
+# if the disk is larger than the image, systemd-repart has grown the partition already
 resize2fs "$disk" 2>/dev/null || say "the file system on $disk stays as large as it is"
 if [ -e "$chosen" ] && [ ! -e "$marker" ]; then
     say "$disk is not the data disk of this node ($marker is missing)"
@@ -50,11 +50,11 @@ if [ ! -e "$chosen" ]; then
         *) say "no such network: $network"; exit 1 ;;
     esac
     install -d -m 0750 /data/bitcoin /data/hekte
-    # a disk that brings a chain or an index comes from a machine with other users
+    # a disk with a chain or an index comes from a machine with other user ids
     chown -R bitcoin:bitcoin /data/bitcoin
     chown -R hekte:hekte /data/hekte
     cat >/etc/bitcoin/bitcoin.conf.new <<CONF
-# written by the first boot
+# written at the first boot
 datadir=/data/bitcoin
 chain=$chain
 server=1
@@ -63,13 +63,13 @@ CONF
     chown bitcoin:bitcoin /etc/bitcoin/bitcoin.conf.new
     chmod 0640 /etc/bitcoin/bitcoin.conf.new
     mv /etc/bitcoin/bitcoin.conf.new /etc/bitcoin/bitcoin.conf
-    # wallets are on other machines of the house
+    # listens for wallets on other machines of the local network
     sed -i -e "s|^#*network = .*|network = \"$network\"|" \
         -e "s|^data_dir = .*|data_dir = \"/data/hekte\"|" \
         -e "s|^#*listen = .*|listen = [\"0.0.0.0:$port\"]|" /etc/hekte/hekte.toml
     : >"$marker"
     sync
-    # last: a first boot without power to its end is a first boot once more
+    # comes last: if power fails before this, the next boot is a first boot again
     echo "$label" >"$chosen.new"
     mv "$chosen.new" "$chosen"
     sync

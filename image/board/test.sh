@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Boots the image of `make image` in qemu and puts it through tests/board: `make image-test`.
+# Boots the image of `make image` in qemu and runs tests/board on it: `make image-test`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 task="image-test"
@@ -9,11 +9,11 @@ TARGET=$(target_dir)
 need qemu-system-aarch64:qemu-system-arm mke2fs:e2fsprogs
 [ -s "$TARGET/image/board.img" ] || die "make image first"
 export BOARD_IMAGE=$TARGET/image
-if [ ! -d "$BOARD_IMAGE/chain" ]; then # for the second test; 430 MB, kept
+if [ ! -d "$BOARD_IMAGE/chain" ]; then # 430 MB for the second test, kept between runs
     rm -rf "$BOARD_IMAGE/chain.new"
     cargo run --locked --release -p hekte-testkit --bin chaingen -- \
         --out "$BOARD_IMAGE/chain.new" --blocks 1000 --txs-per-block 800
     mv "$BOARD_IMAGE/chain.new" "$BOARD_IMAGE/chain"
 fi
-# one board after the other: emulation takes all the processors there are
+# one board at a time, since the emulation uses all processors
 cargo test --locked --test board -- --nocapture --test-threads 1 "$@"

@@ -20,7 +20,7 @@ pub const QUERY_TIME: Duration = Duration::from_secs(20);
 pub const MAX_CLIENTS: u32 = limits::MAX_CLIENTS as u32;
 pub const MAX_SUBSCRIPTIONS: u32 = limits::MAX_SCRIPTS_WATCHED_PER_CLIENT as u32;
 pub const BANNER: &str = "Welcome to hekte";
-/// Sparrow sends batches only to names it knows, such as those that contain "electrumx", and
+/// Sparrow sends batches only to names it knows, for example those that contain "electrumx", and
 /// dashboards read the version after the slash.
 pub const SERVER_NAME: &str =
     concat!("hekte/", env!("CARGO_PKG_VERSION"), " (electrumx-compatible)");

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What tests/systemd/run.sh does under its systemd: hekte.service from its first start to its last.
+# The steps of tests/systemd/run.sh under its systemd, from the first start to the last.
 set -u
 
 log=/var/log/hekte.log
@@ -13,7 +13,7 @@ fail() {
 }
 ok() { echo "ok: $*"; }
 shown() { systemctl show -P "$1" hekte.service; }
-# until CONDITION... holds, a minute at most
+# waits until CONDITION... holds, for a minute at most
 until_so() {
     for _ in $(seq 600); do
         "$@" && return
@@ -23,7 +23,7 @@ until_so() {
 }
 is() { [ "$(shown "$1")" = "$2" ]; }
 ask() { hekte "$1" --config $config "${@:2}"; }
-# of a server that runs: without one, the database answers
+# whether a running server is synced: without a server, status would read the database
 synced() { ask status 2> /dev/null | grep -c -e '^running=true$' -e '^synced=true$' | grep -q 2; }
 says() { grep -q "$1" $log; }
 
@@ -125,7 +125,7 @@ settings 'offline = true'
 systemctl start hekte.socket || fail "the socket"
 is ActiveState inactive || fail "started before anybody asked"
 exec 5<> /dev/tcp/127.0.0.1/50001
-# before the files are looked through, which it does at each start here, the height is lower
+# at each start here the files are scanned first, and until then the height is lower
 tip_through_socket() {
     echo '{"id":1,"method":"blockchain.headers.subscribe"}' >&5
     read -r -t 60 reply <&5

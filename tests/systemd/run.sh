@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Boots a real systemd in namespaces of its own and lets it run hekte.service: `make systemd-test`.
 #
-# Its root is this machine's, with everything written going to memory and gone afterwards. Needs
-# root, systemd 250 or newer, util-linux, setfacl. The network namespace is empty but for loopback.
+# Its root is this machine's, with an overlay in memory that takes all writes and is discarded.
+# Needs root, systemd 250 or newer, util-linux, setfacl. The network namespace has only loopback.
 #
 #     tests/systemd/run.sh HEKTE CHAINGEN
 set -euo pipefail
@@ -17,7 +17,7 @@ if [ "${3:-}" != inside ]; then
     [ "$(id -u)" = 0 ] || die "needs root, for namespaces and mounts"
     need unshare:util-linux script:bsdutils setfacl:acl systemctl:systemd
     work=$(mktemp -d)
-    # a group of our own, below which that systemd makes its groups
+    # a control group of our own, below which this systemd makes its groups
     hierarchy=/sys/fs/cgroup/systemd
     [ -d $hierarchy ] || hierarchy=/sys/fs/cgroup
     group=$hierarchy/hekte-test-$$
@@ -27,12 +27,12 @@ if [ "${3:-}" != inside ]; then
         timeout -s KILL "${SYSTEMD_TEST_SECONDS:-600}" \
         script -qec "unshare -m -p -f --kill-child -C -n -u -i $0 $hekte $chaingen inside $work" \
         /dev/null < /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' | tee "$work/log" ||
-        : # how it ended is in the log
+        : # the log tells how it ended
     grep -q '^ALL RIGHT$' "$work/log"
     exit
 fi
 
-# from here on in the namespaces
+# from here on the script runs in the namespaces
 tmp=$4/memory
 mkdir "$tmp"
 mount -t tmpfs tmpfs "$tmp"
@@ -40,7 +40,7 @@ mkdir "$tmp/up" "$tmp/work" "$tmp/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$tmp/up,workdir=$tmp/work" "$tmp/root"
 root=$tmp/root
 
-# hekte as an image gets it, beside a node's block files as bitcoind leaves them
+# hekte installed as in an image, beside a node's block files with bitcoind's permissions
 "$here/image/install-into.sh" "$root" "$hekte"
 cp "$here/tests/systemd/inside.sh" "$root/usr/local/bin/hekte-systemd-test"
 install -m 0644 "$here/systemd/hekte.socket" "$root/etc/systemd/system/hekte.socket"
@@ -51,7 +51,7 @@ sed "$deeper" "$here/systemd/bitcoind.conf" \
     > "$root/etc/systemd/system/bitcoind.service.d/hekte.conf"
 "$chaingen" --out "$root/var/lib/bitcoind" --blocks 300 --txs-per-block 20 --xor > /dev/null
 
-# what a kernel and a container manager would have set up
+# mounts that a kernel and a container manager would have made
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t tmpfs -o mode=1777 tmpfs "$root/var/tmp"
@@ -82,11 +82,11 @@ printf '%s\n' '[Unit]' 'DefaultDependencies=no' '[Service]' \
     'ExecStart=/bin/bash /usr/local/bin/hekte-systemd-test' 'StandardOutput=tty' \
     'StandardError=tty' 'TTYPath=/dev/console' 'ExecStopPost=/bin/systemctl exit 0' \
     > "$units/hekte-test.service"
-# a bitcoind that only stands for the real one's unit: what counts is order and drop-in
+# a unit that replaces bitcoind's: only its order and its drop-in matter here
 printf '%s\n' '[Service]' 'Type=oneshot' 'RemainAfterExit=yes' 'ExecStart=/bin/true' \
     > "$units/bitcoind.service"
 mkdir -p "$units/hekte.service.d"
-# quicker than in life, and a log that this test can read without a journal
+# shorter times than in service, and a log that this test can read without a journal
 printf '%s\n' '[Unit]' 'DefaultDependencies=no' '[Service]' 'WatchdogSec=3' 'RestartSec=1' \
     'StandardError=append:/var/log/hekte.log' > "$units/hekte.service.d/test.conf"
 cd "$root"

@@ -1,4 +1,4 @@
-//! Random requests straight into a session: none panics, each is answered under its own id.
+//! Random requests to a session: none may panic, and each is answered under its own id.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ fn session() -> Arc<Session> {
     Arc::new(Session::new(Arc::new(SessionHub::new(config, index, relay))))
 }
 
-/// Everything the session says to `line`.
+/// All replies of the session to `line`.
 fn replies(session: &Session, line: &[u8]) -> Vec<Value> {
     let steps = session.accept(line).steps;
     let lines = steps.into_iter().map(|step| match step {

@@ -1,5 +1,5 @@
 #!/bin/bash -e
-# Begins with what the stage before it made.
+# Starts from the result of the previous stage.
 
 if [ ! -d "${ROOTFS_DIR}" ]; then
 	copy_previous
