@@ -118,10 +118,15 @@ pub const HOP_WINDOW_BYTES: usize = 4 << 10;
 
 // --- the index ---
 
-/// Largest row of chunk data: what a 4096-byte SQLite page holds without an overflow page.
-pub const CHUNK_BYTES_MAX: usize = 4056;
-/// Most postings that one encoded group holds; longer ones go on in a next group.
-pub const GROUP_POSTINGS_MAX: usize = 128;
+/// Page of the index's databases: a leaf holds four full rows, and an inner page some 1400 leaves,
+/// so that those of a large index fit into a small cache.
+pub const PAGE_BYTES: usize = 16 << 10;
+/// Largest row of data, checksum included: four of them fill a page. Beside the data a row has its
+/// place in the page (2 bytes), its length (2), its key (up to 9) and SQLite's record header (4);
+/// a leaf has 8 bytes of its own.
+pub const CHUNK_BYTES_MAX: usize = (PAGE_BYTES - 8) / 4 - (2 + 2 + 9 + 4) - 1;
+/// Most postings that one encoded list holds; longer ones go on in a next list.
+pub const LIST_POSTINGS_MAX: usize = 128;
 /// Rev files whose records are remembered at once.
 pub const REV_FILES_LISTED_MAX: usize = 8;
 /// Records remembered of all of them, unless two files alone have more. The first file of the main
@@ -140,7 +145,7 @@ pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops while there is still so much room on the disk, beside what it is about to write.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
 /// Memory of a merge for each of its runs: pages read at once.
-pub const MERGE_PAGES_MIN: usize = 2;
+pub const MERGE_PAGES_MIN: usize = 4;
 /// See [`MERGE_PAGES_MIN`]; more would not make reads faster.
 pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.

@@ -59,6 +59,11 @@ impl RevFile {
         Ok(RevFile { file, records, empty })
     }
 
+    /// Where the record stands that [`RevFile::find`] found when it set `next`.
+    pub fn offset_before(&self, next: usize) -> Option<u32> {
+        self.records.get(next.checked_sub(1)?).map(|record| record.offset)
+    }
+
     /// How many records there are.
     pub fn count(&self) -> usize {
         self.records.len() + self.empty.len()

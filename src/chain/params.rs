@@ -5,7 +5,7 @@ use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::serialize;
 
 use crate::blockfile::frames::Magic;
-use crate::ids::HeaderBytes;
+use crate::ids::{HeaderBytes, PrefixBits};
 use crate::parse::tx::header;
 
 /// The network that is indexed.
@@ -32,6 +32,18 @@ impl ChainParams {
             genesis: header::hash(&genesis_header),
             genesis_header,
         }
+    }
+
+    /// How much of a prefix the runs of an index hold: five or six bits more than it takes to count
+    /// the postings of the largest chain to be expected, so that a few in a hundred look-ups meet a
+    /// stranger. The main chain has 2^32.5 postings; a regtest chain of 50 million transactions,
+    /// which the benchmarks make, 2^27.8.
+    pub fn prefix_bits(&self) -> PrefixBits {
+        PrefixBits::new(match self.network {
+            Network::Bitcoin => 38,
+            Network::Regtest => 34,
+            _ => 36,
+        })
     }
 
     /// Of a network whose records begin with other bytes: a custom signet.

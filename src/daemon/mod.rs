@@ -90,7 +90,13 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let shares = shares(config);
     let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
-    let views = Views::new(folder.join(INDEX_FILE), params, dir.clone(), shared.clone());
+    let views = Views::new(
+        folder.join(INDEX_FILE),
+        params,
+        dir.clone(),
+        shared.clone(),
+        shares.span_bytes,
+    );
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
     let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));

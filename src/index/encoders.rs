@@ -4,10 +4,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::error::Result;
-use crate::ids::Prefix;
+use crate::error::{Error, Result};
+use crate::ids::{PrefixBits, ShortPrefix};
 
-use super::chunk::{Chunk, ChunkEncoder, Posting, TxRange};
+use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
 
 /// Postings of a block. Each block ends with a chunk that is not full, half a page on average, so
 /// that blocks must be large.
@@ -23,16 +23,34 @@ pub trait Sorted {
     fn postings(&self) -> impl Iterator<Item = Posting>;
 
     /// The prefix of the next block; `None` if this one ends with the same, or there is none.
-    fn next(&self) -> Option<Prefix>;
+    fn next(&self) -> Option<ShortPrefix>;
 }
 
 /// What comes out, in the order of the postings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encoded {
-    /// A chunk; its number is that within its block.
+    /// A chunk.
     Chunk(Chunk),
-    /// The end of a block of so many postings, and the prefix that follows; see [`Sorted::next`].
-    End(u64, Option<Prefix>),
+    /// The end of a block: its postings counted, and the prefix that follows; see [`Sorted::next`].
+    End(Tally, Option<ShortPrefix>),
+}
+
+/// The run that is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunShape {
+    /// The transactions that it covers.
+    pub range: TxRange,
+    /// How long its prefixes are.
+    pub bits: PrefixBits,
+    /// About how many postings will come.
+    pub expected: u64,
+}
+
+impl RunShape {
+    /// An encoder for such a run.
+    pub fn encoder(self) -> ChunkEncoder {
+        ChunkEncoder::new(self.range, self.bits, self.expected)
+    }
 }
 
 /// Chunks of all blocks, in order.
@@ -54,12 +72,10 @@ impl Iterator for InTurn {
     }
 }
 
-/// Encodes the blocks of a run over `range` of about `expected` postings, one thread for each of
-/// `inputs`: the first block is from the first of them, the second from the second, and so on in
+/// Encodes the blocks of a run, one thread for each of `inputs`: the first block is from the first of them, the second from the second, and so on in
 /// turn. What comes out goes to `consume`; the threads end when it does.
 pub fn encode_in_turn<B, I, R>(
-    range: TxRange,
-    expected: u64,
+    shape: RunShape,
     inputs: Vec<I>,
     consume: impl FnOnce(InTurn) -> R,
 ) -> R
@@ -70,7 +86,7 @@ where
     thread::scope(|scope| {
         let start = |blocks: I| {
             let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
-            scope.spawn(move || encode_all(range, expected, blocks, &sender));
+            scope.spawn(move || encode_all(shape, blocks, &sender));
             receiver
         };
         let threads = inputs.into_iter().map(start).collect();
@@ -80,14 +96,13 @@ where
 
 /// Ends early when nobody takes what is sent.
 fn encode_all<B: Sorted>(
-    range: TxRange,
-    expected: u64,
+    shape: RunShape,
     blocks: impl IntoIterator<Item = Result<B>>,
     to: &SyncSender<Result<Encoded>>,
 ) {
     for block in blocks {
         let sent = match block {
-            Ok(block) => encode(range, expected, &block, to),
+            Ok(block) => encode(shape, &block, to),
             Err(error) => to.send(Err(error)).ok(),
         };
         if sent.is_none() {
@@ -97,21 +112,23 @@ fn encode_all<B: Sorted>(
 }
 
 fn encode(
-    range: TxRange,
-    expected: u64,
+    shape: RunShape,
     block: &impl Sorted,
     to: &SyncSender<Result<Encoded>>,
 ) -> Option<()> {
-    let mut encoder = ChunkEncoder::new(range, expected);
-    let mut count = 0;
+    let mut encoder = shape.encoder();
+    let mut tally = Tally::default();
     for posting in block.postings() {
-        count += 1;
-        if let Some(chunk) = encoder.push(posting) {
-            to.send(Ok(Encoded::Chunk(chunk))).ok()?;
+        tally.add(posting);
+        match encoder.push(posting) {
+            Ok(None) => {}
+            Ok(Some(chunk)) => to.send(Ok(Encoded::Chunk(chunk))).ok()?,
+            // only a damaged source can lead to this
+            Err(error) => return to.send(Err(Error::Damaged(error.to_string()))).ok(),
         }
     }
     for chunk in encoder.finish() {
         to.send(Ok(Encoded::Chunk(chunk))).ok()?;
     }
-    to.send(Ok(Encoded::End(count, block.next()))).ok()
+    to.send(Ok(Encoded::End(tally, block.next()))).ok()
 }

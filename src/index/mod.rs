@@ -1,4 +1,4 @@
-//! What the index holds: postings of scripts and txids, transaction lengths, Merkle nodes, as rows.
+//! What the index holds: postings of scripts and txids, spans of transactions, Merkle nodes, as rows.
 
 pub mod belongs;
 pub mod bits;
@@ -6,7 +6,8 @@ pub mod chunk;
 pub mod encoders;
 pub mod extract;
 pub mod items;
-pub mod lens;
 pub mod merge;
 pub mod pages;
 pub mod rounds;
+pub mod rows;
+pub mod spans;

@@ -2,7 +2,8 @@
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{HeaderBytes, Prefix, TxNum};
-use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS, first_tx_offset};
+use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS};
+use crate::index::spans::first_tx_offset;
 
 /// All that the index would hold of the block, sorted for look-ups.
 #[derive(Clone, Debug)]
@@ -23,12 +24,14 @@ pub struct RecentBlock {
     offsets: Vec<u32>,
     /// Length of the block in bytes.
     pub bytes: u32,
+    /// Where its undo record stands; see [`LoadedBlock`].
+    undo: Option<u32>,
 }
 
 impl RecentBlock {
     /// Takes a block as number `first` on.
     pub fn new(block: LoadedBlock, hash: [u8; 32], first: TxNum) -> RecentBlock {
-        let LoadedBlock { pos, mut rows, bytes } = block;
+        let LoadedBlock { pos, mut rows, bytes, undo } = block;
         rows.scripts.sort_unstable();
         rows.scripts.shrink_to_fit();
         let packed = |(n, txid)| Prefix::of(txid).0 << POS_BITS | n;
@@ -41,7 +44,7 @@ impl RecentBlock {
             at
         };
         let offsets = rows.lens.iter().map(&mut offset).collect();
-        RecentBlock { header: rows.header, hash, pos, first, rows, txids, offsets, bytes }
+        RecentBlock { header: rows.header, hash, pos, first, rows, txids, offsets, bytes, undo }
     }
 
     /// Number of transactions.
@@ -59,7 +62,8 @@ impl RecentBlock {
 
     /// The block as it came, to be written to a run.
     pub fn to_loaded(&self) -> LoadedBlock {
-        LoadedBlock { pos: self.pos, rows: self.rows.clone(), bytes: self.bytes }
+        let RecentBlock { pos, bytes, undo, .. } = *self;
+        LoadedBlock { pos, rows: self.rows.clone(), bytes, undo }
     }
 
     /// Offset in the block and length of a transaction.

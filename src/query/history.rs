@@ -3,15 +3,14 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::ids::{Prefix, ScriptHash, TxNum};
-use crate::index::chunk::Posting;
+use crate::ids::{ScriptHash, TxNum};
 use crate::store::tables::RunKind;
 
 use super::answers::{Answer, QueryError};
 use super::crew::Crew;
 use super::stretch::{Search, Seen, Stretch};
 use super::summary::{Entry, Summaries, Summary, Unspent};
-use super::tx::{TxPlace, misread};
+use super::tx::TxPlace;
 use super::view::View;
 
 /// Most transactions that one thread reads before the next ones are handed out.
@@ -77,12 +76,7 @@ pub fn update(
     let _making = room.ok_or(QueryError::Busy)?;
     let mut crew = Crew::new(view, txnums.len() / STRETCH_MIN);
     summary.entries.reserve_exact(txnums.len());
-    let mut unchecked = Vec::with_capacity(txnums.len());
-    let outcome = read(&mut crew, script, &txnums, summary, &mut unchecked, budget);
-    if let Err(error) = check(view, &mut crew, unchecked) {
-        *summary = Summary::default();
-        return Err(error);
-    }
+    let outcome = read(&mut crew, script, &txnums, summary, budget);
     summary.shrink();
     outcome?;
     summary.reached(&view.snap);
@@ -96,7 +90,6 @@ fn read(
     script: &ScriptHash,
     txnums: &[TxNum],
     summary: &mut Summary,
-    unchecked: &mut Vec<Posting>,
     budget: &Budget,
 ) -> Answer<()> {
     let mut left = txnums;
@@ -108,7 +101,7 @@ fn read(
         let search = Search { script, known, budget, slow: AtomicBool::new(slow) };
         for stretch in crew.each(left, per, |view, part| search.read(view, part)) {
             let (read, whole) = (stretch.txs.len(), stretch.txs.len() == per);
-            let error = enter(summary, unchecked, stretch);
+            let error = enter(summary, stretch);
             left = left.get(read..).unwrap_or_default();
             if let Some(error) = error {
                 return Err(error);
@@ -126,41 +119,15 @@ fn read(
     Ok(())
 }
 
-/// Compares what was read with the txids that are indexed: what does not hash to them was damaged
-/// in bitcoind's files, or stands elsewhere by now. All at once, since neighbours in the index are
-/// then read together.
-fn check(view: &View<'_>, crew: &mut Crew<'_>, mut unchecked: Vec<Posting>) -> Answer<()> {
-    unchecked.sort_unstable();
-    let per = unchecked.len().div_ceil(crew.hands()).max(STRETCH_MIN);
-    let parts = crew.each(&unchecked, per, |view, part| view.are_filed(part));
-    if parts.into_iter().collect::<Answer<Vec<bool>>>()?.iter().all(|filed| *filed) {
-        return Ok(());
-    }
-    for posting in unchecked {
-        let height = view.snap.table.height_of(posting.txnum).unwrap_or_default();
-        if !view.are_filed(&[posting])? {
-            return Err(misread(view, height, "a transaction's bytes have changed"));
-        }
-    }
-    Ok(())
-}
-
 /// Enters the transactions that fund or spend the script; the error that ended the stretch. In
 /// txnum order every output is seen before what spends it, so a spend is known by the output in
 /// the same history.
-fn enter(
-    summary: &mut Summary,
-    unchecked: &mut Vec<Posting>,
-    stretch: Stretch,
-) -> Option<QueryError> {
+fn enter(summary: &mut Summary, stretch: Stretch) -> Option<QueryError> {
     let Stretch { txs, spends, pays, script, error } = stretch;
     summary.script = summary.script.take().or(script);
     let (mut spends, mut pays) = (spends.iter(), pays.iter());
-    for Seen { place, txid, checked, spends: spent, pays: paid } in txs {
+    for Seen { place, txid, spends: spent, pays: paid } in txs {
         let TxPlace { txnum, height, block, .. } = place;
-        if !checked {
-            unchecked.push(Posting { prefix: Prefix::of(&txid), txnum });
-        }
         let mut touched = false;
         for out in spends.by_ref().take(spent) {
             touched |= summary.coins.remove(out).is_some();

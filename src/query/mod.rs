@@ -3,12 +3,14 @@
 mod answering;
 pub mod answers;
 mod asm;
+mod blame;
 mod crew;
 pub mod engine;
 pub mod headers;
 pub mod history;
 pub mod merkle;
 pub mod outpoint;
+mod span_rows;
 mod stretch;
 pub mod summary;
 pub mod tx;

@@ -38,8 +38,6 @@ pub struct Seen {
     pub place: TxPlace,
     /// Its txid, internal byte order.
     pub txid: [u8; 32],
-    /// Whether that is the one that is indexed; else this is still to be checked.
-    pub checked: bool,
     /// How many of [`Stretch::spends`] are its own, and of [`Stretch::pays`].
     pub spends: usize,
     /// See there.
@@ -108,8 +106,7 @@ impl Search<'_> {
         place: TxPlace,
         stretch: &mut Stretch,
     ) -> Answer<()> {
-        let checked = reader.is_recent(&place);
-        let (tx, txid) = if checked { reader.tx(&place)? } else { reader.unchecked(&place)? };
+        let (tx, txid) = reader.tx(&place)?;
         let spent_before = stretch.spends.len();
         stretch.spends.extend(tx.inputs().map(|input| (*input.txid, input.vout)));
         let paid_before = stretch.pays.len();
@@ -130,7 +127,7 @@ impl Search<'_> {
         }
         let spends = stretch.spends.len() - spent_before;
         let pays = stretch.pays.len() - paid_before;
-        stretch.txs.push(Seen { place, txid, checked, spends, pays });
+        stretch.txs.push(Seen { place, txid, spends, pays });
         Ok(())
     }
 }

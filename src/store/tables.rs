@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
-use crate::ids::{Height, Prefix, TxNum};
-use crate::index::chunk::{ChunkDecoder, ChunkKey, DamagedChunk, TxRange, open_row};
+use crate::ids::{Height, ShortPrefix, TxNum};
+use crate::index::chunk::{ChunkKey, Tally, TxRange};
+use crate::index::rows::RowTable;
 
 use super::error::damaged;
 use super::open::Db;
@@ -18,6 +19,15 @@ pub enum Phase {
     Merging,
     /// All runs are in the main database.
     Ready,
+}
+
+impl Phase {
+    const ALL: [Phase; 3] = [Phase::Building, Phase::Merging, Phase::Ready];
+
+    /// As it is stored.
+    pub(super) fn number(self) -> u32 {
+        self as u32
+    }
 }
 
 /// How far the index is.
@@ -36,6 +46,21 @@ pub struct State {
 }
 
 impl State {
+    /// Of an index with nothing in it.
+    pub(super) const EMPTY: State =
+        State { phase: Phase::Building, blocks: 0, txs: 0, tip: [0; 32], generation: 0 };
+
+    /// The checksum of its row.
+    pub(super) fn crc(&self) -> u32 {
+        let mut bytes = Vec::with_capacity(64);
+        for number in [self.phase.number(), self.blocks, self.txs] {
+            bytes.extend(number.to_be_bytes());
+        }
+        bytes.extend(self.tip);
+        bytes.extend(self.generation.to_be_bytes());
+        STATE.crc(0, &bytes)
+    }
+
     /// Height of the last block indexed.
     pub fn height(&self) -> Option<Height> {
         self.blocks.checked_sub(1).map(Height)
@@ -67,13 +92,63 @@ pub struct RunInfo {
     pub range: TxRange,
     /// Whether it is filled and in force.
     pub complete: bool,
-    /// The first prefix that the merge that fills it has still to write.
-    pub resume: Prefix,
-    /// Postings written.
-    pub postings: u64,
+    /// Whether it holds postings of disconnected transactions, at or above the end of `range`.
+    pub cut: bool,
+    /// Where a merge that fills it goes on.
+    pub resume: ShortPrefix,
+    /// Key of its last chunk.
+    pub last: ChunkKey,
     /// Bytes of its chunks.
     pub bytes: u64,
+    /// What was written, postings that do not count any more too.
+    pub written: Tally,
+    /// What must have been written when it is complete: counted before the run was made.
+    pub wanted: Tally,
 }
+
+impl RunInfo {
+    /// A run with nothing in it yet, to which `wanted` is to be written.
+    pub fn empty(id: i64, kind: RunKind, range: TxRange, wanted: Tally) -> RunInfo {
+        RunInfo {
+            id,
+            kind,
+            range,
+            complete: false,
+            cut: false,
+            resume: ShortPrefix(0),
+            last: ChunkKey::NONE,
+            bytes: 0,
+            written: Tally::default(),
+            wanted,
+        }
+    }
+
+    /// The checksum of its row.
+    pub(super) fn crc(&self) -> u32 {
+        let mut bytes = Vec::with_capacity(96);
+        for number in [
+            self.kind as u64,
+            u64::from(self.range.first.0),
+            u64::from(self.range.end.0),
+            u64::from(self.complete),
+            u64::from(self.cut),
+            self.resume.0,
+            self.last.0 as u64,
+            self.bytes,
+            self.written.postings,
+            self.written.sum,
+            self.wanted.postings,
+            self.wanted.sum,
+        ] {
+            bytes.extend(number.to_be_bytes());
+        }
+        RUNS.crc(self.id, &bytes)
+    }
+}
+
+/// The lists of runs and states, as numbers under the checksums of their rows.
+const RUNS: RowTable = RowTable::fixed(1);
+const STATE: RowTable = RowTable::fixed(2);
 
 /// Tables of equal-sized items; see [`crate::index::pages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +159,24 @@ pub enum ItemTable {
     Nodes,
     /// File and offset of blocks.
     Positions,
-    /// Transaction lengths, filed by first txnum.
-    Lens,
+    /// Where spans of transactions end, and their checksums.
+    Spans,
 }
 
 impl ItemTable {
     /// All.
     pub const ALL: [ItemTable; 4] =
-        [ItemTable::Blocks, ItemTable::Nodes, ItemTable::Positions, ItemTable::Lens];
+        [ItemTable::Blocks, ItemTable::Nodes, ItemTable::Positions, ItemTable::Spans];
+
+    /// Its number under the checksums of its rows.
+    pub const fn rows(self) -> RowTable {
+        RowTable::fixed(match self {
+            ItemTable::Blocks => 3,
+            ItemTable::Nodes => 4,
+            ItemTable::Positions => 5,
+            ItemTable::Spans => 6,
+        })
+    }
 
     /// Its name in the database.
     pub fn name(self) -> &'static str {
@@ -99,7 +184,7 @@ impl ItemTable {
             ItemTable::Blocks => "blocks",
             ItemTable::Nodes => "nodes",
             ItemTable::Positions => "positions",
-            ItemTable::Lens => "lens",
+            ItemTable::Spans => "spans",
         }
     }
 }
@@ -108,50 +193,52 @@ impl Db {
     /// The state row.
     pub fn state(&self) -> Result<State> {
         let read = |row: &Row<'_>| -> rusqlite::Result<_> {
-            let phase: i64 = row.get(0)?;
-            let tip: Vec<u8> = row.get(3)?;
-            Ok((phase, row.get(1)?, row.get(2)?, tip, row.get(4)?))
+            let (phase, tip): (u32, [u8; 32]) = (row.get(0)?, row.get(3)?);
+            let (blocks, txs, generation) = (row.get(1)?, row.get(2)?, row.get(4)?);
+            let phase = Phase::ALL.into_iter().find(|known| known.number() == phase);
+            let crc: u32 = row.get(5)?;
+            let state = |phase| State { phase, blocks, txs, tip, generation };
+            Ok(phase.map(state).filter(|state| state.crc() == crc))
         };
-        let sql = "SELECT phase, blocks, txs, tip, generation FROM state";
-        let (phase, blocks, txs, tip, generation) = self
+        let sql = "SELECT phase, blocks, txs, tip, generation, crc FROM state";
+        let state = self
             .conn
             .prepare_cached(sql)
             .and_then(|mut query| query.query_row([], read))
             .map_err(|error| self.error(error))?;
-        let phase = match phase {
-            0 => Phase::Building,
-            1 => Phase::Merging,
-            2 => Phase::Ready,
-            _ => return Err(damaged(&self.path, "table state")),
-        };
-        let tip = match (blocks, tip.try_into()) {
-            (0, _) => [0; 32],
-            (_, Ok(tip)) => tip,
-            _ => return Err(damaged(&self.path, "table state")),
-        };
-        Ok(State { phase, blocks, txs, tip, generation })
+        state.ok_or_else(|| damaged(&self.path, "table state"))
     }
 
     /// All runs, by kind and first txnum.
     pub fn runs(&self) -> Result<Vec<RunInfo>> {
-        let sql = "SELECT id, kind, first, \"end\", complete, resume, postings, bytes \
-                   FROM runs ORDER BY kind, first, id";
-        let read = |row: &Row<'_>| -> rusqlite::Result<RunInfo> {
+        let sql = "SELECT id, kind, first, \"end\", complete, cut, resume, last, bytes, postings, \
+                   sum, wanted_postings, wanted_sum, crc FROM runs ORDER BY kind, first, id";
+        let read = |row: &Row<'_>| -> rusqlite::Result<Option<RunInfo>> {
+            let unsigned = |at: usize| row.get(at).map(i64::cast_unsigned);
+            let tally = |at| -> rusqlite::Result<Tally> {
+                Ok(Tally { postings: unsigned(at)?, sum: unsigned(at + 1)? })
+            };
             let kind: i64 = row.get(1)?;
-            Ok(RunInfo {
+            let run = RunInfo {
                 id: row.get(0)?,
                 kind: if kind == 0 { RunKind::Script } else { RunKind::Txid },
                 range: TxRange { first: TxNum(row.get(2)?), end: TxNum(row.get(3)?) },
                 complete: row.get(4)?,
-                resume: Prefix(row.get(5)?),
-                postings: row.get(6)?,
-                bytes: row.get(7)?,
-            })
+                cut: row.get(5)?,
+                resume: ShortPrefix(unsigned(6)?),
+                last: ChunkKey(row.get(7)?),
+                bytes: unsigned(8)?,
+                written: tally(9)?,
+                wanted: tally(11)?,
+            };
+            let crc: u32 = row.get(13)?;
+            Ok(Some(run).filter(|run| run.crc() == crc))
         };
-        let collect = || -> rusqlite::Result<Vec<RunInfo>> {
+        let collect = || -> rusqlite::Result<Option<Vec<RunInfo>>> {
             self.conn.prepare_cached(sql)?.query_map([], read)?.collect()
         };
-        collect().map_err(|error| self.error(error))
+        let runs = collect().map_err(|error| self.error(error))?;
+        runs.ok_or_else(|| damaged(&self.path, "table runs"))
     }
 
     /// The row of that key without its checksum.
@@ -163,35 +250,14 @@ impl Db {
             .prepare_cached(&sql)
             .and_then(|mut query| query.query_row([key], read).optional())
             .map_err(|error| self.error(error))?;
-        row.map(|row| self.opened(table, key, row)).transpose()
-    }
-
-    /// The first row whose key is at least `key`, with its key. SQLite reads one page of rows for
-    /// it, where it reads two to find the last row at or before a key.
-    pub fn row_at_or_behind(&self, table: ItemTable, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
-        let sql =
-            format!("SELECT key, data FROM {} WHERE key >= ?1 ORDER BY key LIMIT 1", table.name());
-        self.row_by(table, &sql, key)
-    }
-
-    /// The last row whose key is at most `key`, with its key.
-    pub fn row_at_or_before(&self, table: ItemTable, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
-        let sql = format!(
-            "SELECT key, data FROM {} WHERE key <= ?1 ORDER BY key DESC LIMIT 1",
-            table.name()
-        );
-        self.row_by(table, &sql, key)
-    }
-
-    fn row_by(&self, table: ItemTable, sql: &str, key: i64) -> Result<Option<(i64, Vec<u8>)>> {
-        let found = self
-            .conn
-            .prepare_cached(sql)
-            .and_then(|mut query| {
-                query.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-            })
-            .map_err(|error| self.error(error))?;
-        found.map(|(key, row)| Ok((key, self.opened(table, key, row)?))).transpose()
+        let opened = |mut row: Vec<u8>| match table.rows().open(key, &row).map(<[u8]>::len) {
+            Some(len) => {
+                row.truncate(len);
+                Ok(row)
+            }
+            None => Err(damaged(&self.path, format_args!("{} row {key}", table.name()))),
+        };
+        row.map(opened).transpose()
     }
 
     /// Calls `visit` with every row of a table in order.
@@ -207,72 +273,12 @@ impl Db {
         while let Some(row) = rows.next().map_err(error)? {
             let key: i64 = row.get(0).map_err(error)?;
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
-            let opened = open_row(key, data)
+            let opened = table
+                .rows()
+                .open(key, data)
                 .ok_or_else(|| damaged(&self.path, format_args!("{} row {key}", table.name())))?;
             visit(key, opened)?;
         }
         Ok(())
-    }
-
-    /// Adds to `txnums` every transaction of a run, from number `from` on, that is filed under
-    /// `prefix`; stops when there are more than `limit`.
-    pub fn find(
-        &self,
-        run: &RunInfo,
-        prefix: Prefix,
-        from: TxNum,
-        limit: usize,
-        txnums: &mut Vec<TxNum>,
-    ) -> Result<()> {
-        let sql = format!(
-            "SELECT key, data FROM run_{0} WHERE key <= ?2 AND key >= \
-             coalesce((SELECT max(key) FROM run_{0} WHERE key < ?1), 0) ORDER BY key",
-            run.id
-        );
-        let error = |error| self.error(error);
-        let start = ChunkKey::first_of(prefix).0;
-        let to = ChunkKey::last_of(prefix).0;
-        let mut query = self.conn.prepare_cached(&sql).map_err(error)?;
-        let mut rows = query.query([start, to]).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            let key = ChunkKey(row.get(0).map_err(error)?);
-            let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
-            let decoder = ChunkDecoder::new(key, data, run.range.first)
-                .map_err(|e| self.damaged_chunk(run, key, e))?;
-            for posting in decoder {
-                let posting = posting.map_err(|e| self.damaged_chunk(run, key, e))?;
-                if posting.prefix > prefix {
-                    break;
-                }
-                let counts = posting.txnum >= from && run.range.contains(posting.txnum);
-                if posting.prefix == prefix && counts {
-                    txnums.push(posting.txnum);
-                }
-            }
-            if txnums.len() > limit {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The error for a chunk that cannot be read.
-    pub fn damaged_chunk(
-        &self,
-        run: &RunInfo,
-        key: ChunkKey,
-        _: DamagedChunk,
-    ) -> crate::error::Error {
-        damaged(&self.path, format_args!("run {} chunk {}", run.id, key.0))
-    }
-
-    fn opened(&self, table: ItemTable, key: i64, mut row: Vec<u8>) -> Result<Vec<u8>> {
-        match open_row(key, &row).map(<[u8]>::len) {
-            Some(len) => {
-                row.truncate(len);
-                Ok(row)
-            }
-            None => Err(damaged(&self.path, format_args!("{} row {key}", table.name()))),
-        }
     }
 }

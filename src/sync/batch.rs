@@ -3,14 +3,15 @@
 use std::thread;
 
 use crate::error::{Error, Result};
-use crate::ids::{Prefix, TxNum};
-use crate::index::chunk::{Posting, TxRange};
+use crate::ids::{Height, Prefix, PrefixBits, ShortPrefix, TxNum};
+use crate::index::chunk::{Posting, Tally, TxRange};
 use crate::index::encoders::{BLOCK_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::{LoadedBlock, POS_BITS};
-use crate::index::items::{BlockItem, PositionItem, first_node_of};
+use crate::index::items::{BlockItem, PositionItem};
+use crate::index::spans::first_span_of;
 use crate::parse::tx::header;
 use crate::store::run::fill;
-use crate::store::tables::{RunInfo, RunKind, State};
+use crate::store::tables::{RunKind, State};
 use crate::store::write::{Change, RowWriters};
 
 /// Transactions that a batch can number.
@@ -22,18 +23,18 @@ const SORTED_ALONE_MAX: usize = 1 << 16;
 pub const ENCODERS_MAX: usize = 4;
 /// Bytes of a posting.
 const POSTING_BYTES: usize = 8;
-/// Bytes of the rows of a transaction: its length, its share of Merkle nodes.
-const TX_BYTES: usize = 5;
-/// Bytes of the rows of a block: header, first txnum, position.
-const BLOCK_BYTES: usize = 96;
+/// Bytes of the rows of a transaction: its share of a span and a Merkle node, rounded up.
+const TX_BYTES: usize = 3;
+/// Bytes of the rows of a block: header and numbers, position, a span.
+const BLOCK_BYTES: usize = 112;
 
 /// What is collected, counted together with the rows of the same blocks.
 #[derive(Debug)]
 pub struct Batch {
     first: TxNum,
     txs: u32,
-    scripts: Vec<u64>,
-    txids: Vec<u64>,
+    scripts: Postings,
+    txids: Postings,
     bytes: usize,
     capacity: usize,
 }
@@ -46,8 +47,8 @@ impl Batch {
         Batch {
             first,
             txs: 0,
-            scripts: Vec::with_capacity(postings),
-            txids: Vec::with_capacity(postings / 2),
+            scripts: Postings::with_capacity(postings),
+            txids: Postings::with_capacity(postings / 2),
             bytes: 0,
             capacity,
         }
@@ -65,13 +66,17 @@ impl Batch {
         self.txs == 0 || (bytes <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
     }
 
-    /// Adds the next block.
-    pub fn push(&mut self, block: &LoadedBlock) -> Result<()> {
+    /// Adds the next block, with prefixes as short as the runs will hold them.
+    pub fn push(&mut self, block: &LoadedBlock, bits: PrefixBits) -> Result<()> {
         let rows = &block.rows;
-        let first = u64::from(self.txs);
-        self.scripts.extend(rows.scripts.iter().map(|script| script + first));
-        let txids = rows.txids.iter().zip(first..);
-        self.txids.extend(txids.map(|(txid, n)| Prefix::of(txid).0 << POS_BITS | n));
+        let (first, before) = (self.first, self.txs);
+        for script in &rows.scripts {
+            let pos = (script & POS_MASK) as u32;
+            self.scripts.push(bits.shorten(Prefix(script >> POS_BITS)), first, before + pos);
+        }
+        for (txid, n) in rows.txids.iter().zip(before..) {
+            self.txids.push(bits.shorten(Prefix::of(txid)), first, n);
+        }
         self.txs += rows.txids.len() as u32;
         self.bytes += bytes_of(block);
         match self.first.0.checked_add(self.txs) {
@@ -82,7 +87,7 @@ impl Batch {
 
     /// How many postings it holds.
     pub fn postings(&self) -> usize {
-        self.scripts.len() + self.txids.len()
+        self.scripts.packed.len() + self.txids.packed.len()
     }
 
     /// Empties it; the next block begins with transaction `first`.
@@ -97,19 +102,52 @@ impl Batch {
     /// Writes one run of each kind; sorts and encodes with so many threads.
     pub fn write_runs(&mut self, change: &Change<'_>, threads: usize) -> Result<()> {
         let range = self.range();
-        sort(&mut self.scripts, threads);
-        sort(&mut self.txids, threads);
+        sort(&mut self.scripts.packed, threads);
+        sort(&mut self.txids.packed, threads);
         for (kind, postings) in [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)] {
-            let run = empty_run(change.create_run(kind, range)?, kind, range);
-            let blocks = postings.chunks(BLOCK_POSTINGS);
+            let run = change.create_run(kind, range, postings.tally)?;
+            let blocks = postings.packed.chunks(BLOCK_POSTINGS);
             let encoders = threads.min(ENCODERS_MAX).min(blocks.len()).max(1);
             let every = |turn| blocks.clone().skip(turn).step_by(encoders);
             let block = |packed| Ok(Part { first: range.first, packed });
             let inputs = (0..encoders).map(|turn| every(turn).map(block)).collect();
-            let expected = postings.len() as u64;
-            encode_in_turn(range, expected, inputs, |encoded| fill(change, run, encoded))?;
+            let shape = change.shape_of(&run);
+            encode_in_turn(shape, inputs, |encoded| fill(change, run, encoded))?;
         }
         Ok(())
+    }
+}
+
+/// Positions below a prefix.
+const POS_MASK: u64 = (1 << POS_BITS) - 1;
+
+/// Postings of one kind as they come: prefix above the number of the transaction in the batch.
+#[derive(Debug)]
+struct Postings {
+    packed: Vec<u64>,
+    /// Counted as they come, before anything is sorted, encoded or stored.
+    tally: Tally,
+}
+
+impl Postings {
+    fn with_capacity(postings: usize) -> Postings {
+        Postings { packed: Vec::with_capacity(postings), tally: Tally::default() }
+    }
+
+    /// Adds transaction `n` of the batch that begins with `first`. Two scripts of one transaction
+    /// may share a short prefix; they come one behind the other and are one posting.
+    #[inline]
+    fn push(&mut self, prefix: ShortPrefix, first: TxNum, n: u32) {
+        let packed = prefix.0 << POS_BITS | u64::from(n);
+        if self.packed.last() != Some(&packed) {
+            self.packed.push(packed);
+            self.tally.add(Posting { prefix, txnum: TxNum(first.0.wrapping_add(n)) });
+        }
+    }
+
+    fn clear(&mut self) {
+        self.packed.clear();
+        self.tally = Tally::default();
     }
 }
 
@@ -122,12 +160,13 @@ struct Part<'a> {
 impl Sorted for Part<'_> {
     fn postings(&self) -> impl Iterator<Item = Posting> {
         self.packed.iter().map(|packed| {
-            let rel = (packed & u64::from(BATCH_TXS_MAX - 1)) as u32;
-            Posting { prefix: Prefix(packed >> POS_BITS), txnum: TxNum(self.first.0 + rel) }
+            let n = (packed & POS_MASK) as u32;
+            let txnum = TxNum(self.first.0.wrapping_add(n));
+            Posting { prefix: ShortPrefix(packed >> POS_BITS), txnum }
         })
     }
 
-    fn next(&self) -> Option<Prefix> {
+    fn next(&self) -> Option<ShortPrefix> {
         None
     }
 }
@@ -150,22 +189,18 @@ fn bytes_of(block: &LoadedBlock) -> usize {
     (scripts + txs) * POSTING_BYTES + txs * TX_BYTES + BLOCK_BYTES
 }
 
-/// A run with nothing in it yet.
-pub fn empty_run(id: i64, kind: RunKind, range: TxRange) -> RunInfo {
-    RunInfo { id, kind, range, complete: false, resume: Prefix(0), postings: 0, bytes: 0 }
-}
-
 /// Adds a block's rows behind `state`, and moves `state` on.
 pub fn push_rows(writers: &mut RowWriters, state: &mut State, block: &LoadedBlock) -> Result<()> {
     let rows = &block.rows;
     let first = TxNum(state.txs);
-    writers.blocks.push(&BlockItem { header: rows.header, first }.encode());
-    writers.positions.push(&PositionItem(block.pos).encode());
-    writers.nodes.skip_to(first_node_of(first));
-    for node in &rows.nodes {
-        writers.nodes.push(node);
-    }
-    writers.lens.push_block(&rows.lens);
+    let (header, bytes, weight) = (rows.header, block.bytes, rows.weight);
+    writers.blocks.push(&BlockItem { header, first, bytes, weight }.encode());
+    writers.positions.push(&PositionItem { block: block.pos, undo: block.undo }.encode());
+    let span = first_span_of(Height(state.blocks), first);
+    writers.nodes.skip_to(span);
+    rows.nodes.iter().for_each(|node| writers.nodes.push(node));
+    writers.spans.skip_to(span);
+    rows.spans.iter().for_each(|span| writers.spans.push(&span.encode()));
     state.blocks += 1;
     state.tip = header::hash(&rows.header);
     match state.txs.checked_add(rows.txids.len() as u32) {

@@ -164,7 +164,7 @@ impl Build<'_> {
         };
         let progress = self.progress;
         progress.merged.store(0, Ordering::Relaxed);
-        let all = runs.iter().map(|run| run.postings).sum();
+        let all = runs.iter().map(|run| run.written.postings).sum();
         progress.merged_total.store(all, Ordering::Relaxed);
         progress.blocks.store(state.blocks, Ordering::Relaxed);
         progress.target.store(self.plan.blocks().max(state.blocks), Ordering::Relaxed);

@@ -105,6 +105,7 @@ impl Build<'_> {
             let (spare, threads) = (self.spare_bytes, self.threads);
             let writer = Writer::start(scope, databases, half, first, spare, threads);
             let mut stored = begun;
+            let bits = self.loader.params().prefix_bits();
             let read = read_blocks(self.loader, self.plan, begun, self.threads, |height, load| {
                 let block = match load {
                     Load::Block(block) => block,
@@ -120,7 +121,7 @@ impl Build<'_> {
                     }
                 }
                 beat::step();
-                batch.push(&block)?;
+                batch.push(&block, bits)?;
                 push_rows(&mut rows, &mut state, &block)?;
                 progress.blocks.store(state.blocks, Ordering::Relaxed);
                 progress.bytes.fetch_add(u64::from(block.bytes), Ordering::Relaxed);

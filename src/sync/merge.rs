@@ -6,14 +6,13 @@ use std::thread;
 
 use crate::error::Result;
 use crate::index::chunk::TxRange;
-use crate::index::encoders::{BLOCK_POSTINGS, ENCODER_BYTES, Encoded, encode_in_turn};
+use crate::index::encoders::{BLOCK_POSTINGS, ENCODER_BYTES, Encoded, RunShape, encode_in_turn};
 use crate::index::rounds::{Block, Rounds};
 use crate::store::open::Db;
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
 use crate::store::tables::{RunInfo, RunKind};
 
-use super::batch::empty_run;
 
 /// Threads that encode: more than two would wait for the one that merges.
 const ENCODERS_MAX: usize = 2;
@@ -65,19 +64,20 @@ pub fn merge_runs(
     mut may_go_on: impl FnMut() -> Result<()>,
 ) -> Result<RunInfo> {
     let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
-    merged.fetch_add(begun.map_or(0, |run| run.postings), Ordering::Relaxed);
+    merged.fetch_add(begun.map_or(0, |run| run.written.postings), Ordering::Relaxed);
     let target = match begun {
         Some(run) if run.complete => return Ok(run),
         Some(run) => run,
         None => {
+            let wanted = from.tally_of_all(sources)?;
             let change = into.change()?;
-            let id = change.create_run(kind, range)?;
+            let run = change.create_run(kind, range, wanted)?;
             change.commit()?;
-            empty_run(id, kind, range)
+            run
         }
     };
     let start = target.resume;
-    let expected = sources.iter().map(|run| run.postings).sum();
+    let shape = RunShape { range, bits: into.prefix_bits(), expected: target.wanted.postings };
     let block_postings = block_postings(pace.slice_bytes);
     may_go_on()?;
     thread::scope(|scope| {
@@ -87,10 +87,10 @@ pub fn merge_runs(
             let runs = sources.iter().map(|run| from.stream(*run, start, pace.pages_at_once));
             send_merged(runs.collect(), block_postings, &senders);
         });
-        encode_in_turn(range, expected, inputs, |encoded| {
+        encode_in_turn(shape, inputs, |encoded| {
             let counted = encoded.inspect(|piece| {
-                if let Ok(Encoded::End(postings, _)) = piece {
-                    merged.fetch_add(*postings, Ordering::Relaxed);
+                if let Ok(Encoded::End(tally, _)) = piece {
+                    merged.fetch_add(tally.postings, Ordering::Relaxed);
                 }
             });
             fill_in_slices(into, target, counted, pace.slice_bytes, may_go_on)

@@ -21,10 +21,10 @@ use crate::answers;
 use crate::common::{Index, ONE_BATCH};
 use crate::random_chains::{active, orderly};
 
-const BATCH: usize = 1500;
+const BATCH: usize = 30_000;
 
 fn spec() -> ChainSpec {
-    ChainSpec { seed: 41, blocks: 150, txs_per_block: 30, ..ChainSpec::default() }
+    ChainSpec { seed: 41, blocks: 150, txs_per_block: 100, ..ChainSpec::default() }
 }
 
 /// Block files on a large disk; an index of them on the small one comes into `folder`.

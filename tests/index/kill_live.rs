@@ -82,7 +82,7 @@ fn merges_go_on(before: &[RunInfo], after: &[RunInfo], blocks: [u32; 2]) {
     for begun in before.iter().filter(|run| !run.complete) {
         let now = after.iter().find(|run| run.id == begun.id && run.kind == begun.kind);
         if let Some(now) = now.filter(|_| blocks[1] >= blocks[0]) {
-            assert!(now.complete || now.postings >= begun.postings, "{begun:?} became {now:?}");
+            assert!(now.complete || now.written.postings >= begun.written.postings, "{begun:?} became {now:?}");
         }
     }
 }

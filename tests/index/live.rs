@@ -236,7 +236,9 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };
-        change.create_run(kind, begun).unwrap();
+        let inside = of_kind.iter().filter(|run| run.range.end <= begun.end).copied();
+        let wanted = db.tally_of_all(&inside.collect::<Vec<_>>()).unwrap();
+        change.create_run(kind, begun, wanted).unwrap();
         change.commit().unwrap();
         assert_eq!(index.digest(), right);
         assert!(index.verify().is_sound(), "{}", index.verify());
