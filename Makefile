@@ -14,10 +14,11 @@ help: ## this list
 build: ## the program, optimised, as target/release/hekte
 	$(CARGO) build --locked --release
 
-check: ## format, lints and the house rules, in a minute or two
+check: ## format, lints, scripts and the house rules, in a minute or two
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) test --locked --test tidy
+	tools/shellcheck.sh
 
 test: ## everything: fetches what the tests need, then runs them all
 	tests/prepare.sh
@@ -70,14 +71,7 @@ image-test: ## boots it in qemu, asks it, hangs it, cuts its power; ten minutes 
 	image/board/test.sh
 
 install: ## program, unit, configuration and examples, after `make build`; below PREFIX and DESTDIR
-	install -D -m 0755 $(TARGET)/release/hekte $(DESTDIR)$(PREFIX)/bin/hekte
-	install -D -m 0644 systemd/hekte.service $(DESTDIR)/etc/systemd/system/hekte.service
-	sed -i 's|/usr/local/bin/hekte|$(PREFIX)/bin/hekte|' \
-	    $(DESTDIR)/etc/systemd/system/hekte.service
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/hekte/examples \
-	    systemd/hekte.socket systemd/bitcoind.conf
-	[ -e $(DESTDIR)/etc/hekte/hekte.toml ] || \
-	    install -D -m 0644 systemd/hekte.toml $(DESTDIR)/etc/hekte/hekte.toml
+	PREFIX="$(PREFIX)" tools/install-files.sh "$(DESTDIR)" $(TARGET)/release/hekte local
 
 clean: ## removes everything that was built or fetched
 	$(CARGO) clean

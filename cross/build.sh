@@ -3,14 +3,15 @@
 #
 # With `cross` where it and Docker are there (STATIC_BUILD=cross|zig decides otherwise), else with
 # zig as the C compiler. Both ways take the same flags and the linker and musl that rustc brings.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
+task=cross
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
 CROSS_VERSION=0.2.5
 machine=${1:-aarch64}
 shift || true
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
-
-die() { echo "cross: $*" >&2; exit 1; }
+TARGET=$(target_dir)
 
 # shellcheck source=cross/flags.sh
 . cross/flags.sh "$machine"

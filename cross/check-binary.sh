@@ -2,20 +2,15 @@
 # Fails unless a binary is static, stripped, small, for the right machine, runs, indexes, answers.
 #
 #     cross/check-binary.sh BINARY [aarch64|x86_64|armv7]
-set -eu
+set -euo pipefail
+task="check-binary"
+# shellcheck source=tools/lib.sh
+. "$(dirname "$0")/../tools/lib.sh"
 binary=${1:?which binary}
 machine=${2:-aarch64}
 MAX_BYTES=$((8 << 20))
 
-die() { echo "check-binary: $binary: $*" >&2; exit 1; }
-install() { # command, package
-    command -v "$1" >/dev/null 2>&1 && return
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-        die "needs $1: install $2"
-    fi
-    apt-get update -q >&2 </dev/null
-    apt-get install -q -y --no-install-recommends "$2" >&2 </dev/null
-}
+die() { say "$binary: $*"; exit 1; }
 
 case $machine in # ELF: 02 is 64 bits, 01 is 32; then the number of the machine
     aarch64) class=02 number=183 emulator=qemu-aarch64-static ;;
@@ -24,7 +19,7 @@ case $machine in # ELF: 02 is 64 bits, 01 is 32; then the number of the machine
     *) die "no such machine: $machine" ;;
 esac
 [ -f "$binary" ] || die "is not there"
-install readelf binutils
+need readelf:binutils
 
 start=$(od -An -tx1 -N6 "$binary" | tr -d ' ')
 [ "$start" = "7f454c46${class}01" ] || die "is no ELF file of class $class, little end first"
@@ -48,7 +43,7 @@ bytes=$(wc -c <"$binary")
 
 run=()
 if [ "$(uname -m)" != "$machine" ]; then
-    install "$emulator" qemu-user-static
+    need "$emulator:qemu-user-static"
     run=("$emulator")
 fi
 version=$("${run[@]}" "$binary" --version) || die "does not run"

@@ -2,17 +2,19 @@
 # Two builds from nothing, in other folders and with another cargo home, must be equal.
 #
 #     cross/same-bytes.sh [aarch64|x86_64|armv7]
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
+task="same-bytes"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
 machine=${1:-aarch64}
 case $machine in
     armv7) triple=armv7-unknown-linux-musleabihf ;;
     *) triple=$machine-unknown-linux-musl ;;
 esac
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+TARGET=$(target_dir)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
-mkdir -p "$TARGET"
 dir=$(mktemp -d "$TARGET/same-bytes.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 

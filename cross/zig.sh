@@ -6,10 +6,7 @@ ZIG_VERSION=0.15.2
 
 venv=$TARGET/zig-$ZIG_VERSION
 if [ ! -x "$venv/bin/python" ]; then
-    if ! python3 -c 'import ensurepip' 2>/dev/null; then
-        [ "$(id -u)" = 0 ] || die "please install python3-venv"
-        apt-get update -q </dev/null && apt-get install -q -y python3-venv </dev/null
-    fi
+    python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
     rm -rf "$venv.new"
     python3 -m venv "$venv.new"
     "$venv.new/bin/python" -m pip install -q "ziglang==$ZIG_VERSION"

@@ -3,15 +3,17 @@
 #
 # From the static binaries of cross/build.sh, with dpkg-deb alone. The same tree gives the same
 # bytes. Packages go to target/deb/; lintian looks at each where it is installed.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+task=deb
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+TARGET=$(target_dir)
+version=$(hekte_version)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1)}
 export SOURCE_DATE_EPOCH
 umask 022
 
-die() { echo "deb: $*" >&2; exit 1; }
 command -v dpkg-deb >/dev/null 2>&1 || die "needs dpkg-deb: this is for Debian and its kin"
 
 build() { # Debian's name of the architecture, ours
@@ -22,13 +24,7 @@ build() { # Debian's name of the architecture, ours
     rm -rf "$root"
     mkdir -p "$root/DEBIAN"
 
-    install -D -m 0755 "$bin/hekte" "$root/usr/bin/hekte"
-    install -D -m 0644 systemd/hekte.toml "$root/etc/hekte/hekte.toml"
-    install -D -m 0644 systemd/hekte.sysusers "$root/usr/lib/sysusers.d/hekte.conf"
-    install -D -m 0644 systemd/hekte.tmpfiles "$root/usr/lib/tmpfiles.d/hekte.conf"
-    install -D -m 0644 systemd/hekte.service "$root/usr/lib/systemd/system/hekte.service"
-    sed -i 's|/usr/local/bin/hekte|/usr/bin/hekte|' "$root/usr/lib/systemd/system/hekte.service"
-
+    tools/install-files.sh "$root" "$bin/hekte" package
     local manual=$TARGET/deb/manual-$deb_arch share=$root/usr/share run=()
     [ "$(uname -m)" = "$machine" ] || run=("$(emulator "$machine")")
     "${run[@]}" "$bin/hekte-manual" "$manual"
@@ -38,10 +34,6 @@ build() { # Debian's name of the architecture, ours
     install -D -m 0644 "$manual/_hekte" "$share/zsh/vendor-completions/_hekte"
     install -D -m 0644 "$manual/hekte.fish" "$share/fish/vendor_completions.d/hekte.fish"
 
-    install -D -m 0644 deb/copyright "$share/doc/hekte/copyright"
-    install -m 0644 README.md docs/operations.md docs/protocol.md "$share/doc/hekte/"
-    # not enabled, to be copied: the socket, and what opens the blocks to hekte
-    install -D -m 0644 -t "$share/doc/hekte/examples" systemd/hekte.socket systemd/bitcoind.conf
     changelog | gzip -9n >"$share/doc/hekte/changelog.gz"
     install -D -m 0644 deb/lintian-overrides "$share/lintian/overrides/hekte"
     # static and at any address: lintian takes it for a shared library on this machine
@@ -63,7 +55,7 @@ build() { # Debian's name of the architecture, ours
         lintian --fail-on error,warning,info --tag-display-limit 0 "$package" ||
             die "lintian finds fault with $package"
     else
-        echo "deb: lintian is not installed, so it did not look at $package" >&2
+        say "lintian is not installed, so it did not look at $package"
     fi
     echo "$package: $(wc -c <"$package") bytes, sha256 $(sha256sum "$package" | cut -d ' ' -f 1)"
 }

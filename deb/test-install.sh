@@ -3,26 +3,24 @@
 # deb-test`. Needs root; fetches the root once (target/deb/bookworm.tar).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+task="deb-test"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+TARGET=$(target_dir)
 SUITE=${SUITE:-bookworm}
 ROOT_TAR=$TARGET/deb/$SUITE.tar
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-die() { echo "deb-test: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || die "needs root"
-# shellcheck source=image/debian.sh
-. image/debian.sh
-needs mmdebstrap mmdebstrap "$keyring" debian-archive-keyring
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+need mmdebstrap "$DEBIAN_KEYRING:debian-archive-keyring"
+version=$(hekte_version)
 deb=$TARGET/deb/hekte_${version}_amd64.deb
 [ -s "$deb" ] || die "no $deb: make deb"
 
 if [ ! -s "$ROOT_TAR" ]; then
     mirror=$(debian_mirror)
-    [ -n "$mirror" ] || die "found no Debian archive in this machine's apt sources"
     new=${ROOT_TAR%.tar}.new.tar # the end of the name decides what it makes
     mmdebstrap --quiet --variant=minbase --include=systemd-sysv,acl "$SUITE" "$new" \
-        "deb [signed-by=$keyring] $mirror $SUITE main"
+        "deb [signed-by=$DEBIAN_KEYRING] $mirror $SUITE main"
     mv "$new" "$ROOT_TAR"
 fi
 root=$(mktemp -d "${TMPDIR:-/tmp}/hekte-deb.XXXXXX")

@@ -1,65 +1,45 @@
 #!/usr/bin/env bash
 # Makes a small chain, indexes it, serves it and asks it what the README asks; cleans up after.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
-TARGET=${CARGO_TARGET_DIR:-target}
+task=demo
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+# shellcheck source=tools/serve.sh
+. tools/serve.sh
+TARGET=$(target_dir)
 
-# a script of the made chain: the chain is the same on every machine, so are all answers
-SCRIPT=7e7f920871bec61a14a81e9389c6f395263f1cb9493cfdd785f81bf32c8ec28a
+step() { printf '\n== %s\n' "$*"; }
 
-say() { printf '\n== %s\n' "$*"; }
-die() { echo "demo: $*" >&2; exit 1; }
+# what a fresh Debian machine lacks
+command -v cc >/dev/null 2>&1 || need gcc libc6-dev
+need cargo:rustup
 
-# --- what a fresh Debian machine lacks ---
-missing=""
-command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
-command -v cargo >/dev/null 2>&1 || missing="$missing rustup"
-if [ -n "$missing" ]; then
-    [ "$(id -u)" = 0 ] || die "please install first:$missing"
-    say "installing$missing"
-    apt-get update -q </dev/null
-    # shellcheck disable=SC2086
-    apt-get install -q -y --no-install-recommends $missing </dev/null
-fi
-
-say "building"
+step "building"
 cargo build --locked --release --workspace --bins
 hekte=$TARGET/release/hekte
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/hekte-demo.XXXXXX")
-server=""
 finish() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-    fi
+    kill_server
     rm -rf "$dir"
 }
 trap finish EXIT
 
-say "making a chain of 300 blocks in bitcoind's files"
-"$TARGET/release/chaingen" --out "$dir/bitcoin" --blocks 300 --txs-per-block 60 --stale 3 --xor
+step "making a chain of 300 blocks in bitcoind's files"
+make_chain "$TARGET/release/chaingen" "$dir/bitcoin"
 
 settings=(--network regtest --bitcoin-dir "$dir/bitcoin" --data-dir "$dir/hekte" --offline)
 
-say "indexing it: hekte --offline --sync-only"
+step "indexing it: hekte --offline --sync-only"
 "$hekte" "${settings[@]}" --sync-only
 
-say "checking every row of the index: hekte verify, hekte digest"
+step "checking every row of the index: hekte verify, hekte digest"
 "$hekte" "${settings[@]}" verify | tail -n 1
 "$hekte" "${settings[@]}" digest
 
-say "serving it"
-"$hekte" "${settings[@]}" --listen 127.0.0.1:0 --log-timestamps no 2>"$dir/log" &
-server=$!
-port=""
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*serving Electrum RPC on 127.0.0.1:\([0-9]*\).*/\1/p' "$dir/log")
-    [ -n "$port" ] && break
-    sleep 0.1
-done
-[ -n "$port" ] || { cat "$dir/log"; die "the server did not start"; }
-exec 3<>"/dev/tcp/127.0.0.1/$port" || die "cannot connect to port $port"
+step "serving it"
+serve "$dir/log" "$hekte" "${settings[@]}" --log-timestamps no
 
 ANSWER=""
 ask() { # method, parameters
@@ -95,10 +75,7 @@ ask blockchain.transaction.get_confirmed_blockhash "\"$tx\""
 ask blockchain.block.header '200,300'
 ask hekte.status ''
 
-say "stopping it"
-exec 3>&-
-kill "$server"
-wait "$server" || die "it ended with an error"
-server=""
+step "stopping it"
+stop_server
 tail -n 1 "$dir/log"
-say "done: all answers came from the block files and an index twenty times smaller"
+step "done: all answers came from the block files and an index twenty times smaller"

@@ -5,21 +5,20 @@
 # RPI_IMAGE_GEN names a checkout of rpi-image-gen, whose own checks then judge the layer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+task="image-parts"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+TARGET=$(target_dir)
 
-die() { echo "image-parts: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || die "needs root"
-# shellcheck source=image/debian.sh
-. image/debian.sh
-needs shellcheck shellcheck /usr/lib/python3/dist-packages/yaml python3-yaml
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+need /usr/lib/python3/dist-packages/yaml:python3-yaml
+version=$(hekte_version)
 deb=$TARGET/deb/hekte_${version}_amd64.deb
 tar=$TARGET/deb/bookworm.tar
 if [ ! -s "$deb" ] || [ ! -s "$tar" ]; then
     die "first: make deb deb-test"
 fi
-shellcheck -x image/*.sh image/board/*.sh image/pi-gen/*.sh deb/*.sh deb/p* cross/*.sh \
-    image/pi-gen/stage-hekte/*.sh image/pi-gen/stage-hekte/*/*.sh
+tools/shellcheck.sh
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/hekte-parts.XXXXXX")
 trap 'rm -rf "$dir"' EXIT

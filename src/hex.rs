@@ -19,6 +19,13 @@ pub fn push(text: &mut String, bytes: &[u8]) {
     }
 }
 
+/// The digits of `bytes`.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    push(&mut text, bytes);
+    text
+}
+
 /// Appends the digits of a hash in internal byte order as it is shown: byte-reversed.
 pub fn push_reversed(text: &mut String, hash: &[u8; 32]) {
     let mut shown = *hash;

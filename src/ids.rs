@@ -4,6 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::hash::sha256;
+use bitcoin::hashes::Hash;
+
+/// The id of a transaction, the hash of a block, and an output by txid and index.
+///
+/// All hashes are held in internal byte order: as the hash function gives them, and as blocks store
+/// them. Only `Display`, `Debug` and `FromStr` use the order that users see: the hexadecimal digits
+/// of the reversed bytes.
+pub use bitcoin::{BlockHash, OutPoint, Txid};
 
 /// Height of a block; genesis is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +25,38 @@ impl Height {
 }
 
 impl fmt::Display for Height {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many blocks there are, genesis included: one more than the height of the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockCount(pub u32);
+
+impl BlockCount {
+    /// The blocks up to a height, that of the last one included.
+    pub fn up_to(tip: Height) -> BlockCount {
+        BlockCount(tip.next().0)
+    }
+
+    /// The height of the last block, if there is any.
+    pub fn tip(self) -> Option<Height> {
+        self.0.checked_sub(1).map(Height)
+    }
+
+    /// The height of the block that comes next.
+    pub fn next(self) -> Height {
+        Height(self.0)
+    }
+
+    /// By how many blocks this is more than `fewer`; 0 if it is not.
+    pub fn above(self, fewer: BlockCount) -> u32 {
+        self.0.saturating_sub(fewer.0)
+    }
+}
+
+impl fmt::Display for BlockCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -40,7 +80,12 @@ impl Prefix {
     /// One more than the largest prefix.
     pub const END: u64 = 1 << 40;
 
-    /// The prefix of 32 bytes in internal order.
+    /// The prefix of a txid.
+    pub fn of_txid(txid: &Txid) -> Prefix {
+        Prefix::of(txid.as_byte_array())
+    }
+
+    /// The prefix of a hash in internal byte order.
     pub fn of(hash: &[u8; 32]) -> Prefix {
         let [a, b, c, d, e, ..] = *hash;
         Prefix(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))

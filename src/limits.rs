@@ -37,8 +37,8 @@ pub const UNCOUNTED_REPLY_BYTES: usize = 4 << 10;
 /// Digits in the answer to a ping, which is as long as the client likes: no longer than the
 /// longest request.
 pub const MAX_PONG_CHARS: usize = MAX_LINE_BYTES;
-/// Scripts one client may watch.
-pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 50_000;
+/// Scripts one client may watch, unless `max_subscriptions` says otherwise.
+pub const MAX_SCRIPTS_WATCHED_PER_CLIENT: usize = 20_000;
 /// Outpoints one client may watch.
 pub const MAX_OUTPOINTS_WATCHED_PER_CLIENT: usize = 2_000;
 /// Scripts and outpoints watched by all clients together, at most; see `shares.rs`.
@@ -46,7 +46,7 @@ pub const MAX_WATCHED: usize = 500_000;
 
 // --- connections and their work ---
 
-/// Clients at once.
+/// Clients at once, unless `max_clients` says otherwise.
 pub const MAX_CLIENTS: usize = 200;
 /// Lines of one client that are being answered or wait to be written; then reading pauses.
 pub const IN_FLIGHT_LINES_PER_CLIENT: usize = 32;

@@ -1,14 +1,19 @@
-# What get-bitcoind.sh and get-electrum.sh have in common; they read it in with name, own and home.
+# What get-bitcoind.sh and get-electrum.sh share; they source it with name, own and home.
 #
 # name: of the program. own: the value of the variable that names one of the user's own. home: of
-# the checkout. Afterwards: say, die, dir (under target/), wrapper (what starts the program).
-# shellcheck shell=sh
+# the checkout. Afterwards: what tools/lib.sh brings, a die that names the variable, dir (below
+# cargo's target), and wrapper, which starts the program.
+# shellcheck shell=bash
+: "${name:?}" "${own?}" "${home:?}"
 
+cd "$home" || exit
+task="get-$name"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
 variable=$(echo "$name" | tr '[:lower:]' '[:upper:]')
-dir="$home/target/$name"
+dir="$(target_dir)/$name"
 wrapper="$dir/$name"
 
-say() { echo "get-$name: $*" >&2; }
 die() { say "$*"; say "set $variable=/path/to/$name to use one of your own"; exit 1; }
 
 if [ -n "$own" ]; then
@@ -36,3 +41,4 @@ if [ -x "$wrapper" ]; then
     echo "$wrapper"
     exit 0
 fi
+rm -rf "$dir/root"

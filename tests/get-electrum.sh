@@ -1,10 +1,10 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Prints the path of an Electrum wallet that runs on this machine; fetches one when there is none.
 #
 # Order: $ELECTRUM, then PATH, then Debian's package electrum of this machine's own release with
 # what it needs and the machine lacks, unpacked (not installed) under target/electrum/.
 # Only the path goes to stdout; everything else goes to stderr.
-set -eu
+set -euo pipefail
 
 name=electrum
 own=${ELECTRUM:-}
@@ -12,32 +12,14 @@ home=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/found-or-locked.sh
 . "$home/tests/found-or-locked.sh"
 
-# A separate apt state, which knows what is installed: nothing on the machine is changed.
 apt="$dir/apt"
-rm -rf "$apt" "$dir/root"
-mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$dir/root"
-cat >"$apt/apt.conf" <<CONF
-Dir::State::lists "$apt/lists";
-Dir::Cache "$apt/cache";
-APT::Sandbox::User "";
-APT::Install-Recommends "false";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Debug::NoLocking "true";
-CONF
-export APT_CONFIG="$apt/apt.conf"
-
+apt_private "$apt"
 say "fetching electrum and the packages it needs, once"
-apt-get update >"$apt/update.log" 2>&1 ||
-    { tail -n 5 "$apt/update.log" >&2; die "apt-get update failed (network?)"; }
+apt_update "$apt" electrum
 apt-get --simulate install electrum >"$apt/plan.log" 2>&1 ||
     { tail -n 5 "$apt/plan.log" >&2; die "there is no package electrum to be had"; }
-names=$(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$apt/plan.log")
-(cd "$apt/cache/archives" && apt-get download $names >"$apt/download.log" 2>&1) ||
-    { tail -n 5 "$apt/download.log" >&2; die "apt-get download failed"; }
-for deb in "$apt"/cache/archives/*.deb; do
-    dpkg-deb -x "$deb" "$dir/root" || die "cannot unpack $deb (disk full?)"
-done
+mapfile -t names < <(sed -n 's/^Inst \([^ ]*\) .*/\1/p' "$apt/plan.log")
+apt_unpack "$apt" "$dir/root" "${names[@]}"
 
 # paths relative to the wrapper, so that a moved checkout keeps working
 cat >"$wrapper.new" <<'RUN'

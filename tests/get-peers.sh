@@ -1,35 +1,19 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Brings electrs 0.10.10 and ElectrumX 2.0.0 to target/peers, to be compared with; minutes, once.
 #
 # `get-peers.sh electrumx` brings the second one only, which needs no compiler. As root, missing
 # Debian packages are installed; otherwise they are named. Nothing is installed outside of target.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
-
-say() { echo "get-peers: $*" >&2; }
-die() { say "$*"; exit 1; }
-
-peers="${CARGO_TARGET_DIR:-target}/peers"
+task="get-peers"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+peers=$(target_dir)/peers
 mkdir -p "$peers"
-peers=$(cd "$peers" && pwd)
-
-packages() {
-    missing=""
-    for package in "$@"; do
-        dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
-    done
-    [ -n "$missing" ] || return 0
-    [ "$(id -u)" = 0 ] || die "please install:$missing (as root: apt-get install$missing)"
-    say "installing$missing"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q >&2
-    # shellcheck disable=SC2086
-    apt-get install -q -y --no-install-recommends $missing >&2 </dev/null
-}
 
 electrumx() {
     [ -e "$peers/electrumx/complete" ] && return 0
-    packages python3-venv
+    need python3-venv
     say "fetching ElectrumX 2.0.0"
     rm -rf "$peers/electrumx"
     python3 -m venv "$peers/electrumx"
@@ -39,12 +23,12 @@ electrumx() {
 
 electrs() {
     [ -x "$peers/electrs-0.10.10/bin/electrs" ] && return 0
-    packages clang libclang-dev librocksdb-dev
+    need clang libclang-dev librocksdb-dev
     # it wants just this RocksDB; another one is left aside and its own compiled, for long
     library=$(dpkg -L librocksdb-dev | grep 'librocksdb\.so$' | head -n 1)
-    case "$(dpkg-query -W -f '${Version}' librocksdb-dev)" in
+    case "$(dpkg-query -W -f "\${Version}" librocksdb-dev)" in
         7.8.3*) ROCKSDB_LIB_DIR=$(dirname "$library"); export ROCKSDB_LIB_DIR ;;
-        *) say "librocksdb-dev is not 7.8.3: compiling it, too"; packages g++ make ;;
+        *) say "librocksdb-dev is not 7.8.3: compiling it, too"; need g++ make ;;
     esac
     say "compiling electrs 0.10.10"
     CARGO_TARGET_DIR="$peers/build" "${CARGO:-cargo}" install electrs --version 0.10.10 --locked \

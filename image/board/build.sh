@@ -6,19 +6,17 @@
 # kept, so that a second run takes seconds: `rm target/image/root.tar` fetches anew.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+task=image
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+TARGET=$(target_dir)
 work=$TARGET/image
 suite=trixie
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-die() { echo "image: $*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || die "needs root"
-# shellcheck source=image/debian.sh
-. image/debian.sh
-needs mmdebstrap mmdebstrap qemu-aarch64-static qemu-user-static arch-test arch-test \
-    sfdisk fdisk mke2fs e2fsprogs depmod kmod "$keyring" debian-archive-keyring
+need mmdebstrap qemu-aarch64-static:qemu-user-static arch-test sfdisk:fdisk mke2fs:e2fsprogs \
+    depmod:kmod "$DEBIAN_KEYRING:debian-archive-keyring"
 mirror=$(debian_mirror)
-[ -n "$mirror" ] || die "found no Debian archive in this machine's apt sources"
 mkdir -p "$work"
 
 # programs for ARM run here through the kernel's binfmt_misc and qemu
@@ -29,12 +27,12 @@ if ! arch-test arm64 >/dev/null 2>&1; then
     arch-test arm64 >/dev/null || die "programs for arm64 do not run here (binfmt_misc)"
 fi
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+version=$(hekte_version)
 deb=$TARGET/deb/hekte_${version}_arm64.deb
 [ -s "$deb" ] || deb/build.sh arm64
 
 if [ ! -s "$work/root.tar" ]; then
-    echo "image: fetching a Debian root, some minutes"
+    say "fetching a Debian root, some minutes"
     include=systemd-sysv,systemd-repart,udev,iproute2,netbase,dbus,kmod,procps,acl,e2fsprogs,fdisk
     leave_out=()
     for folder in man doc locale; do
@@ -44,38 +42,23 @@ if [ ! -s "$work/root.tar" ]; then
     mmdebstrap --quiet --arch=arm64 --variant=minbase --include="$include,bitcoin-knots" \
         "${leave_out[@]}" --aptopt='APT::Default-Release "'$suite'"' \
         --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$work/root.new.tar" \
-        "deb [signed-by=$keyring] $mirror $suite main" "deb [signed-by=$keyring] $mirror sid main"
+        "deb [signed-by=$DEBIAN_KEYRING] $mirror $suite main" \
+        "deb [signed-by=$DEBIAN_KEYRING] $mirror sid main"
     mv "$work/root.new.tar" "$work/root.tar"
 fi
 
 # the kernel is unpacked, not installed: installing makes an initramfs under emulation, for which
 # a board whose drivers are built in has no use
 if [ ! -s "$work/kernel/vmlinuz" ]; then
-    echo "image: fetching a kernel"
+    say "fetching a kernel"
     apt=$work/apt
-    rm -rf "$apt" "$work/kernel"
-    mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/empty"
-    : >"$apt/status"
-    echo "deb [signed-by=$keyring arch=arm64] $mirror $suite main" >"$apt/sources.list"
-    cat >"$apt/apt.conf" <<CONF
-Dir::State "$apt";
-Dir::State::lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "$apt/empty";
-Dir::Etc::preferencesparts "$apt/empty";
-APT::Architecture "arm64";
-APT::Architectures { "arm64"; };
-APT::Sandbox::User "";
-Acquire::Languages "none";
-CONF
+    rm -rf "$work/kernel" "$work/kernel.new"
     (
-        export APT_CONFIG=$apt/apt.conf
-        apt-get update -qq
+        apt_private "$apt" "$suite" arm64
+        apt_update "$apt" linux-image-cloud-arm64
         package=$(apt-cache depends linux-image-cloud-arm64 |
             sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-        cd "$apt/cache" && apt-get -qq download "$package" && dpkg -x ./*.deb "$work/kernel.new"
+        apt_unpack "$apt" "$work/kernel.new" "$package"
     )
     depmod -b "$work/kernel.new/usr" "$(ls "$work/kernel.new/usr/lib/modules")"
     cp "$work"/kernel.new/boot/vmlinuz-* "$work/kernel.new/vmlinuz"

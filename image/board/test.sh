@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Boots the image of `make image` in qemu and puts it through tests/board: `make image-test`.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/../.."
-TARGET=${CARGO_TARGET_DIR:-$PWD/target}
-# shellcheck source=image/debian.sh
-. image/debian.sh
-needs qemu-system-aarch64 qemu-system-arm mke2fs e2fsprogs
-[ -s "$TARGET/image/board.img" ] || { echo "image-test: make image first" >&2; exit 1; }
+task="image-test"
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+TARGET=$(target_dir)
+need qemu-system-aarch64:qemu-system-arm mke2fs:e2fsprogs
+[ -s "$TARGET/image/board.img" ] || die "make image first"
 export BOARD_IMAGE=$TARGET/image
 if [ ! -d "$BOARD_IMAGE/chain" ]; then # for the second test; 430 MB, kept
     rm -rf "$BOARD_IMAGE/chain.new"

@@ -1,6 +1,6 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Makes a stage for pi-gen that holds all it needs: make-stage.sh FOLDER DEB
-set -eu
+set -euo pipefail
 if [ $# -ne 2 ] || [ ! -f "$2" ]; then
     echo "usage: $0 FOLDER DEB (where the stage goes, and hekte's package for arm64)" >&2
     exit 64

@@ -6,12 +6,13 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use crate::error::Result;
 use crate::host::access;
+use crate::host::lock::{read, write};
 use crate::limits::OPEN_BLOCK_FILES_MAX;
 
 use super::xor::XorKey;
@@ -98,7 +99,7 @@ impl BlockDir {
 
     /// The key in force.
     pub fn key(&self) -> XorKey {
-        *self.key.read().unwrap_or_else(PoisonError::into_inner)
+        *read(&self.key)
     }
 
     /// Path of a file.
@@ -207,19 +208,19 @@ impl BlockDir {
     pub fn reopen(&self) -> Result<()> {
         let key = XorKey::load(&self.path)?;
         // what is read with the wrong one of the two in between fits no hash
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
-        self.open.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *write(&self.key) = key;
+        write(&self.open).clear();
         Ok(())
     }
 
     fn handle(&self, kind: Kind, file: FileNum) -> io::Result<Arc<File>> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let open = read(&self.open);
         if let Some(handle) = open.get(&(kind, file)) {
             return Ok(handle.clone());
         }
         drop(open);
         let handle = Arc::new(File::open(self.file_path(kind, file))?);
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let mut open = write(&self.open);
         if open.len() >= OPEN_BLOCK_FILES_MAX
             && let Some(&victim) = open.keys().next()
         {

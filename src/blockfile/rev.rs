@@ -1,7 +1,10 @@
 //! Undo records of one rev file, found by the checksum that ties each to the block before its own.
 
+use bitcoin::hashes::Hash;
+
 use crate::error::{Error, Result};
 use crate::hash::sha256d;
+use crate::ids::BlockHash;
 use crate::limits::UNDO_BYTES_MAX;
 use crate::parse::bytes::Cursor;
 
@@ -76,7 +79,7 @@ impl RevFile {
     pub fn find(
         &self,
         dir: &BlockDir,
-        previous: &[u8; 32],
+        previous: &BlockHash,
         txs: u32,
         body: &mut Vec<u8>,
         next: &mut usize,
@@ -84,7 +87,7 @@ impl RevFile {
         if txs == 0 {
             body.clear();
             body.push(0);
-            let sum = half(&sha256d(&[previous, &[0]]));
+            let sum = half(&sha256d(&[previous.as_byte_array(), &[0]]));
             return Ok(sum.is_some_and(|sum| self.empty.binary_search(&sum).is_ok()));
         }
         let start = (*next).min(self.records.len());
@@ -104,7 +107,7 @@ impl RevFile {
 
     /// The undo data of every block on `previous` with `txs` transactions beside its coinbase, in
     /// the order of the file.
-    pub fn find_all(&self, dir: &BlockDir, previous: &[u8; 32], txs: u32) -> Result<Vec<Vec<u8>>> {
+    pub fn find_all(&self, dir: &BlockDir, previous: &BlockHash, txs: u32) -> Result<Vec<Vec<u8>>> {
         let mut bodies = Vec::new();
         for record in self.records.iter().filter(|record| record.txs == txs) {
             let mut body = Vec::new();
@@ -119,7 +122,7 @@ impl RevFile {
         &self,
         dir: &BlockDir,
         record: Record,
-        previous: &[u8; 32],
+        previous: &BlockHash,
         body: &mut Vec<u8>,
     ) -> Result<bool> {
         if record.len > UNDO_BYTES_MAX {
@@ -141,7 +144,7 @@ impl RevFile {
         }
         dir.forget(Kind::Undo, pos, record.len);
         let sum = body.split_off(record.len as usize);
-        Ok(sum == sha256d(&[previous, body]))
+        Ok(sum == sha256d(&[previous.as_byte_array(), body]))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a block is known by while files are scanned: half of its hash, and where it stands.
 
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::FilePos;
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 use crate::parse::tx::header;
 
 /// The first 16 bytes of a block hash (internal order). Finding another block with the same ones
@@ -10,9 +12,9 @@ use crate::parse::tx::header;
 pub struct BlockKey(pub [u8; 16]);
 
 impl BlockKey {
-    /// Of a hash in internal order.
-    pub fn of(hash: &[u8; 32]) -> BlockKey {
-        BlockKey(hash.first_chunk().copied().unwrap_or_default())
+    /// Of a hash.
+    pub fn of(hash: &BlockHash) -> BlockKey {
+        BlockKey(hash.as_byte_array().first_chunk().copied().unwrap_or_default())
     }
 
     /// Of a header.
@@ -28,7 +30,7 @@ impl BlockKey {
 
 /// A block that is to be read: which one, and where its copies stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Copies {
     /// Which block.
     pub key: BlockKey,
     /// Whether another block stands on the same parent, or may.
@@ -36,12 +38,12 @@ pub struct Places {
     /// Where it was found first.
     pub first: FilePos,
     /// Where else.
-    pub copies: Vec<FilePos>,
+    pub others: Vec<FilePos>,
 }
 
-impl Places {
-    /// Every place.
+impl Copies {
+    /// Where every copy stands.
     pub fn all(&self) -> impl Iterator<Item = FilePos> {
-        [self.first].into_iter().chain(self.copies.iter().copied())
+        [self.first].into_iter().chain(self.others.iter().copied())
     }
 }

@@ -1,9 +1,9 @@
 //! Where blocks stand, without how they hang together: to find blocks again beside what is served.
 
 use crate::blockfile::dir::FilePos;
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 
-use super::key::{BlockKey, Places};
+use super::key::{BlockKey, Copies};
 
 /// Blocks by the first half of their key, sorted: 16 bytes each.
 #[derive(Debug, Default)]
@@ -28,13 +28,13 @@ impl BlockList {
     }
 
     /// Where a block stands, in the order of the files. Nothing is known of its siblings.
-    pub fn find(&self, hash: &[u8; 32]) -> Option<Places> {
+    pub fn find(&self, hash: &BlockHash) -> Option<Copies> {
         let key = BlockKey::of(hash);
         let half = key.table_hash();
         let start = self.found.partition_point(|(other, _)| *other < half);
-        let mut places = self.found[start..].iter().take_while(|(other, _)| *other == half);
-        let (_, first) = *places.next()?;
-        Some(Places { key, contested: true, first, copies: places.map(|(_, pos)| *pos).collect() })
+        let mut found = self.found[start..].iter().take_while(|(other, _)| *other == half);
+        let (_, first) = *found.next()?;
+        Some(Copies { key, contested: true, first, others: found.map(|(_, pos)| *pos).collect() })
     }
 
     /// Bytes that so many blocks take.
@@ -60,9 +60,9 @@ mod tests {
         }
         list.add(&header_of(3), pos(1, 77));
         list.sort();
-        let places = list.find(&header::hash(&header_of(3))).unwrap();
-        assert_eq!(places.all().collect::<Vec<_>>(), [pos(1, 77), pos(2, 3)]);
-        assert!(places.contested, "what is not known may be");
+        let copies = list.find(&header::hash(&header_of(3))).unwrap();
+        assert_eq!(copies.all().collect::<Vec<_>>(), [pos(1, 77), pos(2, 3)]);
+        assert!(copies.contested, "what is not known may be");
         assert_eq!(list.find(&header::hash(&header_of(9))), None);
         assert_eq!(BlockList::bytes_of(1_000_000), 16_000_000);
     }

@@ -5,7 +5,7 @@ use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::serialize;
 
 use crate::blockfile::frames::Magic;
-use crate::ids::{HeaderBytes, PrefixBits};
+use crate::ids::{BlockHash, HeaderBytes, PrefixBits};
 use crate::parse::tx::header;
 
 /// The network that is indexed.
@@ -15,8 +15,8 @@ pub struct ChainParams {
     pub network: Network,
     /// Bytes in front of each record; custom signets have their own.
     pub magic: Magic,
-    /// Hash of the first block, internal byte order.
-    pub genesis: [u8; 32],
+    /// Hash of the first block.
+    pub genesis: BlockHash,
     /// The header of the first block.
     pub genesis_header: HeaderBytes,
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use hashbrown::HashTable;
 
 use crate::blockfile::dir::{FileNum, FilePos};
-use crate::ids::HeaderBytes;
+use crate::ids::{BlockHash, HeaderBytes};
 use crate::limits::BLOCK_BYTES_MIN;
 use crate::parse::tx::header;
 
-use super::key::{BlockKey, Places};
+use super::key::{BlockKey, Copies};
 use super::scan::FileScan;
 
 /// Number of a block in a [`BlockTree`], in order of discovery.
@@ -80,7 +80,7 @@ impl BlockTree {
     }
 
     /// The block of that hash, if it was found in a file.
-    pub fn find(&self, hash: &[u8; 32]) -> Option<BlockId> {
+    pub fn find(&self, hash: &BlockHash) -> Option<BlockId> {
         let key = BlockKey::of(hash);
         let same = |at: &u32| self.nodes[*at as usize].key == key;
         let found = self.by_key.find(key.table_hash(), same).copied()?;
@@ -99,13 +99,13 @@ impl BlockTree {
     }
 
     /// Which block it is and every place where it was found.
-    pub fn places(&self, id: BlockId) -> Places {
+    pub fn copies(&self, id: BlockId) -> Copies {
         let node = self.node(id);
-        Places {
+        Copies {
             key: node.key,
             contested: self.is_contested(id),
             first: self.first_place(id),
-            copies: self.copies_of(id).collect(),
+            others: self.copies_of(id).collect(),
         }
     }
 
@@ -138,7 +138,7 @@ impl BlockTree {
     }
 
     /// The blocks from `genesis` to `tip`; `None` if they do not hang together.
-    pub fn path(&self, genesis: &[u8; 32], tip: BlockId) -> Option<Vec<BlockId>> {
+    pub fn path(&self, genesis: &BlockHash, tip: BlockId) -> Option<Vec<BlockId>> {
         let (genesis, mut length, mut at) = (BlockKey::of(genesis), 1, tip);
         while self.key(at) != genesis {
             at = self.parent(at)?;
@@ -213,6 +213,8 @@ impl BlockTree {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::hashes::Hash;
+
     use super::*;
     use crate::blockfile::dir::FileNum;
 
@@ -225,7 +227,7 @@ mod tests {
             bytes[76..].copy_from_slice(&n.to_le_bytes());
             tree.add(&bytes, FilePos { file: FileNum(n / 1000), offset: n });
             let parent = header::hash(&bytes);
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
             most = most.max(tree.bytes());
         }
         assert_eq!(tree.len(), 1_000_000);

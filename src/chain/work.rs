@@ -2,6 +2,8 @@
 
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::ids::BlockHash;
+
 use super::tree::{BlockId, BlockTree};
 
 /// Blocks selected in one pass over the tree.
@@ -23,7 +25,7 @@ struct Later(std::cmp::Reverse<u128>, BlockId);
 
 impl ByWork {
     /// Sorts every block of `tree` that hangs together with `genesis` by the work from there to it.
-    pub fn over(tree: &BlockTree, genesis: &[u8; 32]) -> ByWork {
+    pub fn over(tree: &BlockTree, genesis: &BlockHash) -> ByWork {
         let mut work = vec![UNKNOWN; tree.known() as usize];
         let mut path = Vec::new();
         if let Some(root) = tree.find(genesis) {
@@ -55,7 +57,7 @@ impl ByWork {
         sorted
     }
 
-    /// Selects the blocks that follow `last`.
+    /// Selects the blocks that follow `last`, most work first.
     fn select_next(&mut self, last: Option<Later>) {
         let mut best: BinaryHeap<Later> = BinaryHeap::with_capacity(AT_ONCE + 1);
         let blocks = (0u32..).map(BlockId).zip(&self.work).filter(|(_, work)| **work < LOOSE);
@@ -109,6 +111,8 @@ fn work_of(bits: u32) -> u128 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use bitcoin::hashes::Hash;
+
     use super::*;
     use crate::blockfile::dir::{FileNum, FilePos};
     use crate::chain::key::BlockKey;
@@ -122,11 +126,11 @@ mod tests {
         assert_eq!(work_of(0), 0);
     }
 
-    fn headers(parent: [u8; 32], salts: &[u8]) -> Vec<HeaderBytes> {
+    fn headers(parent: BlockHash, salts: &[u8]) -> Vec<HeaderBytes> {
         let mut parent = parent;
         let make = |salt: &u8| {
             let mut bytes = [0u8; 80];
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
             bytes[72..76].copy_from_slice(&0x207f_ffffu32.to_le_bytes());
             bytes[76] = *salt;
             parent = header::hash(&bytes);
@@ -137,9 +141,9 @@ mod tests {
 
     #[test]
     fn finds_the_most_work_in_any_order_of_discovery() {
-        let main = headers([0; 32], &[0, 1, 2, 3, 4]);
+        let main = headers(BlockHash::all_zeros(), &[0, 1, 2, 3, 4]);
         let side = headers(header::hash(&main[1]), &[12, 13]);
-        let lost = headers([9; 32], &[20, 21, 22, 23, 24, 25, 26]);
+        let lost = headers(BlockHash::from_byte_array([9; 32]), &[20, 21, 22, 23, 24, 25, 26]);
         let mut tree = BlockTree::default();
         let all: Vec<_> = lost.iter().chain(&side).chain(main.iter().rev()).collect();
         for (i, bytes) in all.iter().enumerate() {
@@ -154,7 +158,7 @@ mod tests {
         assert_eq!(path.len(), 5);
         assert_eq!(sorted[0].0, 8, "four blocks of two hashes each");
         let again = tree.add(&main[4], FilePos { file: FileNum(7), offset: 7 });
-        assert_eq!(tree.places(again).all().count(), 2);
+        assert_eq!(tree.copies(again).all().count(), 2);
         assert_eq!(tree.len(), 14);
     }
 
@@ -168,11 +172,11 @@ mod tests {
         for n in 0..count {
             tree.add(&bytes, FilePos { file: FileNum(0), offset: n });
             let parent = header::hash(&bytes);
-            bytes[4..36].copy_from_slice(&parent);
+            bytes[4..36].copy_from_slice(parent.as_byte_array());
         }
         let heights: Vec<u128> = ByWork::over(&tree, &genesis).map(|(work, _)| work / 2).collect();
         let expected: Vec<u128> = (0..u128::from(count)).rev().collect();
         assert_eq!(heights, expected);
-        assert_eq!(ByWork::over(&tree, &[7; 32]).count(), 0);
+        assert_eq!(ByWork::over(&tree, &BlockHash::from_byte_array([7; 32])).count(), 0);
     }
 }

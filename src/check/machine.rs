@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks() {
+    fn a_clock_behind_the_newest_block_or_not_set_is_found() {
         let now = 1_800_000_000;
         let check = |network, now, block, code| {
             assert_eq!(code_of(|report| clock(network, now, block, report)), code);

@@ -1,5 +1,7 @@
 //! The one immutable configuration, made from defaults, file, environment and flags.
 
+pub mod defaults;
+mod during_ibd;
 mod layers;
 pub mod layout;
 pub mod network;
@@ -24,8 +26,8 @@ use self::settings::Flags;
 use crate::error::{Error, Result};
 use crate::host::access;
 
+pub use self::during_ibd::DuringIbd;
 pub use self::layers::DEFAULT_FILE;
-pub use self::values::DuringIbd;
 
 /// All settings, valid and complete.
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Config> {
         let layers = Layers::collect(flags, file, environment)?;
-        let network = layers.get("network", Network::parse)?.unwrap_or(Network::Bitcoin);
+        let network = layers.get("network", Network::parse)?.unwrap_or(defaults::NETWORK);
         let magic = values::signet_magic(&layers, network)?;
         let Layout { network_dir, blocks_dir } = values::folders(&layers, network)?;
         let offline = layers.get("offline", units::yes_no)?.unwrap_or(false);
@@ -116,18 +118,20 @@ impl Config {
             sync_only: layers.get("sync_only", units::yes_no)?.unwrap_or(false),
             rebuild: layers.get("rebuild", units::yes_no)?.unwrap_or(false),
             index_during_ibd: layers
-                .get("index_during_ibd", values::during_ibd)?
-                .unwrap_or(DuringIbd::Auto),
-            max_history: number("max_history", 100_000)?,
+                .get("index_during_ibd", DuringIbd::parse)?
+                .unwrap_or(defaults::INDEX_DURING_IBD),
+            max_history: number("max_history", defaults::MAX_HISTORY)?,
             query_time: layers
                 .get("query_time", values::query_time)?
-                .unwrap_or(Duration::from_secs(20)),
-            max_clients: number("max_clients", 200)?,
-            max_subscriptions: number("max_subscriptions", 20_000)?,
-            banner: layers.get("banner", text)?.unwrap_or_else(|| "Welcome to hekte".into()),
+                .unwrap_or(defaults::QUERY_TIME),
+            max_clients: number("max_clients", defaults::MAX_CLIENTS)?,
+            max_subscriptions: number("max_subscriptions", defaults::MAX_SUBSCRIPTIONS)?,
+            banner: layers.get("banner", text)?.unwrap_or_else(|| defaults::BANNER.into()),
             donation_address: layers.get("donation_address", text)?.unwrap_or_default(),
-            server_name: layers.get("server_name", text)?.unwrap_or_else(values::default_name),
-            log_level: layers.get("log_level", values::log_level)?.unwrap_or(LevelFilter::Info),
+            server_name: layers
+                .get("server_name", text)?
+                .unwrap_or_else(|| defaults::SERVER_NAME.into()),
+            log_level: layers.get("log_level", values::log_level)?.unwrap_or(defaults::LOG_LEVEL),
             log_timestamps: values::log_timestamps(&layers)?,
             sources: values::sources(&layers),
             given: values::given(&layers),

@@ -1,12 +1,17 @@
 //! Every setting once: its flag, its key in the file, its variable, its help.
 
+use super::defaults::help;
+
 /// One list makes the flags, the names and the bridge between them, so that they cannot differ.
 macro_rules! settings {
-    ($( $(#[$meta:meta])* $name:ident, )*) => {
+    ($( #[doc = $help:literal] #[arg($($arg:tt)*)] $name:ident, )*) => {
         /// The settings as flags: each holds what was given, in order and unparsed.
         #[derive(clap::Args, Clone, Debug, Default)]
         pub struct Flags {
-            $( #[arg(long, global = true)] $(#[$meta])* pub $name: Vec<String>, )*
+            $(
+                #[arg(long, global = true, help = help($help, stringify!($name)), $($arg)*)]
+                pub $name: Vec<String>,
+            )*
         }
 
         /// The names of all settings as the file spells them.
@@ -22,7 +27,7 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Which chain: bitcoin, testnet3, testnet4, signet or regtest [default: bitcoin]
+    /// Which chain: bitcoin, testnet3, testnet4, signet or regtest
     #[arg(value_name = "NAME", help_heading = "Where things are")]
     network,
     /// bitcoind's data folder, its network folder or its blocks folder [default: ~/.bitcoin]
@@ -64,19 +69,19 @@ settings! {
     /// Serve the Electrum protocol here; may repeat [default: 127.0.0.1, the network's port]
     #[arg(value_name = "ADDR:PORT", help_heading = "Serving")]
     listen,
-    /// Prometheus metrics, /health and /ready here, or `off` [default: 127.0.0.1:4224]
+    /// Prometheus metrics, /health and /ready here, or `off`
     #[arg(value_name = "ADDR:PORT", help_heading = "Serving")]
     metrics,
-    /// Most entries that a history may have [default: 100000]
+    /// Most entries that a history may have
     #[arg(value_name = "N", help_heading = "Serving")]
     max_history,
-    /// Longest time one question may take, as 20s or 2m [default: 20s]
+    /// Longest time one question may take, as 20s or 2m
     #[arg(value_name = "TIME", help_heading = "Serving")]
     query_time,
-    /// Most clients at once [default: 200]
+    /// Most clients at once
     #[arg(value_name = "N", help_heading = "Serving")]
     max_clients,
-    /// Most subscriptions per client [default: 20000]
+    /// Most subscriptions per client
     #[arg(value_name = "N", help_heading = "Serving")]
     max_subscriptions,
     /// Text that wallets show when they connect
@@ -100,14 +105,14 @@ settings! {
     #[arg(value_name = "yes|no", num_args = 0..=1, require_equals = true,
           default_missing_value = "yes", help_heading = "Indexing")]
     rebuild,
-    /// Index while bitcoind makes its first download: auto, always or never [default: auto]
+    /// Index while bitcoind makes its first download: auto, always or never
     #[arg(value_name = "WHEN", help_heading = "Indexing")]
     index_during_ibd,
 
-    /// How much to log: error, warn, info, debug or trace [default: info]
+    /// How much to log: error, warn, info, debug or trace
     #[arg(value_name = "LEVEL", help_heading = "Log")]
     log_level,
-    /// Time in front of each line: auto (not under journald), yes or no [default: auto]
+    /// Time in front of each line: auto (not under journald), yes or no
     #[arg(value_name = "WHEN", help_heading = "Log")]
     log_timestamps,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::defaults;
 use super::layers::Layers;
 use super::layout::{self, Layout};
 use super::network::{self, Network};
@@ -17,26 +18,6 @@ use crate::host::{access, log as host_log, memory};
 
 /// Below this nothing useful fits: SQLite, a block of 4 MB and its undo data, a few buffers.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;
-
-/// Where dashboards that know electrs look.
-const METRICS_PORT: u16 = 4224;
-
-/// The name given to clients.
-pub fn default_name() -> String {
-    // Sparrow sends batches only to names it knows, such as those that contain "electrumx"
-    concat!("hekte/", env!("CARGO_PKG_VERSION"), " (electrumx-compatible)").into()
-}
-
-/// Whether to index while bitcoind is in its first download.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DuringIbd {
-    /// On solid state yes, on rotating disks no.
-    Auto,
-    /// Always.
-    Always,
-    /// Wait until the download is done.
-    Never,
-}
 
 /// bitcoind's folders, from whichever were named.
 pub fn folders(layers: &Layers, network: Network) -> Result<Layout> {
@@ -124,8 +105,7 @@ pub fn metrics(layers: &Layers) -> Result<Option<SocketAddr>> {
             format!("`{text}` is no address and port -> write it like 127.0.0.1:4224, or off")
         }),
     })?;
-    let usual = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), METRICS_PORT);
-    Ok(set.unwrap_or(Some(usual)))
+    Ok(set.unwrap_or(Some(defaults::METRICS)))
 }
 
 /// The budget for the whole process in bytes.
@@ -147,16 +127,6 @@ fn default_memory(ram: Option<u64>, limit: Option<u64>) -> u64 {
     wanted.min(limit.map_or(u64::MAX, |limit| limit / 4 * 3)).max(MIN_MEMORY_BYTES)
 }
 
-/// Whether to index during bitcoind's first download.
-pub fn during_ibd(text: &str) -> std::result::Result<DuringIbd, String> {
-    match text {
-        "auto" => Ok(DuringIbd::Auto),
-        "always" => Ok(DuringIbd::Always),
-        "never" => Ok(DuringIbd::Never),
-        _ => Err(format!("`{text}` -> auto, always or never")),
-    }
-}
-
 /// The longest time for one question.
 pub fn query_time(text: &str) -> std::result::Result<Duration, String> {
     match units::time(text)? {
@@ -173,7 +143,7 @@ pub fn log_level(text: &str) -> std::result::Result<LevelFilter, String> {
 /// Whether log lines carry the time.
 pub fn log_timestamps(layers: &Layers) -> Result<bool> {
     let set = layers.get("log_timestamps", |text| match text {
-        "auto" => Ok(None),
+        defaults::LOG_TIMESTAMPS => Ok(None),
         text => units::yes_no(text).map(Some).map_err(|text| format!("{text} nor auto")),
     })?;
     Ok(set.flatten().unwrap_or(!host_log::under_journald()))

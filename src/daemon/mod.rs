@@ -1,6 +1,7 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
 mod reload;
+mod report;
 mod serving;
 mod watch;
 mod wiring;
@@ -8,39 +9,41 @@ mod wiring;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use log::{debug, error, info, warn};
 use tokio::runtime::Runtime;
 
-use self::reload::reload;
-use self::serving::{Serving, Sources};
-use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 use crate::blockfile::dir::BlockDir;
 use crate::chain::params::ChainParams;
 use crate::config::network::Network;
 use crate::config::{Config, layout};
 use crate::error::{Error, Result};
 use crate::host::signal::{Request, Signals};
+use crate::host::stop::StopToken;
 use crate::host::{memory, notify, terminal};
-use crate::inspect::report::Reporter;
 use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::node::calls::NodeCalls;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
 use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
 use crate::store::tables::State;
-use crate::sync::driver::Driver;
-use crate::sync::load::BlockLoader;
-use crate::sync::upkeep::LiveSettings;
+use crate::sync::blocks::load::BlockLoader;
+use crate::sync::context::SyncContext;
+use crate::sync::driver::{Driver, SyncSettings};
+use crate::sync::served::settings::UpkeepSettings;
+
+use self::reload::reload;
+use self::report::Reporter;
+use self::serving::{Serving, Sources};
+use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 
 /// How long the sync thread may take to end its transaction when told to stop.
 const STOP_WAIT: Duration = Duration::from_secs(40);
@@ -70,9 +73,9 @@ pub fn run(config: &Config) -> Result<()> {
         false => remove_condemned(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
-    let progress = Arc::new(Progress::default());
-    let outcome = runtime.block_on(serve(config, &folder, progress.clone()));
-    progress.stop.store(true, Ordering::Relaxed);
+    let stop = StopToken::default();
+    let outcome = runtime.block_on(serve(config, &folder, &stop));
+    stop.request();
     notify::stopping();
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome.map_err(|error| match error {
@@ -81,57 +84,20 @@ pub fn run(config: &Config) -> Result<()> {
     })
 }
 
-async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Result<()> {
+async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     let mut signals = Signals::listen()?;
     let node = config.node.as_ref().map(Rpc::new);
-    let params = chain_params(config, node.as_ref(), &progress, &mut signals).await?;
+    let params = chain_params(config, node.as_ref(), &mut signals).await?;
     let Some(params) = params else { return Ok(()) };
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
-    let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
-    let shares = shares(config);
-    let shared = Arc::new(Shared::with_room_for(shares.watched_coins));
-    let views = Views::new(
-        folder.join(INDEX_FILE),
-        params,
-        dir.clone(),
-        shared.clone(),
-        shares.span_bytes,
-    );
-    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    // on a connection of its own, and not for long: these questions hold workers of the index
-    let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
-    let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
-    let tips = TipChannel::default();
-    if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(shares.mempool_bytes, node, shared.clone(), progress.clone(), tips.clone())?;
-    }
-    let driver = Driver {
-        folder: folder.into(),
-        params,
-        loader: Arc::new(BlockLoader::new(dir, &params).asking(node.clone())),
-        shared: shared.clone(),
-        node,
-        progress: progress.clone(),
-        memory: config.memory_bytes,
-        wait_for_node: waits_for_node(config),
-        threads: thread::available_parallelism().map_or(1, |count| count.get()),
-        live: LiveSettings {
-            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
-            ..LiveSettings::default()
-        },
-        sync_only: config.sync_only,
-        check_node: node_check(config.clone()),
-        on_tip: announcer(tips.clone()),
-    };
-    let (trigger, shutdown) = server::shutdown::channel();
-    let live = shared.clone();
-    let sources = Sources { engine, calls, live, progress: progress.clone(), shares, tips };
+    let (driver, sources) = assemble(config, folder, &params, node, stop)?;
+    let (shared, progress) = (sources.live.clone(), sources.progress.clone());
+    let (trigger, shutdown) = server::net::shutdown::channel();
     let serving = match config.sync_only {
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),
     };
-    let reporter = Reporter::new(progress.clone(), terminal::can_draw());
+    let reporter = Reporter::new(progress, terminal::can_draw());
     let reporting = tokio::spawn(watch::report(reporter));
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;
@@ -140,7 +106,7 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
         outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
         why = damage(&shared) => Err(Error::Damaged(why)),
     };
-    progress.stop.store(true, Ordering::Relaxed);
+    stop.request();
     notify::stopping();
     notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
     trigger.stop();
@@ -156,30 +122,76 @@ async fn serve(config: &Config, folder: &Path, progress: Arc<Progress>) -> Resul
     Ok(())
 }
 
+/// Makes the sync thread's part and what the answering part needs, and starts the thread that reads
+/// the mempool.
+fn assemble(
+    config: &Config,
+    folder: &Path,
+    params: &ChainParams,
+    node: Option<Rpc>,
+    stop: &StopToken,
+) -> Result<(Driver, Sources)> {
+    let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
+    let (progress, tips) = (Arc::new(Progress::default()), TipChannel::default());
+    let shares = shares(config);
+    let shared = Arc::new(Served::with_room_for(shares.watched_coins));
+    let views = Views::new(
+        folder.join(INDEX_FILE),
+        *params,
+        dir.clone(),
+        shared.clone(),
+        shares.span_bytes,
+    );
+    let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    // on a connection of its own, and not for long: these questions hold workers of the index
+    let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
+    let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
+    let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
+    if let (Some(node), false) = (&node, config.sync_only) {
+        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
+    }
+    let context = SyncContext {
+        folder: folder.into(),
+        loader: Arc::new(BlockLoader::new(dir, params).asking(node.clone())),
+        shared: shared.clone(),
+        node,
+        check_node: node_check(config.clone()),
+        on_tip: announcer(tips.clone()),
+        progress: progress.clone(),
+        stop: stop.clone(),
+    };
+    let settings = SyncSettings {
+        memory_bytes: config.memory_bytes,
+        wait_for_download: waits_for_node(config),
+        threads: thread::available_parallelism().map_or(1, |count| count.get()),
+        upkeep: UpkeepSettings {
+            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
+            ..UpkeepSettings::default()
+        },
+        sync_only: config.sync_only,
+    };
+    let sources = Sources { engine, calls, live: shared, progress, shares, tips };
+    Ok((Driver { context, settings }, sources))
+}
+
 /// The network's constants; `None` if told to stop before bitcoind has said what it alone knows:
 /// the bytes in front of a custom signet's blocks.
 async fn chain_params(
     config: &Config,
     node: Option<&Rpc>,
-    progress: &Progress,
     signals: &mut Signals,
 ) -> Result<Option<ChainParams>> {
     let params = ChainParams::of(config.network.params()).with_magic(config.magic);
     match (node, config.network, config.magic_was_set) {
         (Some(node), Network::Signet, false) => {
-            let magic = ask_node(node, config, progress, signals).await?;
+            let magic = ask_node(node, config, signals).await?;
             Ok(magic.map(|magic| params.with_magic(magic)))
         }
         _ => Ok(Some(params)),
     }
 }
 
-async fn ask_node(
-    node: &Rpc,
-    config: &Config,
-    progress: &Progress,
-    signals: &mut Signals,
-) -> Result<Option<[u8; 4]>> {
+async fn ask_node(node: &Rpc, config: &Config, signals: &mut Signals) -> Result<Option<[u8; 4]>> {
     loop {
         // it may take hours, and systemd would give up on a service that does not get ready
         notify::extend_timeout(START_PATIENCE);
@@ -194,7 +206,6 @@ async fn ask_node(
         }
         tokio::select! {
             request = signals.next() => if request == Request::Stop {
-                progress.stop.store(true, Ordering::Relaxed);
                 return Ok(None);
             },
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
@@ -242,7 +253,7 @@ async fn wait(
 }
 
 /// Waits until a question meets damage in the index.
-async fn damage(shared: &Shared) -> String {
+async fn damage(shared: &Served) -> String {
     loop {
         if let Some(why) = shared.damage() {
             return why;

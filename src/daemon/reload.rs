@@ -6,14 +6,15 @@ use crate::cli::{self, Parsed};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::{log as host_log, notify};
-use crate::session::config::{Shared, Texts};
+use crate::session::config::Texts;
+use crate::session::hub::SessionHub;
 
 /// Settings that take effect at once.
-const LIVE: [&str; 3] = ["log_level", "banner", "donation_address"];
+const RELOADABLE: [&str; 3] = ["log_level", "banner", "donation_address"];
 
 /// Reads all layers again; on an error everything stays as it is. `old` is what is in force for
 /// the settings that wait for the next start.
-pub fn reload(old: &Config, sessions: Option<&Shared>) {
+pub fn reload(old: &Config, sessions: Option<&SessionHub>) {
     notify::reloading();
     match read() {
         Ok(new) => apply(old, &new, sessions),
@@ -29,13 +30,13 @@ fn read() -> Result<Config> {
     }
 }
 
-fn apply(old: &Config, new: &Config, sessions: Option<&Shared>) {
+fn apply(old: &Config, new: &Config, sessions: Option<&SessionHub>) {
     host_log::set_level(new.log_level);
     if let Some(sessions) = sessions {
         sessions.set_texts(Texts::of(&new.banner, &new.donation_address));
     }
-    info!("configuration read again; in force at once: {}", LIVE.join(", "));
-    for name in new.changed_since(old).into_iter().filter(|name| !LIVE.contains(name)) {
+    info!("configuration read again; in force at once: {}", RELOADABLE.join(", "));
+    for name in new.changed_since(old).into_iter().filter(|name| !RELOADABLE.contains(name)) {
         warn!("{name} has changed, which takes effect at the next start");
     }
 }

@@ -6,21 +6,23 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::wiring::{bind, bind_metrics, server_settings, session_config};
 use crate::config::Config;
 use crate::error::Result;
 use crate::host::notify;
 use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::node::calls::NodeCalls;
 use crate::query::engine::Engine;
-use crate::server;
-use crate::server::page::Facts;
-use crate::server::shutdown::Shutdown;
-use crate::server::tips::TipChannel;
-use crate::session::config::Shared as Sessions;
+use crate::query::relay::Relay;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::http::page::Facts;
+use crate::server::net::shutdown::Shutdown;
+use crate::server::{self, Speaks};
+use crate::session::hub::SessionHub;
 use crate::shares::Shares;
 use crate::store::folder::{BULK_FILE, INDEX_FILE};
+
+use super::wiring::{bind, bind_metrics, server_settings, session_config};
 
 /// What the answers come from.
 pub struct Sources {
@@ -29,7 +31,7 @@ pub struct Sources {
     /// bitcoind, if there is one.
     pub calls: Option<Arc<dyn NodeCalls>>,
     /// The moment that is served.
-    pub live: Arc<Shared>,
+    pub live: Arc<Served>,
     /// Of the sync thread.
     pub progress: Arc<Progress>,
     /// How memory is divided.
@@ -42,7 +44,7 @@ pub struct Sources {
 pub struct Serving {
     task: JoinHandle<io::Result<()>>,
     /// What all sessions share.
-    pub sessions: Arc<Sessions>,
+    pub sessions: Arc<SessionHub>,
 }
 
 impl Serving {
@@ -56,17 +58,21 @@ impl Serving {
         let Sources { engine, calls, live, progress, shares, tips } = sources;
         let listeners = bind(config).await?;
         let metrics = bind_metrics(config).await;
-        let sessions = Sessions::new(session_config(config, &shares, &listeners), engine, calls);
-        let sessions = Arc::new(sessions);
+        let relay = Arc::new(Relay::new(engine.clone(), calls));
+        let said = session_config(config, &shares, &listeners);
+        let sessions = Arc::new(SessionHub::new(said, engine, relay));
         notify::ready();
+        let mut speaking: Vec<_> = Vec::new();
         if let Some(listener) = metrics {
             let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];
             let facts = Facts { progress, live, sessions: sessions.clone(), files };
-            tokio::spawn(server::http::run(listener, shutdown.clone(), Arc::new(facts)));
+            speaking.push((listener, Speaks::Metrics(Arc::new(facts))));
         }
         let settings = server_settings(config, &shares);
         let shared = sessions.clone();
-        let task = tokio::spawn(server::run(listeners, shutdown, tips, settings, shared));
+        let electrum = listeners.into_iter().map(|listener| (listener, Speaks::Electrum));
+        speaking.extend(electrum);
+        let task = tokio::spawn(server::run(speaking, shutdown, tips, settings, shared));
         Ok(Serving { task, sessions })
     }
 

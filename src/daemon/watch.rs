@@ -5,7 +5,8 @@ use std::time::Duration;
 use log::{error, info};
 
 use crate::host::{beat, notify};
-use crate::inspect::report::Reporter;
+
+use super::report::Reporter;
 
 /// How often.
 const TICK: Duration = Duration::from_secs(1);

@@ -12,20 +12,20 @@ use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
-use crate::ids::Prefix;
-use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::host::stop::StopToken;
+use crate::live::served::Served;
+use crate::live::touched::Touched;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
-use crate::server::settings::Settings;
-use crate::server::tips::TipChannel;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::net::settings::Settings;
 use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
-use crate::sync::driver::NodeCheck;
-use crate::sync::live::NewTip;
+use crate::sync::context::NodeCheck;
 use crate::sync::mempool::MempoolSync;
+use crate::sync::served::index::NewTip;
 
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
@@ -155,22 +155,19 @@ pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
     Box::new(move |new: NewTip| {
         if let Some(height) = new.snapshot.tip() {
             let header = new.snapshot.tip_header;
-            let touched = new.touched.map(Arc::new);
+            let touched = new.touched;
             tips.announce(TipChange { tip: Tip { height, header }, touched });
         }
     })
 }
 
 /// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(
-    tips: TipChannel,
-    shared: Arc<Shared>,
-) -> Box<dyn Fn(Option<Vec<Prefix>>) + Send> {
+fn mempool_announcer(tips: TipChannel, shared: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
         let snap = shared.snapshot();
         if let Some(height) = snap.tip() {
             let tip = Tip { height, header: snap.tip_header };
-            tips.announce_touched(TipChange { tip, touched: touched.map(Arc::new) });
+            tips.announce_touched(TipChange { tip, touched });
         }
     })
 }
@@ -184,14 +181,14 @@ pub fn node_check(config: Config) -> NodeCheck {
 pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
-    shared: Arc<Shared>,
-    progress: Arc<Progress>,
+    shared: Arc<Served>,
+    stop: StopToken,
     tips: TipChannel,
 ) -> Result<()> {
     let mempool = MempoolSync {
         node: node.with_timeout(MEMPOOL_PATIENCE),
         shared: shared.clone(),
-        progress,
+        stop,
         bytes_max,
         on_change: mempool_announcer(tips, shared),
     };

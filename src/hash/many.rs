@@ -3,7 +3,7 @@
 use wide::u32x8;
 
 use super::lanes::{INITIAL, LANES, State, compress};
-use super::{sha256, sha256d};
+use super::sha::{sha256, sha256d};
 
 /// Messages are hashed when so many bytes of them wait: as much as stays in a first-level cache.
 const WAITING: usize = 16 << 10;
@@ -20,16 +20,16 @@ fn lanes_are_faster() -> bool {
 
 /// How often a message is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounds {
+pub enum Hashing {
     /// SHA-256: scripts.
-    Once,
+    Single,
     /// SHA-256 of SHA-256: txids and Merkle nodes.
-    Twice,
+    Double,
 }
 
 /// Collects messages; what became of each is told by its number, in any order.
 pub struct Many {
-    rounds: Rounds,
+    hashing: Hashing,
     lanes: Option<Waiting>,
     pushed: usize,
 }
@@ -44,12 +44,12 @@ struct Waiting {
 
 impl Many {
     /// In the way that is fastest on this CPU.
-    pub fn new(rounds: Rounds) -> Many {
-        Many::with_lanes(rounds, lanes_are_faster())
+    pub fn new(hashing: Hashing) -> Many {
+        Many::with_lanes(hashing, lanes_are_faster())
     }
 
-    fn with_lanes(rounds: Rounds, lanes: bool) -> Many {
-        Many { rounds, lanes: lanes.then(Waiting::default), pushed: 0 }
+    fn with_lanes(hashing: Hashing, lanes: bool) -> Many {
+        Many { hashing, lanes: lanes.then(Waiting::default), pushed: 0 }
     }
 
     /// Takes the next message, given in parts; `done` learns number and digest of those that are
@@ -59,23 +59,23 @@ impl Many {
         self.pushed += 1;
         let mut done = done;
         let Some(waiting) = &mut self.lanes else {
-            let digest = match (self.rounds, parts) {
-                (Rounds::Once, [whole]) => sha256(whole),
-                (Rounds::Once, parts) => sha256(&parts.concat()),
-                (Rounds::Twice, parts) => sha256d(parts),
+            let digest = match (self.hashing, parts) {
+                (Hashing::Single, [whole]) => sha256(whole),
+                (Hashing::Single, parts) => sha256(&parts.concat()),
+                (Hashing::Double, parts) => sha256d(parts),
             };
             return done(number, &digest);
         };
         waiting.push(number, parts);
         if waiting.blocks.len() >= WAITING / 64 {
-            waiting.hash(self.rounds, &mut done);
+            waiting.hash(self.hashing, &mut done);
         }
     }
 
     /// Hashes what still waits.
     pub fn finish(mut self, mut done: impl FnMut(usize, &[u8; 32])) {
         if let Some(waiting) = &mut self.lanes {
-            waiting.hash(self.rounds, &mut done);
+            waiting.hash(self.hashing, &mut done);
         }
     }
 }
@@ -98,10 +98,10 @@ impl Waiting {
         self.messages.push((number, self.blocks.len()));
     }
 
-    fn hash(&mut self, rounds: Rounds, done: &mut impl FnMut(usize, &[u8; 32])) {
-        match rounds {
-            Rounds::Once => self.run(done),
-            Rounds::Twice => {
+    fn hash(&mut self, hashing: Hashing, done: &mut impl FnMut(usize, &[u8; 32])) {
+        match hashing {
+            Hashing::Single => self.run(done),
+            Hashing::Double => {
                 let mut second = Waiting::default();
                 self.run(&mut |number, digest| second.push(number, &[digest]));
                 second.run(done);
@@ -156,9 +156,9 @@ fn take_digest(state: &mut State, lane: usize) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    fn digests(rounds: Rounds, lanes: bool, messages: &[Vec<u8>]) -> Vec<[u8; 32]> {
+    fn digests(hashing: Hashing, lanes: bool, messages: &[Vec<u8>]) -> Vec<[u8; 32]> {
         let mut digests = vec![[0; 32]; messages.len()];
-        let mut many = Many::with_lanes(rounds, lanes);
+        let mut many = Many::with_lanes(hashing, lanes);
         for message in messages {
             let (front, back) = message.split_at(message.len() / 3);
             many.push(&[front, back], |number, digest| digests[number] = *digest);
@@ -172,17 +172,17 @@ mod tests {
         let lengths = (0..300).chain([1000, 20_000, 3, 55, 56, 64, 119, 120, 16_384]);
         let messages: Vec<Vec<u8>> =
             lengths.map(|len| (0..len).map(|i| (i * 7 + len) as u8).collect()).collect();
-        for rounds in [Rounds::Once, Rounds::Twice] {
+        for hashing in [Hashing::Single, Hashing::Double] {
             for count in [0, 1, 7, 8, 9, messages.len()] {
                 let expected: Vec<[u8; 32]> = messages[..count]
                     .iter()
-                    .map(|message| match rounds {
-                        Rounds::Once => sha256(message),
-                        Rounds::Twice => sha256d(&[message]),
+                    .map(|message| match hashing {
+                        Hashing::Single => sha256(message),
+                        Hashing::Double => sha256d(&[message]),
                     })
                     .collect();
                 for lanes in [false, true] {
-                    assert_eq!(digests(rounds, lanes, &messages[..count]), expected);
+                    assert_eq!(digests(hashing, lanes, &messages[..count]), expected);
                 }
             }
         }

@@ -2,46 +2,11 @@
 
 mod lanes;
 pub mod many;
+mod sha;
 
-use bitcoin::hashes::{self, Hash};
-use sha2::{Digest, Sha256};
+use self::many::{Hashing, Many};
 
-use self::many::{Many, Rounds};
-
-/// SHA-256 of SHA-256 over the parts, as if they were one string.
-pub fn sha256d(parts: &[&[u8]]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    Sha256::digest(hasher.finalize()).into()
-}
-
-/// SHA-256 of one string.
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-/// RIPEMD-160 of SHA-256: what addresses are made of.
-pub fn hash160(bytes: &[u8]) -> [u8; 20] {
-    hashes::hash160::Hash::hash(bytes).to_byte_array()
-}
-
-/// SHA-256 of a string that comes in pieces. A clone goes on from the same pieces.
-#[derive(Clone, Debug, Default)]
-pub struct Sha256Stream(Sha256);
-
-impl Sha256Stream {
-    /// Appends a piece.
-    pub fn update(&mut self, piece: impl AsRef<[u8]>) {
-        self.0.update(piece);
-    }
-
-    /// The hash of all pieces.
-    pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
-}
+pub use self::sha::{Sha256Stream, hash160, sha256, sha256d};
 
 /// An inner node of Bitcoin's Merkle trees.
 pub fn merkle_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
@@ -51,7 +16,7 @@ pub fn merkle_node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 /// Replaces a level of a Merkle tree by the one above it; an odd last node is paired with itself.
 pub fn merkle_level_up(level: &mut Vec<[u8; 32]>) {
     let above = level.len().div_ceil(2);
-    let mut nodes = Many::new(Rounds::Twice);
+    let mut nodes = Many::new(Hashing::Double);
     for i in 0..above {
         let left = level[2 * i];
         let right = *level.get(2 * i + 1).unwrap_or(&left);

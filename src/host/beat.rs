@@ -5,9 +5,10 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
+use crate::host::lock::lock;
 use crate::limits::STEP_TIME_MAX;
 
 static PARTS: Mutex<Vec<Weak<Part>>> = Mutex::new(Vec::new());
@@ -97,7 +98,7 @@ pub fn overdue() -> Option<(String, Duration)> {
 }
 
 fn parts() -> MutexGuard<'static, Vec<Weak<Part>>> {
-    PARTS.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&PARTS)
 }
 
 fn millis(time: Duration) -> u64 {

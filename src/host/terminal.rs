@@ -1,7 +1,9 @@
 //! A line at the foot of the terminal that is drawn again and again, above which the log goes on.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::host::lock::lock;
 
 /// Where a terminal does not say.
 const COLUMNS: usize = 80;
@@ -24,7 +26,7 @@ pub fn width() -> usize {
 
 /// Draws the line, in place of the one before.
 pub fn draw(line: &str) {
-    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut drawn = lock(&DRAWN);
     // a terminal that has gone away is no reason to stop
     let _ = io::stderr().write_all(format!("\r{line}\x1b[K").as_bytes());
     *drawn = true;
@@ -32,7 +34,7 @@ pub fn draw(line: &str) {
 
 /// Takes the line away; none is drawn while the guard lives.
 pub fn wiped() -> MutexGuard<'static, bool> {
-    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut drawn = lock(&DRAWN);
     if std::mem::take(&mut *drawn) {
         let _ = io::stderr().write_all(b"\r\x1b[K");
     }

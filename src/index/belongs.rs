@@ -19,8 +19,8 @@ pub fn belongs(block: &[u8], undo: &[u8]) -> bool {
     block.txdata.iter().skip(1).all(|tx| pays_with(tx, &mut undo).unwrap_or(false))
 }
 
-/// Whether undo data names these very outputs, in order: satoshi and script.
-pub fn names(undo: &[u8], spent: &[(u64, Vec<u8>)]) -> bool {
+/// Whether undo data holds exactly these outputs, in order: satoshi and script.
+pub fn undo_matches(undo: &[u8], spent: &[(u64, Vec<u8>)]) -> bool {
     let same = || {
         let mut undo = Undo::new(undo).ok()?;
         let mut left = 0;

@@ -1,4 +1,4 @@
-//! Sorted postings encoded by several threads, block by block in turn; the chunks come out in
+//! Sorted postings encoded by several threads, stripe by stripe in turn; the chunks come out in
 //! order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,10 +9,10 @@ use crate::ids::{PrefixBits, ShortPrefix};
 
 use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
 
-/// Postings of a block. Each block ends with a chunk that is not full, half a page on average, so
-/// that blocks must be large.
-pub const BLOCK_POSTINGS: usize = 1 << 18;
-/// Chunks that a thread may be ahead: those of a block.
+/// Postings of a stripe: what one thread encodes before it is the next one's turn. Each stripe ends
+/// with a chunk that is not full, half a page on average, so that stripes must be large.
+pub const STRIPE_POSTINGS: usize = 1 << 18;
+/// Chunks that a thread may be ahead: those of a stripe.
 const CHUNKS_AHEAD: usize = 340;
 /// Memory of a thread that encodes: chunks of a page each.
 pub const ENCODER_BYTES: u64 = CHUNKS_AHEAD as u64 * 4096;
@@ -22,7 +22,7 @@ pub trait Sorted {
     /// All of them.
     fn postings(&self) -> impl Iterator<Item = Posting>;
 
-    /// The prefix of the next block; `None` if this one ends with the same, or there is none.
+    /// The prefix of the next stripe; `None` if this one ends with the same, or there is none.
     fn next(&self) -> Option<ShortPrefix>;
 }
 
@@ -31,7 +31,7 @@ pub trait Sorted {
 pub enum Encoded {
     /// A chunk.
     Chunk(Chunk),
-    /// The end of a block: its postings counted, and the prefix that follows; see [`Sorted::next`].
+    /// The end of a stripe: its postings counted, and the prefix that follows; see [`Sorted::next`].
     End(Tally, Option<ShortPrefix>),
 }
 
@@ -53,7 +53,7 @@ impl RunShape {
     }
 }
 
-/// Chunks of all blocks, in order.
+/// Chunks of all stripes, in order.
 pub struct InTurn {
     threads: Vec<Receiver<Result<Encoded>>>,
     turn: usize,
@@ -63,7 +63,7 @@ impl Iterator for InTurn {
     type Item = Result<Encoded>;
 
     fn next(&mut self) -> Option<Result<Encoded>> {
-        // a thread whose turn it is and that has ended had no more blocks, nor has any other
+        // a thread whose turn it is and that has ended had no more stripes, nor has any other
         let encoded = self.threads.get(self.turn)?.recv().ok()?;
         if matches!(encoded, Ok(Encoded::End(..))) {
             self.turn = (self.turn + 1) % self.threads.len();
@@ -72,8 +72,8 @@ impl Iterator for InTurn {
     }
 }
 
-/// Encodes the blocks of a run, one thread for each of `inputs`: the first block is from the first of them, the second from the second, and so on in
-/// turn. What comes out goes to `consume`; the threads end when it does.
+/// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the first
+/// of them, the second from the second, and so on in turn. What comes out goes to `consume`; the threads end when it does.
 pub fn encode_in_turn<B, I, R>(
     shape: RunShape,
     inputs: Vec<I>,
@@ -84,9 +84,9 @@ where
     I: IntoIterator<Item = Result<B>> + Send,
 {
     thread::scope(|scope| {
-        let start = |blocks: I| {
+        let start = |stripes: I| {
             let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
-            scope.spawn(move || encode_all(shape, blocks, &sender));
+            scope.spawn(move || encode_all(shape, stripes, &sender));
             receiver
         };
         let threads = inputs.into_iter().map(start).collect();
@@ -97,12 +97,12 @@ where
 /// Ends early when nobody takes what is sent.
 fn encode_all<B: Sorted>(
     shape: RunShape,
-    blocks: impl IntoIterator<Item = Result<B>>,
+    stripes: impl IntoIterator<Item = Result<B>>,
     to: &SyncSender<Result<Encoded>>,
 ) {
-    for block in blocks {
-        let sent = match block {
-            Ok(block) => encode(shape, &block, to),
+    for stripe in stripes {
+        let sent = match stripe {
+            Ok(stripe) => encode(shape, &stripe, to),
             Err(error) => to.send(Err(error)).ok(),
         };
         if sent.is_none() {
@@ -111,14 +111,10 @@ fn encode_all<B: Sorted>(
     }
 }
 
-fn encode(
-    shape: RunShape,
-    block: &impl Sorted,
-    to: &SyncSender<Result<Encoded>>,
-) -> Option<()> {
+fn encode(shape: RunShape, stripe: &impl Sorted, to: &SyncSender<Result<Encoded>>) -> Option<()> {
     let mut encoder = shape.encoder();
     let mut tally = Tally::default();
-    for posting in block.postings() {
+    for posting in stripe.postings() {
         tally.add(posting);
         match encoder.push(posting) {
             Ok(None) => {}
@@ -130,5 +126,5 @@ fn encode(
     for chunk in encoder.finish() {
         to.send(Ok(Encoded::Chunk(chunk))).ok()?;
     }
-    to.send(Ok(Encoded::End(tally, block.next()))).ok()
+    to.send(Ok(Encoded::End(tally, stripe.next()))).ok()
 }

@@ -1,25 +1,25 @@
 //! One block with its undo data to rows: what each transaction touches, spans, Merkle nodes.
 
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::FilePos;
-use crate::hash::many::{Many, Rounds};
-use crate::ids::{HeaderBytes, Prefix};
+use crate::hash::many::{Hashing, Many};
+use crate::ids::{HeaderBytes, Prefix, Txid};
 use crate::parse::block::{BlockFault, check_merkle};
 use crate::parse::bytes::ParseError;
 use crate::parse::tx::{BlockView, is_unspendable};
 use crate::parse::undo::Undo;
 
+use super::packed::PackedPosting;
 use super::spans::{SPAN_LEVEL, SpanItem, first_tx_offset, spans_in};
-
-/// Bits of a transaction's position in a block or batch beside a prefix.
-pub const POS_BITS: u32 = 24;
 
 /// What the index keeps of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockRows {
     /// The header.
     pub header: HeaderBytes,
-    /// Txids in order, internal byte order.
-    pub txids: Vec<[u8; 32]>,
+    /// Txids in order.
+    pub txids: Vec<Txid>,
     /// Serialised length of each transaction.
     pub lens: Vec<u32>,
     /// Where each span of transactions ends, and its checksum.
@@ -28,9 +28,9 @@ pub struct BlockRows {
     pub nodes: Vec<[u8; 32]>,
     /// Weight of the block (BIP 141).
     pub weight: u32,
-    /// Prefix of each script that a transaction funds or spends, above the transaction's position
-    /// in the block ([`POS_BITS`] bits); ascending by position, each pair once.
-    pub scripts: Vec<u64>,
+    /// Prefix of each script that a transaction funds or spends, with the transaction's position
+    /// in the block; ascending by position, each pair once.
+    pub scripts: Vec<PackedPosting>,
 }
 
 impl BlockRows {
@@ -81,7 +81,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     }
     let mut rows = BlockRows {
         header: *view.header,
-        txids: vec![[0; 32]; view.txs],
+        txids: vec![Txid::all_zeros(); view.txs],
         lens: Vec::with_capacity(view.txs),
         spans: Vec::new(),
         nodes: Vec::new(),
@@ -90,20 +90,20 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     };
     // what comes before the transactions weighs four times its length
     let mut weight = 4 * first_tx_offset(view.txs as u32);
-    let mut txids = Many::new(Rounds::Twice);
-    let mut scripts = Many::new(Rounds::Once);
+    let mut txids = Many::new(Hashing::Double);
+    let mut scripts = Many::new(Hashing::Single);
     for pos in 0..view.txs {
         let tx = view.next_tx().map_err(BlockFault::Parse)?;
         let parts = tx.txid_parts();
-        txids.push(&parts, |pos, txid| rows.txids[pos] = *txid);
+        txids.push(&parts, |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
         // a block is below 4 MB, so lengths and positions fit
         let len = tx.bytes().len() as u32;
         rows.lens.push(len);
         weight += len + 3 * parts.iter().map(|part| part.len() as u32).sum::<u32>();
         let Some(undo) = &mut undo else { continue };
         let mut touch = |script: &[u8]| {
-            rows.scripts.push(pos as u64);
-            scripts.push(&[script], |i, hash| add_prefix(&mut rows.scripts[i], hash));
+            rows.scripts.push(PackedPosting::new(Prefix(0), pos as u32));
+            scripts.push(&[script], |i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
         };
         for output in tx.outputs().filter(|output| !is_unspendable(output.script)) {
             touch(output.script);
@@ -120,8 +120,8 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     if view.left() > 0 || undo.is_some_and(|undo| undo.left() > 0) {
         return Err(Misfit::OtherUndo("bytes are left over"));
     }
-    txids.finish(|pos, txid| rows.txids[pos] = *txid);
-    scripts.finish(|i, hash| add_prefix(&mut rows.scripts[i], hash));
+    txids.finish(|pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
+    scripts.finish(|i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
     sort_each_tx(&mut rows.scripts);
     rows.nodes = check_and_keep_nodes(&rows.header, &rows.txids)?;
     rows.spans = spans_in(block, &rows.lens);
@@ -129,26 +129,16 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     Ok(rows)
 }
 
-/// Puts a script's prefix above the position that is there already.
-fn add_prefix(row: &mut u64, hash: &[u8; 32]) {
-    let Prefix(prefix) = Prefix::of(hash);
-    *row |= prefix << POS_BITS;
-}
-
 /// Sorts the rows of each transaction, which lie together, and drops what is there twice.
-fn sort_each_tx(scripts: &mut Vec<u64>) {
-    let pos = |row: &u64| row & ((1 << POS_BITS) - 1);
-    for rows in scripts.chunk_by_mut(|a, b| pos(a) == pos(b)) {
+fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
+    for rows in scripts.chunk_by_mut(|a, b| a.pos() == b.pos()) {
         rows.sort_unstable();
     }
     scripts.dedup();
 }
 
 /// Compares the Merkle root; gives the nodes over the spans, if there are several.
-fn check_and_keep_nodes(
-    header: &HeaderBytes,
-    txids: &[[u8; 32]],
-) -> Result<Vec<[u8; 32]>, BlockFault> {
+fn check_and_keep_nodes(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, BlockFault> {
     let mut nodes = Vec::new();
     check_merkle(header, txids, |height, level| {
         if height == SPAN_LEVEL && level.len() > 1 {

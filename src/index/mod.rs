@@ -7,6 +7,7 @@ pub mod encoders;
 pub mod extract;
 pub mod items;
 pub mod merge;
+pub mod packed;
 pub mod pages;
 pub mod rounds;
 pub mod rows;

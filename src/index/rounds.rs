@@ -1,5 +1,5 @@
-//! Sorted streams of postings to one: each is decoded a little ahead, and as far as the one that
-//! came least far has come, everything is sorted together.
+//! Merges sorted streams of postings. Each stream is decoded a little ahead; everything up to the
+//! smallest of the last decoded postings is complete, and is sorted at once.
 //!
 //! That is a few steps a posting however many streams there are, where a heap takes more with every
 //! doubling of them. Prefixes with the same first byte, a section, are taken together: what is left
@@ -18,16 +18,16 @@ const SECTION_BITS: u32 = 32;
 /// However many streams there are, each is decoded so far ahead.
 const AHEAD_MIN: usize = 32;
 
-/// Consecutive postings in ascending order.
+/// Consecutive postings in ascending order: as many as one thread encodes in its turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Block {
+pub struct Stripe {
     packed: Vec<u64>,
     /// Sections, and where in `packed` they are.
     sections: Vec<(u64, Range<usize>)>,
     next: Option<ShortPrefix>,
 }
 
-impl Block {
+impl Stripe {
     fn extend(&mut self, section: u64, packed: &[u64]) {
         let start = self.packed.len();
         self.packed.extend_from_slice(packed);
@@ -44,7 +44,7 @@ impl Block {
     }
 }
 
-impl Sorted for Block {
+impl Sorted for Stripe {
     fn postings(&self) -> impl Iterator<Item = Posting> {
         self.sections.iter().flat_map(|(section, part)| {
             self.packed[part.clone()].iter().map(|packed| unpack(*section, *packed))
@@ -115,27 +115,27 @@ where
     }
 }
 
-/// What all streams hold, in ascending order and in blocks, which depend on nothing but the
-/// postings. A block ends between two prefixes, unless one alone fills it twice.
+/// What all streams hold, in ascending order and in stripes, which depend on nothing but the
+/// postings. A stripe ends between two prefixes, unless one alone fills it twice.
 pub struct Rounds<S> {
     streams: Vec<Ahead<S>>,
     /// Postings of each that are decoded ahead.
     ahead: usize,
     section: u64,
-    /// What was sorted last; the first `used` are in blocks.
+    /// What was sorted last; the first `used` are in stripes.
     round: Vec<u64>,
     used: usize,
-    block: Block,
-    block_postings: usize,
+    stripe: Stripe,
+    stripe_postings: usize,
 }
 
 impl<S, E> Rounds<S>
 where
     S: Iterator<Item = Result<Posting, E>>,
 {
-    /// Blocks of `block_postings`; about so many are decoded ahead, and so many sorted at once.
-    pub fn new(streams: Vec<S>, block_postings: usize) -> Result<Self, E> {
-        let ahead = (block_postings / streams.len().max(1)).max(AHEAD_MIN);
+    /// Stripes of `stripe_postings`; about so many are decoded ahead, and so many sorted at once.
+    pub fn new(streams: Vec<S>, stripe_postings: usize) -> Result<Self, E> {
+        let ahead = (stripe_postings / streams.len().max(1)).max(AHEAD_MIN);
         let begin = |mut stream: S| {
             let next = stream.next().transpose()?;
             Ok(Ahead { stream, decoded: Vec::with_capacity(ahead), taken: 0, next })
@@ -147,8 +147,8 @@ where
             section: 0,
             round,
             used: 0,
-            block: Block::default(),
-            block_postings: block_postings.max(1),
+            stripe: Stripe::default(),
+            stripe_postings: stripe_postings.max(1),
         })
     }
 
@@ -178,33 +178,33 @@ where
         }
     }
 
-    fn next_block(&mut self) -> Result<Option<Block>, E> {
+    fn next_stripe(&mut self) -> Result<Option<Stripe>, E> {
         loop {
             if self.used == self.round.len() && !self.sort_round()? {
                 return Ok(
-                    Some(mem::take(&mut self.block)).filter(|block| !block.packed.is_empty())
+                    Some(mem::take(&mut self.stripe)).filter(|stripe| !stripe.packed.is_empty())
                 );
             }
-            let (rest, len) = (&self.round[self.used..], self.block.packed.len());
+            let (rest, len) = (&self.round[self.used..], self.stripe.packed.len());
             let Some(first) = rest.first() else { continue };
             let prefix = unpack(self.section, *first).prefix;
-            let goes_on = self.block.last_prefix() == Some(prefix);
-            let full = len >= self.block_postings;
-            if full && (!goes_on || len >= self.block_postings * 2) {
-                self.block.next = (!goes_on).then_some(prefix);
-                let empty = Block { packed: Vec::with_capacity(len), ..Block::default() };
-                return Ok(Some(mem::replace(&mut self.block, empty)));
+            let goes_on = self.stripe.last_prefix() == Some(prefix);
+            let full = len >= self.stripe_postings;
+            if full && (!goes_on || len >= self.stripe_postings * 2) {
+                self.stripe.next = (!goes_on).then_some(prefix);
+                let empty = Stripe { packed: Vec::with_capacity(len), ..Stripe::default() };
+                return Ok(Some(mem::replace(&mut self.stripe, empty)));
             }
             let room = match full {
-                false => self.block_postings - len,
-                true => self.block_postings * 2 - len,
+                false => self.stripe_postings - len,
+                true => self.stripe_postings * 2 - len,
             };
             let fits = rest.iter().take(room);
             let count = match full {
                 false => fits.len(),
                 true => fits.take_while(|packed| *packed >> 32 == first >> 32).count(),
             };
-            self.block.extend(self.section, &rest[..count]);
+            self.stripe.extend(self.section, &rest[..count]);
             self.used += count;
         }
     }
@@ -214,10 +214,10 @@ impl<S, E> Iterator for Rounds<S>
 where
     S: Iterator<Item = Result<Posting, E>>,
 {
-    type Item = Result<Block, E>;
+    type Item = Result<Stripe, E>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_block().transpose()
+        self.next_stripe().transpose()
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::ids::Prefix;
 
-    fn blocks(streams: Vec<Vec<Posting>>, size: usize) -> Vec<Block> {
+    fn stripes(streams: Vec<Vec<Posting>>, size: usize) -> Vec<Stripe> {
         let streams = streams.into_iter().map(|stream| stream.into_iter().map(Ok::<_, ()>));
         Rounds::new(streams.collect(), size).unwrap().map(Result::unwrap).collect()
     }
@@ -242,7 +242,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_are_made_of_what_the_streams_hold(
+        fn stripes_are_made_of_what_the_streams_hold(
             pairs in prop::collection::btree_set(
                 (prop_oneof![0..Prefix::END, 7..9u64, Just(Prefix::END - 1)], 0..100_000u32),
                 0..2500,
@@ -251,20 +251,20 @@ mod tests {
         ) {
             let posting = |(p, n): &(u64, u32)| Posting { prefix: ShortPrefix(*p), txnum: TxNum(*n) };
             let postings: Vec<Posting> = pairs.iter().map(posting).collect();
-            let one = blocks(split(&postings, 1), size);
-            let all: Vec<Posting> = one.iter().flat_map(Block::postings).collect();
+            let one = stripes(split(&postings, 1), size);
+            let all: Vec<Posting> = one.iter().flat_map(Stripe::postings).collect();
             prop_assert_eq!(&all, &postings);
             for streams in [2, 3, 50] {
-                prop_assert_eq!(&blocks(split(&postings, streams), size), &one, "{}", streams);
+                prop_assert_eq!(&stripes(split(&postings, streams), size), &one, "{}", streams);
             }
-            for (i, block) in one.iter().enumerate() {
-                let len = block.packed.len();
+            for (i, stripe) in one.iter().enumerate() {
+                let len = stripe.packed.len();
                 let last = i + 1 == one.len();
-                prop_assert!(last || len >= size && (block.next.is_some() || len == 2 * size));
-                // who goes on behind a block meets the same blocks
-                let Some(next) = block.next else { continue };
+                prop_assert!(last || len >= size && (stripe.next.is_some() || len == 2 * size));
+                // who goes on behind a stripe meets the same stripes
+                let Some(next) = stripe.next else { continue };
                 let rest: Vec<_> = postings.iter().copied().filter(|p| p.prefix >= next).collect();
-                prop_assert_eq!(&blocks(split(&rest, 2), size)[..], &one[i + 1..]);
+                prop_assert_eq!(&stripes(split(&rest, 2), size)[..], &one[i + 1..]);
             }
         }
     }

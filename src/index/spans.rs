@@ -60,10 +60,7 @@ impl SpanItem {
     /// The item from its stored form.
     pub fn decode(bytes: &[u8; Self::BYTES]) -> SpanItem {
         let [a, b, c, d, e, f, g] = *bytes;
-        SpanItem {
-            end: u32::from_le_bytes([a, b, c, 0]),
-            crc: u32::from_le_bytes([d, e, f, g]),
-        }
+        SpanItem { end: u32::from_le_bytes([a, b, c, 0]), crc: u32::from_le_bytes([d, e, f, g]) }
     }
 }
 

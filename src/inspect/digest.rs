@@ -90,7 +90,12 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()>
 
 /// Hashes what is stored of the spans of all blocks up to `height`: of each block its spans, then its
 /// Merkle nodes.
-pub(super) fn hash_spans(db: &Db, height: Height, txs: TxNum, hasher: &mut Sha256Stream) -> Result<()> {
+pub(super) fn hash_spans(
+    db: &Db,
+    height: Height,
+    txs: TxNum,
+    hasher: &mut Sha256Stream,
+) -> Result<()> {
     let mut spans = Items::<{ SpanItem::BYTES }>::of(db, ItemTable::Spans);
     let mut nodes = Items::<NODE_BYTES>::of(db, ItemTable::Nodes);
     let mut first = TxNum(0);

@@ -1,6 +1,5 @@
 //! Looking at a stored index from outside: its digest, its soundness.
 
 pub mod digest;
-pub mod report;
 pub mod status;
 pub mod verify;

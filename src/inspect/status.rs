@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::store::folder::{BULK_FILE, INDEX_FILE};
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{Phase, RunKind};
+use crate::store::tables::{BuildState, RunKind};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -93,9 +93,9 @@ fn read_database(config: &Config) -> Result<Map<String, Value>> {
     let db = Db::open(&path, &params, Mode::Read)?;
     let (state, runs) = (db.state()?, db.runs()?);
     let phase = match state.phase {
-        Phase::Building => "building",
-        Phase::Merging => "merging",
-        Phase::Ready => "complete, but no server answers",
+        BuildState::Building => "building",
+        BuildState::Merging => "merging",
+        BuildState::Ready => "complete, but no server answers",
     };
     facts.insert("phase".into(), json!(phase));
     facts.insert("height".into(), json!(state.blocks.saturating_sub(1)));

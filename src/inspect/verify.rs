@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use bitcoin::hashes::Hash;
+
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
 use crate::hash::Sha256Stream;
-use crate::ids::{Height, ShortPrefix, TxNum};
+use crate::ids::{BlockHash, Height, ShortPrefix, TxNum};
 use crate::index::chunk::{Posting, Tally, TxRange};
 use crate::index::items::{BlockItem, PositionItem};
 use crate::parse::tx::header;
@@ -15,7 +17,7 @@ use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
 use crate::store::runs::{in_force, tiles};
 use crate::store::stream::STREAM_ROWS;
-use crate::store::tables::{ItemTable, Phase, RunInfo, RunKind, State};
+use crate::store::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
 
 use super::digest::hash_spans;
 
@@ -91,7 +93,7 @@ fn broken<T>(db: &Db, what: impl fmt::Display) -> Result<T> {
 }
 
 fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
-    let mut previous = [0u8; 32];
+    let mut previous = BlockHash::all_zeros();
     let mut first = 0;
     for height in (0..state.blocks).map(Height) {
         let BlockItem { header: bytes, first: txnum, .. } = stored_block(db, height)?;
@@ -131,7 +133,7 @@ fn check_positions(db: &Db, state: &State) -> Result<()> {
 }
 
 fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
-    if state.phase == Phase::Ready {
+    if state.phase == BuildState::Ready {
         for kind in RunKind::ALL {
             let whole = tiles(runs, kind, state.txs);
             let outcome = if whole { Ok(()) } else { broken(db, "the tiling of runs") };

@@ -1,9 +1,11 @@
 //! How far a build is, for the log, the terminal, the tip that is served meanwhile and systemd.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::host::lock::lock;
+use crate::ids::Height;
 
 /// What a build is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,25 +39,59 @@ impl Stage {
     }
 }
 
-/// What a build has come to at one moment.
+/// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct Report {
     /// The stage.
     pub stage: Stage,
-    /// Last height indexed.
+    /// Whether every question is answered.
+    pub serving: bool,
+    /// The height of the tip that is served; while none is, the last height indexed.
     pub height: u32,
-    /// Last height there will be.
+    /// The last height there will be at the end of the stage.
     pub target: u32,
-    /// Of the stage.
+    /// How much of the stage is done.
     pub percent: f64,
-    /// Since the stage began.
+    /// Seconds since the stage began.
     pub seconds: u64,
-    /// Until it ends, at its present pace.
+    /// Seconds until the stage ends, at its present pace.
     pub seconds_left: Option<u64>,
     /// Bytes of blocks read lately, while blocks are read.
     pub bytes_per_second: Option<u64>,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
+}
+
+impl Report {
+    /// The height of the last block that is known of, indexed or not.
+    pub fn last_known(&self) -> u32 {
+        self.target.max(self.height)
+    }
+}
+
+/// A figure that threads share and that may be unknown, as it is at first.
+#[derive(Debug)]
+pub struct Estimate(AtomicU64);
+
+impl Estimate {
+    /// Stands for an unknown figure; a known one is never so large.
+    const UNKNOWN: u64 = u64::MAX;
+
+    /// The figure, if it is known.
+    pub fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|figure| *figure != Estimate::UNKNOWN)
+    }
+
+    /// Sets the figure, or that it is unknown.
+    pub fn set(&self, figure: Option<u64>) {
+        self.0.store(figure.unwrap_or(Estimate::UNKNOWN), Ordering::Relaxed);
+    }
+}
+
+impl Default for Estimate {
+    fn default() -> Estimate {
+        Estimate(AtomicU64::new(Estimate::UNKNOWN))
+    }
 }
 
 /// Shared counters; written by the sync thread, read by whoever reports.
@@ -78,13 +114,11 @@ pub struct Progress {
     pub merged: AtomicU64,
     /// See `merged`.
     pub merged_total: AtomicU64,
-    /// Seconds until the stage is done, at its present pace; `u64::MAX` where nobody can say.
-    pub seconds_left: AtomicU64,
-    /// Bytes of blocks read in a second lately; `u64::MAX` where nobody can say.
-    pub bytes_per_second: AtomicU64,
+    /// Seconds until the stage is done, at its present pace.
+    pub seconds_left: Estimate,
+    /// Bytes of blocks read in a second lately.
+    pub bytes_per_second: Estimate,
     trouble: Mutex<Option<String>>,
-    /// Someone wants hekte to stop.
-    pub stop: AtomicBool,
 }
 
 impl Default for Progress {
@@ -99,10 +133,9 @@ impl Default for Progress {
             bytes_total: AtomicU64::new(0),
             merged: AtomicU64::new(0),
             merged_total: AtomicU64::new(0),
-            seconds_left: AtomicU64::new(u64::MAX),
-            bytes_per_second: AtomicU64::new(u64::MAX),
+            seconds_left: Estimate::default(),
+            bytes_per_second: Estimate::default(),
             trouble: Mutex::default(),
-            stop: AtomicBool::new(false),
         }
     }
 }
@@ -110,46 +143,40 @@ impl Default for Progress {
 impl Progress {
     /// Enters a stage. Its counters must be set already: nobody may see them fall within it.
     pub fn enter(&self, stage: Stage) {
-        self.seconds_left.store(u64::MAX, Ordering::Relaxed);
-        self.bytes_per_second.store(u64::MAX, Ordering::Relaxed);
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = (stage, Instant::now());
+        self.seconds_left.set(None);
+        self.bytes_per_second.set(None);
+        *lock(&self.stage) = (stage, Instant::now());
     }
 
     /// The present stage and since when.
     pub fn stage(&self) -> (Stage, Instant) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether to stop.
-    pub fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        *lock(&self.stage)
     }
 
     /// What keeps hekte from going on, if anything.
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.trouble).clone()
     }
 
     /// Notes it, or that there is none any more; whether there was some before.
     pub fn set_trouble(&self, trouble: Option<String>) -> bool {
-        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.trouble);
         std::mem::replace(&mut *slot, trouble).is_some()
     }
 
-    /// Everything at once, for people and dashboards.
-    pub fn told(&self) -> Told {
+    /// Everything at once; `served` is the tip that is served, if one is.
+    pub fn report(&self, served: Option<Height>) -> Report {
         let (stage, since) = self.stage();
-        let known = |figure: &AtomicU64| {
-            Some(figure.load(Ordering::Relaxed)).filter(|figure| *figure != u64::MAX)
-        };
-        Told {
+        let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
+        Report {
             stage,
-            height: self.blocks.load(Ordering::Relaxed).saturating_sub(1),
+            serving: served.is_some(),
+            height: served.map_or(indexed, |tip| tip.0),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
             seconds: since.elapsed().as_secs(),
-            seconds_left: known(&self.seconds_left),
-            bytes_per_second: known(&self.bytes_per_second),
+            seconds_left: self.seconds_left.get(),
+            bytes_per_second: self.bytes_per_second.get(),
             trouble: self.trouble(),
         }
     }

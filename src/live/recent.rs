@@ -1,8 +1,9 @@
 //! A block that lives in memory only: the newest ones, before a run is written for many at once.
 
 use crate::blockfile::dir::FilePos;
-use crate::ids::{HeaderBytes, Prefix, TxNum};
-use crate::index::extract::{BlockRows, LoadedBlock, POS_BITS};
+use crate::ids::{BlockHash, HeaderBytes, Prefix, TxNum, Txid};
+use crate::index::extract::{BlockRows, LoadedBlock};
+use crate::index::packed::PackedPosting;
 use crate::index::spans::first_tx_offset;
 
 /// All that the index would hold of the block, sorted for look-ups.
@@ -10,16 +11,16 @@ use crate::index::spans::first_tx_offset;
 pub struct RecentBlock {
     /// The header.
     pub header: HeaderBytes,
-    /// Its hash, internal byte order.
-    pub hash: [u8; 32],
+    /// Its hash.
+    pub hash: BlockHash,
     /// Where it stands.
     pub pos: FilePos,
     /// Number of its coinbase.
     pub first: TxNum,
     /// What [`crate::index::extract`] made of it; `scripts` sorted by prefix here.
     rows: BlockRows,
-    /// Prefix above position, sorted.
-    txids: Vec<u64>,
+    /// Sorted by prefix.
+    txids: Vec<PackedPosting>,
     /// Offset of each transaction in the block.
     offsets: Vec<u32>,
     /// Length of the block in bytes.
@@ -30,12 +31,12 @@ pub struct RecentBlock {
 
 impl RecentBlock {
     /// Takes a block as number `first` on.
-    pub fn new(block: LoadedBlock, hash: [u8; 32], first: TxNum) -> RecentBlock {
+    pub fn new(block: LoadedBlock, hash: BlockHash, first: TxNum) -> RecentBlock {
         let LoadedBlock { pos, mut rows, bytes, undo } = block;
         rows.scripts.sort_unstable();
         rows.scripts.shrink_to_fit();
-        let packed = |(n, txid)| Prefix::of(txid).0 << POS_BITS | n;
-        let mut txids: Vec<u64> = (0..).zip(&rows.txids).map(packed).collect();
+        let packed = |(n, txid)| PackedPosting::new(Prefix::of_txid(txid), n);
+        let mut txids: Vec<PackedPosting> = (0..).zip(&rows.txids).map(packed).collect();
         txids.sort_unstable();
         let mut next = first_tx_offset(rows.lens.len() as u32);
         let mut offset = |len: &u32| {
@@ -73,7 +74,7 @@ impl RecentBlock {
     }
 
     /// The txids in order.
-    pub fn txids(&self) -> &[[u8; 32]] {
+    pub fn txids(&self) -> &[Txid] {
         &self.rows.txids
     }
 
@@ -89,17 +90,17 @@ impl RecentBlock {
 
     /// The prefixes of its txids.
     pub fn txid_prefixes(&self) -> impl Iterator<Item = Prefix> {
-        self.txids.iter().map(|packed| Prefix(packed >> POS_BITS))
+        self.txids.iter().map(|packed| packed.prefix())
     }
 
     /// The prefixes of all scripts touched, ascending, with repetitions.
     pub fn touched(&self) -> impl Iterator<Item = Prefix> {
-        self.rows.scripts.iter().map(|packed| Prefix(packed >> POS_BITS))
+        self.rows.scripts.iter().map(|packed| packed.prefix())
     }
 }
 
-fn find(packed: &[u64], prefix: Prefix, first: TxNum, txnums: &mut Vec<TxNum>) {
-    let start = packed.partition_point(|p| p >> POS_BITS < prefix.0);
-    let found = packed[start..].iter().take_while(|p| *p >> POS_BITS == prefix.0);
-    txnums.extend(found.map(|p| TxNum(first.0 + (p & ((1 << POS_BITS) - 1)) as u32)));
+fn find(packed: &[PackedPosting], prefix: Prefix, first: TxNum, txnums: &mut Vec<TxNum>) {
+    let start = packed.partition_point(|posting| posting.prefix() < prefix);
+    let found = packed[start..].iter().take_while(|posting| posting.prefix() == prefix);
+    txnums.extend(found.map(|posting| posting.txnum(first)));
 }

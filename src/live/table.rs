@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bitcoin::hashes::Hash;
+
 use crate::blockfile::dir::FilePos;
-use crate::hash::sha256d;
-use crate::ids::{HeaderBytes, Height, TxNum};
+use crate::ids::{BlockHash, HeaderBytes, Height, TxNum};
+use crate::parse::tx::header;
 use crate::shares::TABLE_BYTES_PER_BLOCK;
 
 /// Blocks that share one allocation, copied only when one of them changes.
@@ -31,12 +33,12 @@ pub struct HeaderTag([u8; 4]);
 impl HeaderTag {
     /// Of a header.
     pub fn of(header: &HeaderBytes) -> HeaderTag {
-        HeaderTag::of_hash(&sha256d(&[header]))
+        HeaderTag::of_hash(&header::hash(header))
     }
 
-    /// Of a hash in internal order.
-    pub fn of_hash(hash: &[u8; 32]) -> HeaderTag {
-        let [a, b, c, d, ..] = *hash;
+    /// Of a hash.
+    pub fn of_hash(hash: &BlockHash) -> HeaderTag {
+        let [a, b, c, d, ..] = *hash.as_byte_array();
         HeaderTag([a, b, c, d])
     }
 }

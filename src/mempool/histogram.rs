@@ -31,7 +31,10 @@ pub fn fee_histogram(pool: &Mempool) -> Vec<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::hashes::Hash;
+
     use super::*;
+    use crate::ids::Txid;
     use crate::mempool::pool::MemTx;
 
     #[test]
@@ -41,6 +44,7 @@ mod tests {
         let mut add = |n: u32, fee: u64, vsize: u32| {
             let mut txid = [0; 32];
             txid[..4].copy_from_slice(&n.to_le_bytes());
+            let txid = Txid::from_byte_array(txid);
             let (inputs, outputs) = (Box::default(), Box::default());
             pool.insert(MemTx { txid, fee, vsize, arrival: 0, inputs, outputs });
         };

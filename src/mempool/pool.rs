@@ -5,45 +5,27 @@
 
 use std::collections::HashSet;
 
-use super::places::{Places, Slot, out_tag, tag, tags_of_outputs};
-use crate::ids::{Prefix, ScriptHash};
+use bitcoin::hashes::Hash;
+
+use crate::ids::{OutPoint, ScriptHash, Txid};
 use crate::parse::tx::{TxView, is_unspendable};
 
-/// An output, by txid (internal byte order) and index.
-pub type OutRef = ([u8; 32], u32);
+use super::places::{Places, Slot, out_tag, tag, tags_of_outputs};
+use super::script_tag::{ScriptTag, first_eight};
 
-/// The first 64 bits of a script hash. Two scripts that share them would take 2^64 tries to find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ScriptTag(pub u64);
-
-impl ScriptTag {
-    /// Stands for a script that nobody can spend, and so is not indexed.
-    pub const NOBODY: ScriptTag = ScriptTag(0);
-
-    /// Of a script hash.
-    pub fn of(script: &ScriptHash) -> ScriptTag {
-        ScriptTag(first_eight(&script.0))
-    }
-
-    /// The prefix under which the index files the script.
-    pub fn prefix(self) -> Prefix {
-        Prefix(self.0 >> 24)
-    }
+fn txid_bits(txid: &Txid) -> u64 {
+    first_eight(txid.as_byte_array())
 }
 
-fn first_eight(hash: &[u8; 32]) -> u64 {
-    hash.first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight))
-}
-
-fn spent_tag(out: &OutRef) -> u64 {
-    out_tag(first_eight(&out.0), out.1)
+fn spent_tag(out: &OutPoint) -> u64 {
+    out_tag(txid_bits(&out.txid), out.vout)
 }
 
 /// An unconfirmed transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemTx {
-    /// Internal byte order.
-    pub txid: [u8; 32],
+    /// Which it is.
+    pub txid: Txid,
     /// Satoshi.
     pub fee: u64,
     /// Virtual bytes.
@@ -51,7 +33,7 @@ pub struct MemTx {
     /// Counts arrivals: a larger one came later.
     pub arrival: u32,
     /// What it spends.
-    pub inputs: Box<[OutRef]>,
+    pub inputs: Box<[OutPoint]>,
     /// What it pays, in order.
     pub outputs: Box<[MemOutput]>,
 }
@@ -80,7 +62,7 @@ impl MemTx {
             fee,
             vsize: vsize.max(1),
             arrival: 0,
-            inputs: tx.inputs().map(|input| (*input.txid, input.vout)).collect(),
+            inputs: tx.inputs().collect(),
             outputs: tx.outputs().map(output).collect(),
         }
     }
@@ -100,7 +82,7 @@ pub struct Mempool {
     by_spent: Places,
     by_script: Places,
     /// Those that bitcoind has and there was no memory for.
-    left_out: HashSet<[u8; 32]>,
+    left_out: HashSet<Txid>,
     bytes: usize,
     arrivals: u32,
 }
@@ -127,17 +109,17 @@ impl Mempool {
     }
 
     /// The transaction of that txid.
-    pub fn get(&self, txid: &[u8; 32]) -> Option<&MemTx> {
+    pub fn get(&self, txid: &Txid) -> Option<&MemTx> {
         self.slot_of(txid).and_then(|slot| self.at(slot))
     }
 
     /// Whether it is there.
-    pub fn contains(&self, txid: &[u8; 32]) -> bool {
+    pub fn contains(&self, txid: &Txid) -> bool {
         self.get(txid).is_some()
     }
 
     /// The transaction that spends an output.
-    pub fn spender(&self, out: &OutRef) -> Option<&MemTx> {
+    pub fn spender(&self, out: &OutPoint) -> Option<&MemTx> {
         let candidates = self.by_spent.at(spent_tag(out));
         candidates.filter_map(|slot| self.at(slot)).find(|tx| tx.inputs.contains(out))
     }
@@ -150,36 +132,36 @@ impl Mempool {
 
     /// Whether it spends an output that is itself unconfirmed (wire height -1).
     pub fn is_chained(&self, tx: &MemTx) -> bool {
-        tx.inputs.iter().any(|(txid, _)| self.contains(txid) || self.left_out.contains(txid))
+        tx.inputs.iter().any(|out| self.contains(&out.txid) || self.left_out.contains(&out.txid))
     }
 
     /// The transactions that spend an output of that one, which need not be here itself.
-    pub fn dependents(&self, txid: &[u8; 32]) -> impl Iterator<Item = &MemTx> {
-        let found = self.by_spent.between(tags_of_outputs(first_eight(txid)));
+    pub fn dependents(&self, txid: &Txid) -> impl Iterator<Item = &MemTx> {
+        let found = self.by_spent.between(tags_of_outputs(txid_bits(txid)));
         let found = found.filter_map(|slot| self.at(slot));
-        found.filter(move |tx| tx.inputs.iter().any(|(spent, _)| spent == txid))
+        found.filter(move |tx| tx.inputs.iter().any(|spent| spent.txid == *txid))
     }
 
     /// Those that bitcoind has and there was no memory for.
-    pub fn left_out(&self) -> &HashSet<[u8; 32]> {
+    pub fn left_out(&self) -> &HashSet<Txid> {
         &self.left_out
     }
 
     /// Takes one out for want of memory; that it is unconfirmed stays known.
-    pub fn leave_out(&mut self, txid: &[u8; 32]) -> Option<MemTx> {
+    pub fn leave_out(&mut self, txid: &Txid) -> Option<MemTx> {
         let tx = self.remove(txid)?;
         self.left_out.insert(*txid);
         Some(tx)
     }
 
     /// Forgets one that was left out, as it is not in bitcoind's mempool any more; whether it was.
-    pub fn forget_left_out(&mut self, txid: &[u8; 32]) -> bool {
+    pub fn forget_left_out(&mut self, txid: &Txid) -> bool {
         self.left_out.remove(txid)
     }
 
     /// The unconfirmed output that `out` names.
-    pub fn output(&self, out: &OutRef) -> Option<MemOutput> {
-        self.get(&out.0)?.outputs.get(out.1 as usize).copied()
+    pub fn output(&self, out: &OutPoint) -> Option<MemOutput> {
+        self.get(&out.txid)?.outputs.get(out.vout as usize).copied()
     }
 
     /// Adds one; nothing happens if it is there.
@@ -201,7 +183,7 @@ impl Mempool {
             }
         };
         self.bytes += tx.bytes();
-        self.by_txid.insert(tag(first_eight(&tx.txid)), slot);
+        self.by_txid.insert(tag(txid_bits(&tx.txid)), slot);
         tx.inputs.iter().for_each(|input| self.by_spent.insert(spent_tag(input), slot));
         let paid = tx.outputs.iter().filter(|output| output.script != ScriptTag::NOBODY);
         paid.for_each(|output| self.by_script.insert(tag(output.script.0), slot));
@@ -210,12 +192,12 @@ impl Mempool {
     }
 
     /// Takes one out.
-    pub fn remove(&mut self, txid: &[u8; 32]) -> Option<MemTx> {
+    pub fn remove(&mut self, txid: &Txid) -> Option<MemTx> {
         let slot = self.slot_of(txid)?;
         let tx = self.slots.get_mut(slot.index())?.take()?;
         self.free.push(slot);
         self.bytes = self.bytes.saturating_sub(tx.bytes());
-        self.by_txid.remove(tag(first_eight(txid)), slot);
+        self.by_txid.remove(tag(txid_bits(txid)), slot);
         for input in &tx.inputs {
             self.by_spent.remove(spent_tag(input), slot);
         }
@@ -225,8 +207,8 @@ impl Mempool {
         Some(tx)
     }
 
-    fn slot_of(&self, txid: &[u8; 32]) -> Option<Slot> {
-        let mut slots = self.by_txid.at(tag(first_eight(txid)));
+    fn slot_of(&self, txid: &Txid) -> Option<Slot> {
+        let mut slots = self.by_txid.at(tag(txid_bits(txid)));
         slots.find(|slot| self.at(*slot).is_some_and(|tx| tx.txid == *txid))
     }
 
@@ -240,14 +222,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn id(n: u8) -> Txid {
+        Txid::from_byte_array([n; 32])
+    }
+
     fn tx(n: u8, spends: &[(u8, u32)], pays: &[u64]) -> MemTx {
         let output = |script: &u64| MemOutput { script: ScriptTag(*script), value: 5 };
         MemTx {
-            txid: [n; 32],
+            txid: id(n),
             fee: 1,
             vsize: 100,
             arrival: 0,
-            inputs: spends.iter().map(|(n, vout)| ([*n; 32], *vout)).collect(),
+            inputs: spends.iter().map(|(n, vout)| OutPoint::new(id(*n), *vout)).collect(),
             outputs: pays.iter().map(output).collect(),
         }
     }
@@ -259,15 +245,18 @@ mod tests {
         pool.insert(tx(2, &[(1, 2)], &[9]));
         pool.insert(tx(2, &[(1, 2)], &[9]));
         assert_eq!(pool.len(), 2);
-        assert_eq!(pool.spender(&([90; 32], 1)).unwrap().txid, [1; 32]);
+        assert_eq!(pool.spender(&OutPoint::new(id(90), 1)).unwrap().txid, id(1));
         assert_eq!(pool.payers(ScriptTag(7)).count(), 1);
-        assert!(pool.is_chained(pool.get(&[2; 32]).unwrap()));
-        assert_eq!(pool.output(&([1; 32], 2)).unwrap().script, ScriptTag(8));
-        assert!(pool.remove(&[1; 32]).is_some() && pool.remove(&[1; 32]).is_none());
-        assert!(!pool.is_chained(pool.get(&[2; 32]).unwrap()));
-        assert_eq!(pool.dependents(&[1; 32]).count(), 1, "though it is gone");
-        assert!(pool.spender(&([90; 32], 1)).is_none() && pool.payers(ScriptTag(7)).count() == 0);
-        pool.remove(&[2; 32]);
+        assert!(pool.is_chained(pool.get(&id(2)).unwrap()));
+        assert_eq!(pool.output(&OutPoint::new(id(1), 2)).unwrap().script, ScriptTag(8));
+        assert!(pool.remove(&id(1)).is_some() && pool.remove(&id(1)).is_none());
+        assert!(!pool.is_chained(pool.get(&id(2)).unwrap()));
+        assert_eq!(pool.dependents(&id(1)).count(), 1, "though it is gone");
+        assert!(
+            pool.spender(&OutPoint::new(id(90), 1)).is_none()
+                && pool.payers(ScriptTag(7)).count() == 0
+        );
+        pool.remove(&id(2));
         assert_eq!((pool.len(), pool.bytes(), pool.by_script.len()), (0, 0, 0));
         pool.insert(tx(3, &[], &[1]));
         assert_eq!(pool.slots.len(), 2, "slots are used again");
@@ -278,13 +267,13 @@ mod tests {
         let mut pool = Mempool::default();
         pool.insert(tx(1, &[(90, 0)], &[7]));
         pool.insert(tx(2, &[(1, 0)], &[9]));
-        assert!(pool.leave_out(&[1; 32]).is_some() && pool.leave_out(&[1; 32]).is_none());
-        let child = pool.get(&[2; 32]).unwrap().clone();
+        assert!(pool.leave_out(&id(1)).is_some() && pool.leave_out(&id(1)).is_none());
+        let child = pool.get(&id(2)).unwrap().clone();
         assert!(pool.is_chained(&child));
         pool.insert(tx(1, &[(90, 0)], &[7]));
         assert!(pool.left_out().is_empty() && pool.is_chained(&child));
-        pool.leave_out(&[1; 32]);
-        assert!(pool.forget_left_out(&[1; 32]) && !pool.is_chained(&child));
+        pool.leave_out(&id(1));
+        assert!(pool.forget_left_out(&id(1)) && !pool.is_chained(&child));
     }
 
     #[test]
@@ -292,6 +281,6 @@ mod tests {
         let mut pool = Mempool::default();
         pool.insert(tx(1, &[(90, 0)], &[ScriptTag::NOBODY.0]));
         assert_eq!(pool.payers(ScriptTag::NOBODY).count(), 0);
-        assert!(pool.output(&([1; 32], 0)).is_some());
+        assert!(pool.output(&OutPoint::new(id(1), 0)).is_some());
     }
 }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::error::RpcError;
 use super::rpc::Rpc;
-use super::tip_wait::NodeTip;
 use crate::ids::{HeaderBytes, Height};
 
 /// Calls per request when asking for hashes; the answer is some 200 KB.
@@ -53,6 +52,15 @@ pub struct BlockchainInfo {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Background {
     blocks: u32,
+}
+
+/// The last block of bitcoind's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeTip {
+    /// Its height.
+    pub height: Height,
+    /// Its hash.
+    pub hash: BlockHash,
 }
 
 /// What `getnetworkinfo` says about the program.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use bitcoin::hashes::Hash;
 use bitcoin::hex::FromHex;
 use bitcoin::{Amount, Denomination, Txid};
 use serde::de::{SeqAccess, Visitor};
@@ -29,22 +28,18 @@ pub struct PoolTx {
 }
 
 impl Rpc {
-    /// `getrawmempool`: all txids, in internal byte order.
-    pub fn mempool_txids(&self) -> Result<Vec<[u8; 32]>, RpcError> {
+    /// `getrawmempool`: all txids.
+    pub fn mempool_txids(&self) -> Result<Vec<Txid>, RpcError> {
         let list: TxidList =
             self.with_max_reply(LIST_BYTES_MAX).call_as("getrawmempool", vec![])?;
         Ok(list.0)
     }
 
-    /// `getmempoolentry` and `getrawtransaction` of each txid (internal byte order); `None` for
-    /// one that is gone.
-    pub fn mempool_transactions(
-        &self,
-        txids: &[[u8; 32]],
-    ) -> Result<Vec<Option<PoolTx>>, RpcError> {
+    /// `getmempoolentry` and `getrawtransaction` of each txid; `None` for one that is gone.
+    pub fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Option<PoolTx>>, RpcError> {
         let mut calls = Vec::with_capacity(txids.len() * 2);
         for txid in txids {
-            let id = json!(Txid::from_byte_array(*txid).to_string());
+            let id = json!(txid.to_string());
             calls.push(("getmempoolentry", vec![id.clone()]));
             calls.push(("getrawtransaction", vec![id]));
         }
@@ -67,8 +62,8 @@ fn read(entry: &Value, raw: &Value) -> Option<PoolTx> {
     Some(PoolTx { raw: Vec::from_hex(raw.as_str()?).ok()?, fee: fee.to_sat(), vsize })
 }
 
-/// A list of txids read without a tree of JSON values; internal byte order.
-pub struct TxidList(pub Vec<[u8; 32]>);
+/// A list of txids read without a tree of JSON values.
+pub struct TxidList(pub Vec<Txid>);
 
 impl<'de> Deserialize<'de> for TxidList {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
@@ -89,8 +84,7 @@ impl<'de> Visitor<'de> for ListVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<TxidList, A::Error> {
         let mut txids = Vec::new();
         while let Some(text) = items.next_element::<Cow<'de, str>>()? {
-            let txid = Txid::from_str(&text).map_err(serde::de::Error::custom)?;
-            txids.push(txid.to_byte_array());
+            txids.push(Txid::from_str(&text).map_err(serde::de::Error::custom)?);
         }
         Ok(TxidList(txids))
     }

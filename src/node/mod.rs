@@ -10,3 +10,4 @@ mod http;
 pub mod mempool;
 pub mod rpc;
 pub mod tip_wait;
+pub mod transactions;

@@ -1,8 +1,8 @@
 //! JSON-RPC calls to bitcoind over one connection, with the cookie read anew when it changes.
 
 use std::io;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::error::RpcError;
 use super::http::{Connection, HttpError, Reply};
 use crate::config::node::NodeConfig;
 use crate::host::beat;
+use crate::host::lock::lock;
 
 /// How long bitcoind may be silent; it answers slowly while it flushes to an SD card.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -30,13 +31,13 @@ pub struct Rpc {
     node: NodeConfig,
     timeout: Duration,
     max_reply_bytes: u64,
-    open: Mutex<Option<Session>>,
+    open: Mutex<Option<RpcLine>>,
     breaks: AtomicU64,
 }
 
-/// A connection and what we said on it about who we are.
+/// A connection to bitcoind, with the login that was sent on it.
 #[derive(Debug)]
-struct Session {
+struct RpcLine {
     connection: Connection,
     authorization: String,
     used: bool,
@@ -120,16 +121,16 @@ impl Rpc {
         let request = json!({"jsonrpc": "1.0", "id": 0, "method": method, "params": params});
         let body = self.ask(method, &request)?;
         let envelope: Envelope<T> = serde_json::from_slice(&body).map_err(|error| {
-            self.strange(method, format!("a result that does not fit: {error}"))
+            self.unexpected_answer(method, format!("a result that does not fit: {error}"))
         })?;
         match (envelope.error, envelope.result) {
             (Some(refusal), _) => Err(refusal.of(method)),
             _ if envelope.id != Some(json!(0)) => {
-                Err(self.strange(method, "an answer to another call".into()))
+                Err(self.unexpected_answer(method, "an answer to another call".into()))
             }
             (None, Some(result)) => Ok(result),
             (None, None) => serde_json::from_value(Value::Null)
-                .map_err(|_| self.strange(method, "no result".into())),
+                .map_err(|_| self.unexpected_answer(method, "no result".into())),
         }
     }
 
@@ -148,14 +149,17 @@ impl Rpc {
             // one error for all, as while warming up
             Err(error) => match serde_json::from_slice::<Envelope<Value>>(&body) {
                 Ok(Envelope { error: Some(refusal), .. }) => return Err(refusal.of(first)),
-                _ => return Err(self.strange(first, format!("a batch that does not fit: {error}"))),
+                _ => {
+                    return Err(self
+                        .unexpected_answer(first, format!("a batch that does not fit: {error}")));
+                }
             },
         };
         let mut answers: Vec<Option<Result<Value, RpcError>>> = vec![None; calls.len()];
         for reply in replies {
             let id = reply.id.and_then(|id| usize::try_from(id.as_u64()?).ok());
             let Some((id, slot)) = id.and_then(|id| Some((id, answers.get_mut(id)?))) else {
-                return Err(self.strange(first, "an answer to a call not made".into()));
+                return Err(self.unexpected_answer(first, "an answer to a call not made".into()));
             };
             *slot = Some(match reply.error {
                 Some(refusal) => Err(refusal.of(calls[id].0)),
@@ -163,7 +167,7 @@ impl Rpc {
             });
         }
         let answers: Option<Vec<_>> = answers.into_iter().collect();
-        answers.ok_or_else(|| self.strange(first, "fewer answers than calls".into()))
+        answers.ok_or_else(|| self.unexpected_answer(first, "fewer answers than calls".into()))
     }
 
     /// Sends one request, and counts it.
@@ -178,26 +182,22 @@ impl Rpc {
     /// closed, once more when the cookie has changed.
     fn exchange(&self, method: &str, request: &Value) -> Result<Vec<u8>, RpcError> {
         let request = request.to_string().into_bytes();
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.open);
         let mut refused: Option<String> = None;
         loop {
             beat::step();
-            let mut session = match slot.take() {
-                Some(session) => session,
+            let mut line = match slot.take() {
+                Some(line) => line,
                 None => self.connect()?,
             };
-            if refused.as_ref() == Some(&session.authorization) {
+            if refused.as_ref() == Some(&line.authorization) {
                 return Err(auth::not_accepted(&self.node));
             }
             let path = &self.node.url.path;
-            let posted = session.connection.post(
-                path,
-                &session.authorization,
-                &request,
-                self.max_reply_bytes,
-            );
+            let posted =
+                line.connection.post(path, &line.authorization, &request, self.max_reply_bytes);
             match posted {
-                Err(HttpError::Closed) if session.used => {
+                Err(HttpError::Closed) if line.used => {
                     self.breaks.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) => return Err(self.explain(method, error)),
@@ -206,11 +206,11 @@ impl Rpc {
                         return Err(auth::not_accepted(&self.node));
                     }
                     self.breaks.fetch_add(1, Ordering::Relaxed);
-                    refused = Some(session.authorization);
+                    refused = Some(line.authorization);
                 }
                 Ok(reply) => {
                     if reply.reusable {
-                        *slot = Some(Session { used: true, ..session });
+                        *slot = Some(RpcLine { used: true, ..line });
                     }
                     return self.judge(method, reply);
                 }
@@ -218,7 +218,7 @@ impl Rpc {
         }
     }
 
-    fn connect(&self) -> Result<Session, RpcError> {
+    fn connect(&self) -> Result<RpcLine, RpcError> {
         let url = &self.node.url;
         let connection = Connection::open(&url.host, url.port, self.timeout).map_err(|error| {
             RpcError::Away(format!(
@@ -226,7 +226,7 @@ impl Rpc {
                  rpc_url right?"
             ))
         })?;
-        Ok(Session { connection, authorization: auth::header(&self.node.auth)?, used: false })
+        Ok(RpcLine { connection, authorization: auth::header(&self.node.auth)?, used: false })
     }
 
     /// A body worth parsing, or the error that the status stands for.
@@ -246,7 +246,7 @@ impl Rpc {
                 "bitcoind at {url} has too many calls waiting -> raise rpcworkqueue in \
                  bitcoin.conf if this stays"
             ))),
-            status => Err(self.strange(method, format!("HTTP status {status}"))),
+            status => Err(self.unexpected_answer(method, format!("HTTP status {status}"))),
         }
     }
 
@@ -266,13 +266,16 @@ impl Rpc {
             },
             HttpError::TooLong(bytes) => {
                 let cap = self.max_reply_bytes;
-                self.strange(method, format!("{bytes} bytes, more than our limit of {cap}"))
+                self.unexpected_answer(
+                    method,
+                    format!("{bytes} bytes, more than our limit of {cap}"),
+                )
             }
-            HttpError::Malformed(what) => self.strange(method, what),
+            HttpError::Malformed(what) => self.unexpected_answer(method, what),
         }
     }
 
-    fn strange(&self, method: &str, what: String) -> RpcError {
+    fn unexpected_answer(&self, method: &str, what: String) -> RpcError {
         let url = &self.node.url;
         RpcError::Protocol(format!(
             "{url} answers {method} with {what} -> is there a bitcoind at that address?"

@@ -7,22 +7,13 @@ use log::info;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::chain::from_text;
+use super::chain::{NodeTip, from_text};
 use super::error::RpcError;
 use super::rpc::Rpc;
 use crate::ids::Height;
 
 /// How often to ask for the tip where no long poll is allowed.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-
-/// A block by height.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeTip {
-    /// Its height.
-    pub height: Height,
-    /// Its hash.
-    pub hash: BlockHash,
-}
 
 #[derive(Deserialize)]
 struct Waited {

@@ -1,8 +1,10 @@
 //! Whether a block holds together: its transactions are those that its header commits to.
 
-use crate::hash::many::{Many, Rounds};
+use bitcoin::hashes::Hash;
+
+use crate::hash::many::{Hashing, Many};
 use crate::hash::merkle_level_up;
-use crate::ids::HeaderBytes;
+use crate::ids::{HeaderBytes, Txid};
 
 use super::bytes::ParseError;
 use super::tx::{BlockView, header};
@@ -25,13 +27,13 @@ pub enum BlockFault {
 /// Checks that a block's bytes hold together: they parse, and the Merkle root fits.
 pub fn check_block(block: &[u8]) -> Result<(), BlockFault> {
     let mut view = BlockView::new(block).map_err(BlockFault::Parse)?;
-    let mut txids = vec![[0; 32]; view.txs];
-    let mut hashes = Many::new(Rounds::Twice);
+    let mut txids = vec![Txid::all_zeros(); view.txs];
+    let mut hashes = Many::new(Hashing::Double);
     for _ in 0..view.txs {
         let tx = view.next_tx().map_err(BlockFault::Parse)?;
-        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = *txid);
+        hashes.push(&tx.txid_parts(), |pos, txid| txids[pos] = Txid::from_byte_array(*txid));
     }
-    hashes.finish(|pos, txid| txids[pos] = *txid);
+    hashes.finish(|pos, txid| txids[pos] = Txid::from_byte_array(*txid));
     check_merkle(view.header, &txids, |_, _| ())
 }
 
@@ -39,10 +41,10 @@ pub fn check_block(block: &[u8]) -> Result<(), BlockFault> {
 /// tree with its height above the txids; the root is seen last.
 pub fn check_merkle(
     header: &HeaderBytes,
-    txids: &[[u8; 32]],
+    txids: &[Txid],
     mut visit: impl FnMut(u32, &[[u8; 32]]),
 ) -> Result<(), BlockFault> {
-    let mut level = txids.to_vec();
+    let mut level: Vec<[u8; 32]> = txids.iter().map(|txid| txid.to_byte_array()).collect();
     for height in 0.. {
         visit(height, &level);
         if level.len() <= 1 {

@@ -1,6 +1,9 @@
 //! Transactions and blocks visited in place: each transaction is checked once, then iterated.
 
+use bitcoin::hashes::Hash;
+
 use crate::hash::sha256d;
+use crate::ids::{OutPoint, Txid};
 
 use super::bytes::{Cursor, Parsed};
 
@@ -24,15 +27,6 @@ pub struct TxView<'a> {
     output_count: usize,
 }
 
-/// An input without its witness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputView<'a> {
-    /// Txid of the output spent, internal byte order.
-    pub txid: &'a [u8; 32],
-    /// Index of the output spent.
-    pub vout: u32,
-}
-
 /// An output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputView<'a> {
@@ -48,20 +42,14 @@ pub fn is_unspendable(script: &[u8]) -> bool {
     script.first() == Some(&0x6a)
 }
 
-impl InputView<'_> {
-    /// Whether this is the input of a coinbase.
-    pub fn is_null(&self) -> bool {
-        self.vout == u32::MAX && self.txid == &[0; 32]
-    }
-}
-
-fn input<'a>(cursor: &mut Cursor<'a>) -> Parsed<InputView<'a>> {
-    let txid = cursor.array("input txid")?;
+/// The output that an input spends.
+fn input(cursor: &mut Cursor<'_>) -> Parsed<OutPoint> {
+    let txid = Txid::from_byte_array(*cursor.array("input txid")?);
     let vout = u32::from_le_bytes(*cursor.array("input index")?);
     let script = cursor.count(1, "input script")?;
     cursor.take(script, "input script")?;
     cursor.take(4, "input sequence")?;
-    Ok(InputView { txid, vout })
+    Ok(OutPoint { txid, vout })
 }
 
 fn output<'a>(cursor: &mut Cursor<'a>) -> Parsed<OutputView<'a>> {
@@ -125,9 +113,9 @@ impl<'a> TxView<'a> {
         self.output_count
     }
 
-    /// The txid in internal byte order: SHA256d without witnesses.
-    pub fn txid(&self) -> [u8; 32] {
-        sha256d(&self.txid_parts())
+    /// The txid: SHA256d without witnesses.
+    pub fn txid(&self) -> Txid {
+        Txid::from_byte_array(sha256d(&self.txid_parts()))
     }
 
     /// What the txid is the hash of: version, inputs and outputs, lock time.
@@ -137,8 +125,8 @@ impl<'a> TxView<'a> {
         [version, self.body, lock_time]
     }
 
-    /// The inputs in order.
-    pub fn inputs(&self) -> impl Iterator<Item = InputView<'a>> + use<'a> {
+    /// The outputs that it spends, in the order of its inputs.
+    pub fn inputs(&self) -> impl Iterator<Item = OutPoint> + use<'a> {
         let mut cursor = Cursor::new(self.inputs);
         // read() has been over these bytes, so the error that would end this early cannot come
         (0..self.input_count).map_while(move |_| input(&mut cursor).ok())
@@ -191,17 +179,19 @@ impl<'a> BlockView<'a> {
 
 /// Parts of a header.
 pub mod header {
-    use super::sha256d;
-    use crate::ids::HeaderBytes;
+    use bitcoin::hashes::Hash;
 
-    /// The block hash in internal byte order.
-    pub fn hash(header: &HeaderBytes) -> [u8; 32] {
-        sha256d(&[header])
+    use super::sha256d;
+    use crate::ids::{BlockHash, HeaderBytes};
+
+    /// The block hash.
+    pub fn hash(header: &HeaderBytes) -> BlockHash {
+        BlockHash::from_byte_array(sha256d(&[header]))
     }
 
-    /// Hash of the block before, internal byte order.
-    pub fn previous(header: &HeaderBytes) -> [u8; 32] {
-        part(header, 4)
+    /// Hash of the block before.
+    pub fn previous(header: &HeaderBytes) -> BlockHash {
+        BlockHash::from_byte_array(part(header, 4))
     }
 
     /// The Merkle root over the txids, internal byte order.

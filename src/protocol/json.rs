@@ -52,6 +52,11 @@ impl Json {
         Json(value.to_string())
     }
 
+    /// Text that is JSON already, such as an answer of bitcoind that is passed on.
+    pub fn ready(text: String) -> Json {
+        Json(text)
+    }
+
     /// A list; `write` adds one item. Stops with `None` once the text passes `limit_bytes`.
     pub fn list<T>(
         items: impl IntoIterator<Item = T>,
@@ -61,8 +66,8 @@ impl Json {
         Json::long_list(items, 2, limit_bytes, write)
     }
 
-    /// The same where it is known that the text takes `expected_bytes` at most, so that no more
-    /// memory than that is taken.
+    /// Like [`Json::list`], for a list whose text is known to take `expected_bytes` at most: no
+    /// more memory than that is taken.
     pub fn long_list<T>(
         items: impl IntoIterator<Item = T>,
         expected_bytes: usize,
@@ -89,7 +94,7 @@ impl Json {
         Json::object_of(fields)
     }
 
-    /// The same from any number of fields.
+    /// An object with any number of fields, in the order given.
     pub fn object_of<'a>(fields: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
         let mut text = String::from("{");
         for (name, value) in fields {
@@ -107,6 +112,19 @@ impl Json {
     /// A list of a few finished values.
     pub fn array<const N: usize>(items: [Json; N]) -> Json {
         Json(format!("[{}]", items.map(|item| item.0).join(",")))
+    }
+
+    /// A list of any number of finished values.
+    pub fn array_of(items: impl IntoIterator<Item = Json>) -> Json {
+        let mut text = String::from("[");
+        for item in items {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&item.0);
+        }
+        text.push(']');
+        Json(text)
     }
 
     /// An object of one field, in the place of its value.

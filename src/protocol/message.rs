@@ -49,6 +49,9 @@ impl ErrorObject {
     }
 }
 
+/// What a reply carries: a result, or an error object.
+pub type ReplyBody = Result<Json, ErrorObject>;
+
 /// One request that expects a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -147,8 +150,8 @@ fn count_values(line: &[u8]) -> usize {
 
 /// A reply as one line, without the newline. An error reply has no `result`: health checks on
 /// node images look for that word.
-pub fn reply(id: &Value, result: Result<Json, ErrorObject>) -> String {
-    match result {
+pub fn reply(id: &Value, body: ReplyBody) -> String {
+    match body {
         Ok(json) => {
             // in place: an answer may be large, and must not exist twice
             let mut line = json.into_string();

@@ -5,6 +5,7 @@ use bitcoin::{OutPoint, Txid};
 use crate::ids::{Height, ScriptHash};
 use crate::protocol::message::ErrorObject;
 use crate::protocol::version::Version;
+use crate::query::relay::FeeMode;
 
 /// How a client names scripts, which also decides the shape of the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,25 +31,6 @@ pub enum ScriptQuestion {
     Subscribe,
     /// `unsubscribe`
     Unsubscribe,
-}
-
-/// How careful bitcoind's fee estimate shall be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FeeMode {
-    /// Higher, safer.
-    Conservative,
-    /// Lower.
-    Economical,
-}
-
-impl FeeMode {
-    /// The word that `estimatesmartfee` takes.
-    pub fn word(self) -> &'static str {
-        match self {
-            FeeMode::Conservative => "CONSERVATIVE",
-            FeeMode::Economical => "ECONOMICAL",
-        }
-    }
 }
 
 /// A request, understood; each variant is the method of that name in the protocol.
@@ -131,7 +113,7 @@ pub enum Method {
     TestMempoolAccept(Vec<String>),
     /// `blockchain.estimatefee`
     EstimateFee {
-        /// Confirmed within so many blocks.
+        /// Number of blocks within which the transaction shall be confirmed.
         blocks: u32,
         /// How careful; bitcoind's default where not given.
         mode: Option<FeeMode>,

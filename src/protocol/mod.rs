@@ -8,4 +8,5 @@ pub mod name;
 pub mod params;
 pub mod read;
 pub mod reply;
+pub mod verbose;
 pub mod version;

@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use crate::limits::{MAX_CLIENT_NAME_CHARS, MAX_PACKAGE_TRANSACTIONS, MAX_PONG_CHARS};
 use crate::protocol::message::{ErrorObject, UNKNOWN_METHOD, cut, shown};
-use crate::protocol::method::{FeeMode, Method, Naming, ScriptQuestion};
+use crate::protocol::method::{Method, Naming, ScriptQuestion};
 use crate::protocol::params::{Params, Read};
 use crate::protocol::version::{Version, negotiate};
+use crate::query::relay::FeeMode;
 
 /// Understands one request of a client that speaks `version`.
 ///

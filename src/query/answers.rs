@@ -1,39 +1,36 @@
 //! What a session may ask, and the shapes of the answers; one call is one consistent moment.
 
-use std::sync::Arc;
+use crate::ids::{HeaderBytes, Height, OutPoint, Prefix, ScriptHash, Txid};
+use crate::live::touched::Touched;
 
-use bitcoin::{OutPoint, Txid};
-use serde_json::Value;
-
-use crate::ids::{HeaderBytes, Height, Prefix, ScriptHash};
+use super::decoded::VerboseTx;
 
 /// Why a question has no answer. The texts go to the client.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QueryError {
-    /// The first sync is not done; wire code -32603.
+    /// The first sync is not done.
     #[error("unavailable index")]
     Building,
-    /// The client asked for what does not exist (height above the tip, transaction not in that
-    /// block); wire code 1.
+    /// The client asked for what does not exist: a height above the tip, a transaction that is not
+    /// in that block.
     #[error("{0}")]
     BadRequest(String),
-    /// No such transaction; wire code 2, as servers that ask bitcoind answer.
+    /// No such transaction.
     #[error("{0}")]
     NotFound(String),
-    /// A history over the limit, in postings or in time; wire code 10001.
+    /// A history over the limit, in postings or in time.
     #[error("{0}")]
     TooLong(String),
-    /// The same, but only for now: not read in time. What was read is kept, so asking again goes on
-    /// there; wire code 10001.
+    /// A history that was not read in time. What was read is kept, so asking again goes on there.
     #[error("{0}")]
     TooSlow(String),
-    /// bitcoind refused or is away; wire code 2.
+    /// bitcoind refused or cannot be asked.
     #[error("{0}")]
     Node(String),
-    /// Too many costly questions at once; wire code -102.
+    /// Too many costly questions at once.
     #[error("server busy - try again")]
     Busy,
-    /// A stored position was wrong, a row damaged: the cause is being mended; wire code -32603.
+    /// A stored position was wrong, a row damaged: the cause is being mended.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -50,26 +47,15 @@ pub struct Tip {
     pub header: HeaderBytes,
 }
 
-/// How a transaction is confirmed, in the words of the protocol.
+/// How a transaction is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confirmation {
     /// In the block of that height.
     Block(Height),
-    /// In the mempool, all inputs confirmed (wire height 0).
+    /// In the mempool, all inputs confirmed
     Mempool,
-    /// In the mempool with an unconfirmed input (wire height -1).
+    /// In the mempool with an unconfirmed input.
     MempoolChained,
-}
-
-impl Confirmation {
-    /// The height as the protocol writes it: the block's, 0 or -1.
-    pub fn wire_height(self) -> i64 {
-        match self {
-            Confirmation::Block(height) => i64::from(height.0),
-            Confirmation::Mempool => 0,
-            Confirmation::MempoolChained => -1,
-        }
-    }
 }
 
 /// One line of a history.
@@ -88,7 +74,7 @@ pub struct HistoryEntry {
 pub struct Coin {
     /// Which output.
     pub outpoint: OutPoint,
-    /// The block it is in; `None` in the mempool (wire height 0, never -1).
+    /// The block it is in; `None` in the mempool.
     pub height: Option<Height>,
     /// Value in satoshi.
     pub value: u64,
@@ -106,7 +92,7 @@ pub struct Balance {
 /// SHA-256 over a history (protocol basics, "Status"), shown as plain hex; `None` if never used.
 pub type Status = Option<[u8; 32]>;
 
-/// Siblings from leaf to root, internal byte order (shown byte-reversed on the wire).
+/// Siblings from leaf to root, internal byte order.
 pub type Branch = Vec<[u8; 32]>;
 
 /// Proof that a header is among those up to a checkpoint.
@@ -158,11 +144,38 @@ pub struct RecentTx {
 
 /// How far the index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum Readiness {
     /// First sync; only the tip and headers up to the indexed height are answered.
     Building,
     /// Ready for every question.
     Serving,
+}
+
+/// How far the index is, in figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusReport {
+    /// The program's version.
+    pub version: &'static str,
+    /// What the sync thread is busy with, in a word or two.
+    pub phase: &'static str,
+    /// The last block indexed.
+    pub height: u32,
+    /// The last block there will be.
+    pub target: u32,
+    /// How much of the phase is done.
+    pub percent: f64,
+    /// Seconds since the phase began.
+    pub seconds_in_phase: u64,
+    /// Seconds until the phase ends, at its present pace, where that can be said.
+    pub seconds_left: Option<u64>,
+    /// Bytes of blocks read in a second lately, while blocks are read.
+    pub bytes_per_second: Option<u64>,
+    /// Pairs of runs that questions look into.
+    pub runs: usize,
+    /// Whether every question is answered.
+    pub synced: bool,
+    /// What keeps hekte from going on.
+    pub trouble: Option<String>,
 }
 
 /// A change of the tip, told to every session.
@@ -170,21 +183,21 @@ pub enum Phase {
 pub struct TipChange {
     /// The new tip.
     pub tip: Tip,
-    /// Prefixes of the scripts and txids that the connected and disconnected blocks and the
-    /// mempool's changes touched, sorted; `None`: too many to list, treat all as touched.
-    pub touched: Option<Arc<Vec<Prefix>>>,
+    /// What the connected and disconnected blocks and the mempool's changes touched.
+    pub touched: Touched,
 }
 
-/// Takes a list: how many items there are, and the items. Nothing of it need be kept twice.
-pub type Tell<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
+/// Takes a list: how many items there are, and the items one by one, so that a long list is never
+/// in memory twice.
+pub type ListSink<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
-/// `phase`, `tip` and `report`, which answer from memory.
+/// `readiness`, `tip` and `status_report`, which answer from memory.
 pub trait Answers: Send + Sync {
     /// How far the index is.
-    fn phase(&self) -> Phase;
-    /// The phase, heights and percent in words and figures, for `hekte status`.
-    fn report(&self) -> Value;
+    fn readiness(&self) -> Readiness;
+    /// How far the index is in figures, for `hekte status`.
+    fn status_report(&self) -> StatusReport;
     /// The newest block; while building, the newest indexed block.
     fn tip(&self) -> Tip;
     /// The header at `height`; `BadRequest` above the tip. Works while building.
@@ -199,7 +212,7 @@ pub trait Answers: Send + Sync {
     /// height <= cp_height <= tip.
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof>;
     /// Confirmed entries in chain order, then the mempool's in canonical order.
-    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()>;
+    fn history_into(&self, script: &ScriptHash, sink: ListSink<'_, HistoryEntry>) -> Answer<()>;
     /// The mempool's entries alone, in canonical order (0 before -1, then txid as displayed).
     fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>>;
     /// The status hash of the history.
@@ -207,11 +220,11 @@ pub trait Answers: Send + Sync {
     /// Sums.
     fn balance(&self, script: &ScriptHash) -> Answer<Balance>;
     /// Unspent outputs in chain order, the mempool's last.
-    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()>;
+    fn unspent_into(&self, script: &ScriptHash, sink: ListSink<'_, Coin>) -> Answer<()>;
     /// The serialised transaction.
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>>;
-    /// The transaction decoded, in bitcoind's shape (`getrawtransaction` verbose).
-    fn transaction_verbose(&self, txid: &Txid) -> Answer<Value>;
+    /// The transaction in full, decoded.
+    fn transaction_verbose(&self, txid: &Txid) -> Answer<VerboseTx>;
     /// Header and height of the block that holds the transaction.
     fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)>;
     /// Merkle proof of `txid` in the block at `height`; `BadRequest` if it is not there.
@@ -228,17 +241,17 @@ pub trait Answers: Send + Sync {
     /// Something was just sent to bitcoind: its mempool is worth a look.
     fn mempool_changed(&self);
 
-    /// [`Answers::tell_history`] as a list.
+    /// [`Answers::history_into`] as a list.
     fn history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>> {
         let mut list = Vec::new();
-        self.tell_history(script, &mut |_, entries| list.extend(entries))?;
+        self.history_into(script, &mut |_, entries| list.extend(entries))?;
         Ok(list)
     }
 
-    /// [`Answers::tell_unspent`] as a list.
+    /// [`Answers::unspent_into`] as a list.
     fn unspent(&self, script: &ScriptHash) -> Answer<Vec<Coin>> {
         let mut list = Vec::new();
-        self.tell_unspent(script, &mut |_, coins| list.extend(coins))?;
+        self.unspent_into(script, &mut |_, coins| list.extend(coins))?;
         Ok(list)
     }
 }

@@ -5,6 +5,8 @@ use bitcoin::opcodes::all::{OP_CLTV, OP_CSV, OP_PUSHDATA4};
 use bitcoin::script::Instruction;
 use bitcoin::{Script, opcodes};
 
+use crate::hex;
+
 /// Numbers and data in place of pushes, names for all else. `signatures` names what a signature
 /// covers, as in inputs.
 pub fn asm(script: &Script, signatures: bool) -> String {
@@ -31,10 +33,10 @@ fn push(data: &[u8], signatures: bool) -> String {
     }
     match data.split_last() {
         Some((kind, signature)) if signatures && is_signature(signature) => match covers(*kind) {
-            Some(covered) => format!("{}[{covered}]", hex(signature)),
-            None => hex(data),
+            Some(covered) => format!("{}[{covered}]", hex::encode(signature)),
+            None => hex::encode(data),
         },
-        _ => hex(data),
+        _ => hex::encode(data),
     }
 }
 
@@ -83,13 +85,6 @@ fn name(opcode: Opcode) -> String {
         byte if byte > LAST_NAMED => "OP_UNKNOWN".to_owned(),
         _ => opcode.to_string(),
     }
-}
-
-/// Lower case, two digits a byte.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    crate::hex::push(&mut text, bytes);
-    text
 }
 
 #[cfg(test)]

@@ -1,20 +1,22 @@
 //! Every question of a session, answered from one view.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::ids::ScriptHash;
+use crate::host::lock::lock;
+use crate::ids::{OutPoint, ScriptHash};
 use crate::live::progress::Progress;
-use crate::live::shared::Snapshot;
-use crate::mempool::picture::{Picture, draw};
-use crate::mempool::pool::ScriptTag;
+use crate::live::served::Snapshot;
+use crate::mempool::effect::{MempoolEffect, effect_on};
+use crate::mempool::script_tag::ScriptTag;
 use crate::node::calls::NodeCalls;
 
 use super::answers::{Answer, QueryError};
 use super::headers::HeaderProofs;
-use super::history::{Budget, update};
-use super::summary::{OutRef, Summaries, Summary};
-use super::unconfirmed::Unconfirmed;
+use super::history::update;
+use super::node_tx::NodeTransactions;
+use super::search_limit::SearchLimit;
+use super::summary::{Summaries, Summary};
 use super::view::Views;
 
 /// How often a question starts again when the tip moves while it is being answered.
@@ -38,7 +40,7 @@ pub struct Engine {
     summaries: Summaries,
     pub(super) proofs: HeaderProofs,
     pub(super) progress: Arc<Progress>,
-    pub(super) unconfirmed: Unconfirmed,
+    pub(super) unconfirmed: NodeTransactions,
 }
 
 impl Engine {
@@ -56,16 +58,12 @@ impl Engine {
             summaries,
             proofs: HeaderProofs::default(),
             progress,
-            unconfirmed: Unconfirmed { node },
+            unconfirmed: NodeTransactions { node },
         }
     }
 
-    pub(super) fn budget(&self) -> Budget {
-        Budget {
-            postings: self.costs.max_history,
-            deadline: Instant::now() + self.costs.query_time,
-            seconds: self.costs.query_time.as_secs(),
-        }
+    pub(super) fn search_limit(&self) -> SearchLimit {
+        SearchLimit::from_now(self.costs.max_history, self.costs.query_time)
     }
 
     /// Calls `tell` with the up-to-date summary of a script and what the mempool adds to it, both
@@ -73,50 +71,52 @@ impl Engine {
     pub(super) fn with_script<T>(
         &self,
         script: &ScriptHash,
-        tell: impl FnOnce(&Summary, &Picture) -> Answer<T>,
+        tell: impl FnOnce(&Summary, &MempoolEffect) -> Answer<T>,
     ) -> Answer<T> {
-        let told = |summary: &Summary, picture: Picture| tell(summary, &picture);
+        let told = |summary: &Summary, effect: MempoolEffect| tell(summary, &effect);
         self.with_script_after(script, told, |_, told| told)
     }
 
-    /// The same in two steps, for long answers: `pick` is called while the moment is held, `tell`
-    /// when it may pass again, with the summary of that moment still.
+    /// Like `with_script`, in two steps. `pick` runs while the mempool's lock is held; `tell` runs
+    /// after the lock was released, on the summary of that moment, so that a long answer does not
+    /// delay new blocks.
     pub(super) fn with_script_after<P, T>(
         &self,
         script: &ScriptHash,
-        pick: impl FnOnce(&Summary, Picture) -> P,
+        pick: impl FnOnce(&Summary, MempoolEffect) -> P,
         tell: impl FnOnce(&Summary, P) -> Answer<T>,
     ) -> Answer<T> {
-        // before the view is opened: who waits here must not hold a read transaction meanwhile
+        // before the view is opened: a question that waits here must not hold a read transaction
         let slot = self.summaries.get(script);
-        let mut summary = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = self.budget();
+        let mut summary = lock(&slot);
+        let limit = self.search_limit();
         for _ in 0..MOMENT_TRIES {
-            let snap = self.up_to_date(script, &mut summary, &budget)?;
+            let snap = self.up_to_date(script, &mut summary, &limit)?;
             let shared = self.views.shared();
             let pool = shared.mempool();
             // no moment is published while the mempool is held
             if !Arc::ptr_eq(&snap, &shared.snapshot()) {
                 continue;
             }
-            let value_of = |out: &OutRef| summary.coins.get(out).map(|coin| coin.value);
+            let value_of = |out: &OutPoint| summary.coins.get(out).map(|coin| coin.value);
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
-            let picture = draw(&pool, tag, count, value_of, summary.coins.keys());
+            let effect = effect_on(&pool, tag, count, value_of, summary.coins.keys());
             // still held: what `pick` notes must be there before the mempool changes
-            let picked = pick(&summary, picture);
+            let picked = pick(&summary, effect);
             drop(pool);
             return tell(&summary, picked);
         }
         Err(QueryError::Busy)
     }
-    /// The present moment, up to which `summary` is brought. Where nothing is to be read, which
-    /// after a block is so for all but the first who watch a script, no view is opened.
+
+    /// The present moment, after `summary` was brought up to it. No view is opened where nothing is
+    /// to be read: after a block that is so for all but the first client that watches a script.
     fn up_to_date(
         &self,
         script: &ScriptHash,
         summary: &mut Summary,
-        budget: &Budget,
+        limit: &SearchLimit,
     ) -> Answer<Arc<Snapshot>> {
         let shared = self.views.shared();
         let snap = shared.snapshot();
@@ -124,7 +124,7 @@ impl Engine {
             return Ok(snap);
         }
         let view = self.views.open()?;
-        let updated = update(&view, script, summary, budget, &self.summaries);
+        let updated = update(&view, script, summary, limit, &self.summaries);
         self.summaries.weigh(script, summary);
         updated?;
         Ok(view.snap.clone())

@@ -1,13 +1,16 @@
 //! Proofs over header hashes up to a checkpoint, from inner nodes that are made once and kept.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use crate::ids::Height;
-use crate::live::header_tree::{GROUP_HEADERS, HeaderTree};
+use bitcoin::hashes::Hash;
+
+use crate::host::lock::lock;
+use crate::ids::{BlockHash, Height};
 use crate::live::table::HeaderTag;
 use crate::parse::tx::header;
 
 use super::answers::{Answer, HeaderProof, QueryError};
+use super::header_tree::{GROUP_HEADERS, HeaderTree};
 use super::view::View;
 
 /// The kept nodes, and for each group of headers the tag of its last: a reorg shows there.
@@ -17,7 +20,7 @@ struct Kept {
     last: Vec<HeaderTag>,
 }
 
-/// Makes proofs; shared by all who ask.
+/// Makes proofs; one for all questions.
 #[derive(Debug, Default)]
 pub struct HeaderProofs {
     kept: Mutex<Kept>,
@@ -30,7 +33,7 @@ impl HeaderProofs {
         if height > cp {
             return Err(QueryError::BadRequest(format!("height {height} is above cp_height {cp}")));
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.fit(view, cp)?;
         let hashes = |from: u32, to: u32| hashes(view, from, to);
         let (branch, root) = kept.tree.proof(height, cp, hashes)?;
@@ -53,7 +56,8 @@ impl Kept {
         while end_of(self.last.len()) <= cp {
             let end = end_of(self.last.len());
             let group = hashes(view, end.0 + 1 - GROUP_HEADERS, end.0 + 1)?;
-            let tag = group.last().map(HeaderTag::of_hash);
+            let tag =
+                group.last().map(|hash| HeaderTag::of_hash(&BlockHash::from_byte_array(*hash)));
             self.last.extend(tag);
             self.tree.push_group(group);
         }
@@ -66,5 +70,5 @@ fn hashes(view: &View<'_>, from: u32, to: u32) -> Answer<Vec<[u8; 32]>> {
     if headers.len() != (to - from) as usize {
         return Err(QueryError::Internal("headers above the tip".into()));
     }
-    Ok(headers.iter().map(header::hash).collect())
+    Ok(headers.iter().map(|bytes| header::hash(bytes).to_byte_array()).collect())
 }

@@ -1,7 +1,9 @@
 //! Proofs that a transaction is in its block, from the stored nodes and the span that holds it.
 
+use bitcoin::hashes::Hash;
+
 use crate::hash::{fold_branch, merkle_branch, merkle_lift};
-use crate::ids::{Height, TxNum};
+use crate::ids::{Height, TxNum, Txid};
 use crate::index::items::NODE_BYTES;
 use crate::index::pages::{item_of, row_of};
 use crate::index::spans::{SPAN_LEVEL, SPAN_TXS, first_span_of, nodes_of};
@@ -29,17 +31,16 @@ pub fn prove(
     }
     let (txid, branch) = match view.snap.recent_at(height) {
         Some(recent) => {
-            let txids = recent.txids().to_vec();
-            (txids[pos as usize], merkle_branch(txids, pos as usize))
+            let txids = recent.txids();
+            (txids[pos as usize], merkle_branch(leaves(txids), pos as usize))
         }
         None => from_disk(view, reader, height, pos)?,
     };
     // whatever the files and the index hold: no proof leaves that does not fit the header
     let root = header::merkle_root(&view.header(height)?);
-    if fold_branch(txid, &branch, pos) != root {
+    if fold_branch(txid.to_byte_array(), &branch, pos) != root {
         return Err(misread(view, height, "its transactions do not fit its Merkle root"));
     }
-    let txid = bitcoin::hashes::Hash::from_byte_array(txid);
     Ok(TxProof { txid, height, pos, branch })
 }
 
@@ -48,7 +49,7 @@ fn from_disk(
     reader: &mut TxReader<'_>,
     height: Height,
     pos: u32,
-) -> Answer<([u8; 32], Vec<[u8; 32]>)> {
+) -> Answer<(Txid, Vec<[u8; 32]>)> {
     let first = view.snap.table.get(height).map_or(0, |block| block.first.0);
     let place = reader.place(TxNum(first.saturating_add(pos)))?;
     let own = reader.txids_of_span(&place)?;
@@ -56,12 +57,17 @@ fn from_disk(
     let txid = *own.get(within).ok_or_else(|| QueryError::Internal("short span".into()))?;
     let nodes = nodes_of(view.snap.table.txs_of(height));
     if nodes == 0 {
-        return Ok((txid, merkle_branch(own, within)));
+        return Ok((txid, merkle_branch(leaves(&own), within)));
     }
-    let (mut branch, _) = merkle_lift(own, within, SPAN_LEVEL);
+    let (mut branch, _) = merkle_lift(leaves(&own), within, SPAN_LEVEL);
     let nodes = stored_nodes(view, height, nodes)?;
     branch.extend(merkle_branch(nodes, (pos / SPAN_TXS) as usize));
     Ok((txid, branch))
+}
+
+/// The leaves of a Merkle tree over txids.
+fn leaves(txids: &[Txid]) -> Vec<[u8; 32]> {
+    txids.iter().map(|txid| txid.to_byte_array()).collect()
 }
 
 fn stored_nodes(view: &View<'_>, height: Height, count: u32) -> Answer<Vec<[u8; 32]>> {

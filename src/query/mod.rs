@@ -1,19 +1,24 @@
 //! Answers to what wallets ask: histories, coins, transactions, proofs, headers.
 
-mod answering;
 pub mod answers;
-mod asm;
+pub mod asm;
 mod blame;
-mod crew;
+pub mod decoded;
 pub mod engine;
+mod engine_answers;
+mod fee_cache;
+pub mod header_tree;
 pub mod headers;
+mod helper_threads;
 pub mod history;
 pub mod merkle;
+pub mod node_tx;
 pub mod outpoint;
+pub mod relay;
+pub mod script_type;
+mod search_limit;
 mod span_rows;
 mod stretch;
 pub mod summary;
 pub mod tx;
-pub mod unconfirmed;
-pub mod verbose;
 pub mod view;

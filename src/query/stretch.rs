@@ -3,21 +3,20 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::ids::{ScriptHash, TxNum};
+use crate::ids::{OutPoint, ScriptHash, TxNum, Txid};
 use crate::parse::tx::is_unspendable;
 
 use super::answers::{Answer, QueryError};
-use super::history::Budget;
-use super::summary::OutRef;
+use super::search_limit::SearchLimit;
 use super::tx::{TxPlace, TxReader};
 use super::view::View;
 
 /// Transactions that are read in one go.
 const PART: usize = 64;
-/// Reading one takes longer than this where it is not cached; then the kernel is told of a whole
-/// part before it is read, so that a disk has several reads to order.
+/// Reading a transaction takes longer than this where it is not cached; then the kernel is told of
+/// a whole part before it is read, so that a disk has several reads to order.
 const SLOW_READ: Duration = Duration::from_micros(50);
-/// A stretch ends when it holds so many inputs: a transaction may have tens of thousands.
+/// A stretch ends when it holds more inputs than this: a transaction may have tens of thousands.
 const SPENDS_MAX: usize = 16_384;
 
 /// What is looked for.
@@ -27,20 +26,20 @@ pub struct Search<'a> {
     /// The scriptPubKey, if an output with it was seen before.
     pub known: Option<&'a [u8]>,
     /// What it may cost.
-    pub budget: &'a Budget,
+    pub limit: &'a SearchLimit,
     /// Whether reads came from the disk the last time.
     pub slow: AtomicBool,
 }
 
-/// One transaction.
-pub struct Seen {
+/// One transaction that was read.
+pub struct ReadTx {
     /// Where it stands.
     pub place: TxPlace,
-    /// Its txid, internal byte order.
-    pub txid: [u8; 32],
-    /// How many of [`Stretch::spends`] are its own, and of [`Stretch::pays`].
+    /// Its txid.
+    pub txid: Txid,
+    /// How many of [`Stretch::spends`] are its own.
     pub spends: usize,
-    /// See there.
+    /// How many of [`Stretch::pays`] are its own.
     pub pays: usize,
 }
 
@@ -48,9 +47,9 @@ pub struct Seen {
 #[derive(Default)]
 pub struct Stretch {
     /// The transactions; fewer than asked for if it took too long or too much.
-    pub txs: Vec<Seen>,
+    pub txs: Vec<ReadTx>,
     /// All that they spend, of whatever script.
-    pub spends: Vec<OutRef>,
+    pub spends: Vec<OutPoint>,
     /// Their outputs to the script: index and satoshi.
     pub pays: Vec<(u32, u64)>,
     /// The scriptPubKey, if it was not known before.
@@ -68,7 +67,7 @@ impl Search<'_> {
             if let Err(error) = self.read_part(&mut reader, part, &mut stretch) {
                 stretch.error = Some(error);
             }
-            let over = self.budget.check_time().is_err();
+            let over = self.limit.check_time().is_err();
             if over || stretch.error.is_some() || stretch.spends.len() > SPENDS_MAX {
                 break;
             }
@@ -108,7 +107,7 @@ impl Search<'_> {
     ) -> Answer<()> {
         let (tx, txid) = reader.tx(&place)?;
         let spent_before = stretch.spends.len();
-        stretch.spends.extend(tx.inputs().map(|input| (*input.txid, input.vout)));
+        stretch.spends.extend(tx.inputs());
         let paid_before = stretch.pays.len();
         for (vout, output) in (0u32..).zip(tx.outputs()) {
             if is_unspendable(output.script) {
@@ -127,7 +126,7 @@ impl Search<'_> {
         }
         let spends = stretch.spends.len() - spent_before;
         let pays = stretch.pays.len() - paid_before;
-        stretch.txs.push(Seen { place, txid, spends, pays });
+        stretch.txs.push(ReadTx { place, txid, spends, pays });
         Ok(())
     }
 }

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use bitcoin::hashes::Hash;
 use lru::LruCache;
 
 use crate::hash::Sha256Stream;
 use crate::hex;
-use crate::ids::{Height, ScriptHash, TxNum};
-use crate::live::shared::Snapshot;
+use crate::host::lock::lock;
+use crate::ids::{Height, OutPoint, ScriptHash, TxNum, Txid};
+use crate::live::served::Snapshot;
 use crate::live::table::HeaderTag;
 
 /// Rough cost of the summary of an unused script in the cache, bytes.
@@ -26,13 +28,11 @@ const UNCOUNTED_ENTRIES: usize = 2000;
 /// A transaction in a confirmed history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Txid, internal byte order.
-    pub txid: [u8; 32],
+    /// The transaction.
+    pub txid: Txid,
     /// Its block.
     pub height: Height,
 }
-
-pub use crate::mempool::pool::OutRef;
 
 /// An unspent output of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Summary {
     /// The history in chain order.
     pub entries: Vec<Entry>,
     /// What is unspent.
-    pub coins: HashMap<OutRef, Unspent>,
+    pub coins: HashMap<OutPoint, Unspent>,
     /// SHA-256 over the history's text so far.
     status: Sha256Stream,
     /// The scriptPubKey, once an output with it was seen.
@@ -96,7 +96,7 @@ impl Summary {
     }
 
     /// The status hash over the confirmed entries and then `more`; `None` of nothing.
-    pub fn status(&self, more: impl Iterator<Item = ([u8; 32], i64)>) -> Option<[u8; 32]> {
+    pub fn status(&self, more: impl Iterator<Item = (Txid, i64)>) -> Option<[u8; 32]> {
         let mut hasher = self.status.clone();
         let mut empty = self.entries.is_empty();
         for (txid, height) in more {
@@ -112,9 +112,9 @@ impl Summary {
     }
 
     /// The unspent outputs in chain order.
-    pub fn unspent(&self) -> Vec<(OutRef, Unspent)> {
+    pub fn unspent(&self) -> Vec<(OutPoint, Unspent)> {
         let mut coins: Vec<_> = self.coins.iter().map(|(out, coin)| (*out, *coin)).collect();
-        coins.sort_unstable_by_key(|((_, vout), coin)| (coin.txnum, *vout));
+        coins.sort_unstable_by_key(|(out, coin)| (coin.txnum, out.vout));
         coins
     }
 
@@ -135,9 +135,9 @@ impl Summary {
 }
 
 /// `txid:height:` as the status hashes it (protocol basics, "Status").
-fn status_text(txid: &[u8; 32], height: i64) -> String {
+fn status_text(txid: &Txid, height: i64) -> String {
     let mut text = String::with_capacity(80);
-    hex::push_reversed(&mut text, txid);
+    hex::push_reversed(&mut text, txid.as_byte_array());
     text.push(':');
     text.push_str(&height.to_string());
     text.push(':');
@@ -147,11 +147,11 @@ fn status_text(txid: &[u8; 32], height: i64) -> String {
 /// Summaries of the scripts that were asked for last, within a budget of bytes.
 pub struct Summaries {
     budget: usize,
-    held: Mutex<Held>,
+    held: Mutex<Cached>,
     made: Condvar,
 }
 
-struct Held {
+struct Cached {
     bytes: usize,
     /// What is set aside for those being made.
     making: usize,
@@ -166,14 +166,14 @@ struct Slot {
 impl Summaries {
     /// Holds up to about `budget` bytes.
     pub fn new(budget: usize) -> Summaries {
-        let held = Held { bytes: 0, making: 0, by_script: LruCache::unbounded() };
+        let held = Cached { bytes: 0, making: 0, by_script: LruCache::unbounded() };
         Summaries { budget, held: Mutex::new(held), made: Condvar::new() }
     }
 
-    /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: others
-    /// who ask for the same script then wait instead of reading the same transactions.
+    /// The summary of a script, perhaps an empty one. Lock it while bringing it up to date: other
+    /// questions about this script then wait instead of reading its transactions, too.
     pub fn get(&self, script: &ScriptHash) -> Arc<Mutex<Summary>> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         if let Some(slot) = held.by_script.get(script) {
             return slot.summary.clone();
         }
@@ -184,15 +184,15 @@ impl Summaries {
         summary
     }
 
-    /// Sets memory aside for so many more entries of a summary, out of that for all summaries: the
-    /// least recently used ones go, and of long histories one waits for another. `None` if that
-    /// takes until `deadline`.
+    /// Sets memory aside for `entries` more entries of a summary, out of the budget for all
+    /// summaries: the least recently used ones are dropped, and one long history waits for another.
+    /// `None` if that takes until `deadline`.
     pub fn make_room(&self, entries: usize, deadline: Instant) -> Option<Making<'_>> {
         if entries < UNCOUNTED_ENTRIES {
             return Some(Making { summaries: self, bytes: 0 });
         }
         let bytes = entries.saturating_mul(MAKING_BYTES).min(self.budget);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         while held.making > 0 && held.making + bytes > self.budget {
             let left = deadline.checked_duration_since(Instant::now())?;
             held = self.made.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -210,7 +210,7 @@ impl Summaries {
     /// budget.
     pub fn weigh(&self, script: &ScriptHash, summary: &Summary) {
         let bytes = summary.bytes();
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.held);
         let held = &mut *held;
         if let Some(slot) = held.by_script.peek_mut(script) {
             held.bytes = held.bytes + bytes - slot.bytes;
@@ -224,7 +224,7 @@ impl Summaries {
 
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        lock(&self.held).bytes
     }
 }
 
@@ -236,7 +236,7 @@ pub struct Making<'a> {
 
 impl Drop for Making<'_> {
     fn drop(&mut self) {
-        let mut held = self.summaries.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.summaries.held);
         held.making -= self.bytes;
         drop(held);
         self.summaries.made.notify_all();

@@ -1,7 +1,7 @@
 //! A transaction by its number: the span of the block file that holds it, read, checked, parsed.
 
 use crate::blockfile::dir::{FilePos, Kind};
-use crate::ids::{Height, Prefix, TxNum};
+use crate::ids::{Height, Prefix, TxNum, Txid};
 use crate::index::spans::{SPAN_TXS, SpanItem, first_span_of, first_tx_offset};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::live::table::BlockInfo;
@@ -83,7 +83,7 @@ impl<'a> TxReader<'a> {
 
     /// Reads a transaction at its place, and its txid. Every byte is what was indexed; otherwise
     /// the error says whose fault that is.
-    pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, [u8; 32])> {
+    pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, Txid)> {
         let view = self.view;
         let mut cursor = Cursor::new(self.span(place)?);
         let mut next = TxView::read(&mut cursor);
@@ -105,7 +105,7 @@ impl<'a> TxReader<'a> {
 
     /// The txids of a transaction's whole span, at most [`SPAN_TXS`]. The block must be a stored
     /// one.
-    pub fn txids_of_span(&mut self, place: &TxPlace) -> Answer<Vec<[u8; 32]>> {
+    pub fn txids_of_span(&mut self, place: &TxPlace) -> Answer<Vec<Txid>> {
         let view = self.view;
         let mut cursor = Cursor::new(self.span(place)?);
         let mut txids = Vec::with_capacity(SPAN_TXS as usize);
@@ -146,10 +146,11 @@ impl<'a> TxReader<'a> {
         read.map_err(|error| self.view.failed(error))
     }
 
-    /// All transactions with that txid (internal byte order): one, or two of the same txid in
-    /// different blocks (BIP 30). Ascending.
-    pub fn find(&mut self, txid: &[u8; 32]) -> Answer<Vec<(TxNum, TxPlace)>> {
-        let candidates = self.view.find(RunKind::Txid, Prefix::of(txid), TxNum(0), usize::MAX)?;
+    /// All transactions with that txid: one, or two of the same txid in different blocks (BIP 30).
+    /// Ascending.
+    pub fn find(&mut self, txid: &Txid) -> Answer<Vec<(TxNum, TxPlace)>> {
+        let candidates =
+            self.view.find(RunKind::Txid, Prefix::of_txid(txid), TxNum(0), usize::MAX)?;
         let mut found = Vec::new();
         for txnum in candidates {
             let place = self.place(txnum)?;

@@ -19,7 +19,7 @@ use crate::index::items::BlockItem;
 use crate::index::pages::{item_of, row_of};
 use crate::index::spans::SpanItem;
 use crate::limits::INDEX_WORKERS;
-use crate::live::shared::{Shared, Snapshot};
+use crate::live::served::{Served, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
@@ -36,10 +36,10 @@ pub struct Views {
     path: PathBuf,
     params: ChainParams,
     dir: Arc<BlockDir>,
-    shared: Arc<Shared>,
+    shared: Arc<Served>,
     /// Views that are open.
     open: AtomicUsize,
-    /// So many threads may work on one question if there is no other.
+    /// Threads that may work on one question while there is no other.
     threads: usize,
     /// Rows of spans that were read last.
     span_rows: SpanRows,
@@ -60,7 +60,7 @@ impl Views {
         path: PathBuf,
         params: ChainParams,
         dir: Arc<BlockDir>,
-        shared: Arc<Shared>,
+        shared: Arc<Served>,
         span_bytes: usize,
     ) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
@@ -74,7 +74,7 @@ impl Views {
     }
 
     /// What sync shares.
-    pub fn shared(&self) -> &Arc<Shared> {
+    pub fn shared(&self) -> &Arc<Served> {
         &self.shared
     }
 
@@ -162,7 +162,7 @@ impl<'a> View<'a> {
         self.views.failed(error)
     }
 
-    /// The same for a part of the index that is not there, though this moment has it.
+    /// The error for a part of the index that this moment has and the database has not.
     pub fn lost(&self, what: impl Display) -> QueryError {
         self.failed(damaged(&self.views.path, what))
     }
@@ -266,8 +266,8 @@ impl<'a> View<'a> {
         Ok(headers)
     }
 
-    /// Transactions from number `from` on that are filed under `prefix`, ascending; if there are
-    /// more than `limit`, more than `limit` of them.
+    /// Transactions from number `from` on that are filed under `prefix`, ascending. The search may
+    /// stop once it has found more than `limit`: a list longer than that may not be complete.
     pub fn find(
         &self,
         kind: RunKind,

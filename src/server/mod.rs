@@ -1,49 +1,34 @@
-//! The TCP side: accepts clients, runs their questions on few threads, writes their replies.
+//! The serving side: which listener speaks what, and the end of all connections.
 
-pub mod connection;
+pub mod electrum;
 pub mod http;
-pub mod jobs;
-pub mod listener;
-pub mod outbox;
-pub mod page;
-pub mod settings;
-pub mod shutdown;
-pub mod tips;
-pub mod watch;
+pub mod net;
 
 use std::io;
 use std::sync::Arc;
 
-use log::{info, warn};
+use log::info;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use crate::server::jobs::Workers;
-use crate::server::listener::accept_clients;
-use crate::server::outbox::Budget;
-use crate::server::settings::Settings;
-use crate::server::shutdown::Shutdown;
-use crate::server::tips::TipChannel;
-use crate::session::config::Shared;
+use crate::server::electrum::common::Common;
+use crate::server::electrum::connection::serve_client;
+use crate::server::electrum::tips::TipChannel;
+use crate::server::http::metrics::serve_metrics;
+use crate::server::http::page::Facts;
+use crate::server::net::listener::{ClientLimit, accept_clients};
+use crate::server::net::memory::ByteBudget;
+use crate::server::net::settings::Settings;
+use crate::server::net::shutdown::Shutdown;
+use crate::server::net::workers::Workers;
+use crate::session::hub::SessionHub;
 
-/// What all connections share.
-pub(crate) struct Common {
-    /// For the sessions.
-    pub(crate) shared: Arc<Shared>,
-    /// The limits.
-    pub(crate) settings: Settings,
-    /// The threads that ask.
-    pub(crate) workers: Workers,
-    /// Memory for replies on their way.
-    pub(crate) budget: Budget,
-    /// Memory for requests being read and answered.
-    pub(crate) requests: Budget,
-    /// Where tip changes come from.
-    pub(crate) tips: TipChannel,
-    /// One permit for each client.
-    pub(crate) clients: Arc<Semaphore>,
+/// What the clients of a listener speak.
+pub enum Speaks {
+    /// The Electrum protocol.
+    Electrum,
+    /// HTTP, with what dashboards and probes ask for.
+    Metrics(Arc<Facts>),
 }
 
 /// Serves clients on all `listeners` until `shutdown`, then gives connections a bounded time to
@@ -52,46 +37,44 @@ pub(crate) struct Common {
 /// # Errors
 /// When a listener does not know its own address.
 pub async fn run(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Speaks)>,
     shutdown: Shutdown,
     tips: TipChannel,
     settings: Settings,
-    shared: Arc<Shared>,
+    hub: Arc<SessionHub>,
 ) -> io::Result<()> {
-    let mut addresses = Vec::new();
-    for listener in &listeners {
-        addresses.push(listener.local_addr()?);
-    }
+    let (workers, patience) = (Arc::new(Workers::new(&settings)), settings.shutdown_wait);
+    let limit = ClientLimit::new(settings.max_clients);
     let common = Arc::new(Common {
-        shared,
-        workers: Workers::new(&settings),
-        budget: Budget::new(settings.max_queued_bytes),
-        requests: Budget::new(settings.max_request_bytes),
-        clients: Arc::new(Semaphore::new(settings.max_clients)),
+        hub,
+        workers: workers.clone(),
+        replies: ByteBudget::new(settings.max_queued_bytes),
+        requests: ByteBudget::new(settings.max_request_bytes),
         tips,
         settings,
     });
     let mut accepting = JoinSet::new();
-    for (listener, address) in listeners.into_iter().zip(addresses) {
-        info!("serving Electrum RPC on {address}");
-        accepting.spawn(accept_clients(listener, shutdown.clone(), common.clone()));
+    for (listener, speaks) in listeners {
+        let (address, stop) = (listener.local_addr()?, shutdown.clone());
+        match speaks {
+            Speaks::Electrum => {
+                info!("serving Electrum RPC on {address}");
+                let (common, signal) = (common.clone(), shutdown.clone());
+                accepting.spawn(accept_clients(listener, stop, limit.clone(), move |client| {
+                    tokio::spawn(serve_client(client, common.clone(), signal.clone()));
+                }));
+            }
+            Speaks::Metrics(facts) => {
+                info!("serving metrics on http://{address}/metrics");
+                accepting.spawn(serve_metrics(listener, stop, facts));
+            }
+        }
     }
-    let beating = async { common.workers.keep_beating().await };
     let accepted = async { while accepting.join_next().await.is_some() {} };
     tokio::select! {
-        () = beating => {}
+        () = workers.keep_beating() => {}
         () = accepted => {}
     }
-    finish(&common).await;
+    limit.all_gone(patience).await;
     Ok(())
-}
-
-/// Waits until every client has given its permit back.
-async fn finish(common: &Common) {
-    let all = u32::try_from(common.settings.max_clients).unwrap_or(u32::MAX);
-    let wait = common.settings.shutdown_wait;
-    if timeout(wait, common.clients.acquire_many(all)).await.is_err() {
-        let left = common.settings.max_clients.saturating_sub(common.clients.available_permits());
-        warn!("{left} clients did not finish within {wait:?}");
-    }
 }

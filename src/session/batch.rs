@@ -20,10 +20,10 @@ impl Default for BatchReply {
 }
 
 impl BatchReply {
-    /// Whether everything has fitted so far; if not, no more questions need to be asked. One
-    /// reply too many closes the batch, or a batch of large ones would be computed for nothing.
-    pub fn has_room(&self) -> bool {
-        !self.full
+    /// Whether a reply has not fitted, so that no more questions need to be asked. One reply too
+    /// many closes the batch, or a batch of large ones would be computed for nothing.
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Bytes of memory taken so far.
@@ -77,7 +77,7 @@ mod tests {
         let mut batch = BatchReply { text: String::from("["), limit_bytes: 12, full: false };
         batch.add_if_it_fits(&json!(1), "{\"a\":1}");
         batch.add_if_it_fits(&json!(2), "{\"b\":2}");
-        assert!(!batch.has_room());
+        assert!(batch.is_full());
         let text = batch.finish().unwrap_or_default();
         assert!(text.starts_with(r#"[{"a":1},{"jsonrpc":"2.0","id":2,"error":{"code":-32600"#));
         assert_eq!(BatchReply::default().finish(), None);

@@ -17,7 +17,7 @@ pub fn wire_error(error: QueryError) -> ErrorObject {
     ErrorObject::new(code, error.to_string())
 }
 
-/// The error where replies that wait have taken the memory for another one.
+/// The error for a reply refused because queued replies already use all reply memory.
 pub fn crowded() -> ErrorObject {
     ErrorObject::new(BUSY, "server busy: too many large replies are waiting")
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use bitcoin::OutPoint;
-use bitcoin::hashes::Hash;
 
 use crate::hash::sha256;
 use crate::ids::{Prefix, ScriptHash};
@@ -54,16 +53,13 @@ impl Subscriptions {
     /// What a change may have changed. An outpoint is funded by a transaction and spent by one
     /// that touches its script.
     pub fn concerned(&self, change: &TipChange) -> Vec<Watched> {
-        let touched = |prefix: Prefix| match &change.touched {
-            None => true,
-            Some(prefixes) => prefixes.binary_search(&prefix).is_ok(),
-        };
+        let touched = |prefix: Prefix| change.touched.touches(prefix);
         let scripts = self.scripts.iter();
         let scripts = scripts
             .filter(|(script, watch)| watch.stale || touched(script.prefix()))
             .map(|(script, _)| Watched::Script(*script));
         let outpoints = self.outpoints.iter().filter(|(out, watch)| {
-            let funder = Prefix::of(out.txid.as_byte_array());
+            let funder = Prefix::of_txid(&out.txid);
             watch.stale || touched(funder) || watch.told.script.is_some_and(touched)
         });
         scripts.chain(outpoints.map(|(out, _)| Watched::Outpoint(*out))).collect()

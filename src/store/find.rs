@@ -35,9 +35,8 @@ impl Db {
         while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
-            let mut chunk =
-                ChunkDecoder::new(RowTable::of_run(run.id), key, data, run.range.first)
-                    .map_err(|_| self.damaged_chunk(run, key))?;
+            let mut chunk = ChunkDecoder::new(RowTable::of_run(run.id), key, data, run.range.first)
+                .map_err(|_| self.damaged_chunk(run, key))?;
             if !follows(&chunk, key, before, start) {
                 return Err(self.lost_chunk(run, prefix));
             }
@@ -72,7 +71,8 @@ impl Db {
 
     /// The error for a chunk that should be there and is not.
     pub fn lost_chunk(&self, run: &RunInfo, at: ShortPrefix) -> Error {
-        let what = format_args!("run {} (a chunk near prefix {} is not found), so it", run.id, at.0);
+        let what =
+            format_args!("run {} (a chunk near prefix {} is not found), so it", run.id, at.0);
         damaged(&self.path, what)
     }
 }

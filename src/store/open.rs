@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bitcoin::hashes::Hash;
 use log::warn;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -38,7 +39,7 @@ pub enum Mode {
     Bulk,
     /// Small transactions beside readers: write-ahead log. A power cut may take the last commits
     /// (the blocks are read again), never tear one.
-    Live,
+    ReadWrite,
     /// Reading only.
     Read,
 }
@@ -110,7 +111,7 @@ impl Db {
                 self.leave_wal()?;
                 conn.pragma_update(None, "synchronous", "FULL")?;
             }
-            Mode::Live => {
+            Mode::ReadWrite => {
                 conn.pragma_update(None, "journal_mode", "WAL")?;
                 conn.pragma_update(None, "synchronous", "NORMAL")?;
                 conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)?;
@@ -167,7 +168,8 @@ impl Db {
             })
             .map_err(|error| self.error(error))?;
         // who only reads may not know the magic of a custom signet
-        let other = genesis != params.genesis || (mode != Mode::Read && magic != params.magic);
+        let other = genesis != params.genesis.as_byte_array()
+            || (mode != Mode::Read && magic != params.magic);
         if other {
             return Err(Error::Config(format!(
                 "{path}: an index of another network than {}; set --network or --data-dir",
@@ -178,13 +180,13 @@ impl Db {
     }
 
     fn create(&self, params: &ChainParams) -> Result<()> {
-        let State { phase, blocks, txs, tip, generation } = State::EMPTY;
+        let empty = State::empty();
         let make = || -> rusqlite::Result<()> {
             let tx = self.conn.unchecked_transaction()?;
             tx.execute_batch(SCHEMA)?;
             tx.execute(
                 "INSERT INTO state VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6)",
-                (phase.number(), blocks, txs, &tip[..], generation, State::EMPTY.crc()),
+                (empty.phase.number(), 0, 0, &empty.tip[..], empty.generation, empty.crc()),
             )?;
             tx.execute(
                 "INSERT INTO network(id, genesis, magic) VALUES (0, ?1, ?2)",

@@ -1,9 +1,10 @@
 //! Reading the tables: state, runs, rows of items; checksums checked at every row.
 
+use bitcoin::hashes::Hash;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
-use crate::ids::{Height, ShortPrefix, TxNum};
+use crate::ids::{BlockHash, Height, ShortPrefix, TxNum};
 use crate::index::chunk::{ChunkKey, Tally, TxRange};
 use crate::index::rows::RowTable;
 
@@ -12,7 +13,7 @@ use super::open::Db;
 
 /// What the index is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum BuildState {
     /// Batches go to the bulk database.
     Building,
     /// The bulk database's runs are merged into the main one.
@@ -21,8 +22,8 @@ pub enum Phase {
     Ready,
 }
 
-impl Phase {
-    const ALL: [Phase; 3] = [Phase::Building, Phase::Merging, Phase::Ready];
+impl BuildState {
+    const ALL: [BuildState; 3] = [BuildState::Building, BuildState::Merging, BuildState::Ready];
 
     /// As it is stored.
     pub(super) fn number(self) -> u32 {
@@ -34,21 +35,23 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
     /// What it is busy with.
-    pub phase: Phase,
+    pub phase: BuildState,
     /// Number of blocks indexed.
     pub blocks: u32,
     /// Number of transactions in them.
     pub txs: u32,
-    /// Hash of the last block, internal byte order; zeros if there is none.
-    pub tip: [u8; 32],
+    /// Hash of the last block; zeros if there is none.
+    pub tip: BlockHash,
     /// Grows with every change that a reader must not mix with what came before.
     pub generation: i64,
 }
 
 impl State {
     /// Of an index with nothing in it.
-    pub(super) const EMPTY: State =
-        State { phase: Phase::Building, blocks: 0, txs: 0, tip: [0; 32], generation: 0 };
+    pub(super) fn empty() -> State {
+        let tip = BlockHash::all_zeros();
+        State { phase: BuildState::Building, blocks: 0, txs: 0, tip, generation: 0 }
+    }
 
     /// The checksum of its row.
     pub(super) fn crc(&self) -> u32 {
@@ -56,7 +59,7 @@ impl State {
         for number in [self.phase.number(), self.blocks, self.txs] {
             bytes.extend(number.to_be_bytes());
         }
-        bytes.extend(self.tip);
+        bytes.extend(self.tip.to_byte_array());
         bytes.extend(self.generation.to_be_bytes());
         STATE.crc(0, &bytes)
     }
@@ -195,7 +198,8 @@ impl Db {
         let read = |row: &Row<'_>| -> rusqlite::Result<_> {
             let (phase, tip): (u32, [u8; 32]) = (row.get(0)?, row.get(3)?);
             let (blocks, txs, generation) = (row.get(1)?, row.get(2)?, row.get(4)?);
-            let phase = Phase::ALL.into_iter().find(|known| known.number() == phase);
+            let tip = BlockHash::from_byte_array(tip);
+            let phase = BuildState::ALL.into_iter().find(|known| known.number() == phase);
             let crc: u32 = row.get(5)?;
             let state = |phase| State { phase, blocks, txs, tip, generation };
             Ok(phase.map(state).filter(|state| state.crc() == crc))

@@ -1,201 +1,210 @@
 //! The sync thread: builds the index, keeps it up to date, and says what it is doing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use log::info;
 
 use crate::blockfile::dir::{FileNum, Kind};
-use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::host::beat::{self, Beat};
 use crate::host::priority;
+use crate::ids::BlockCount;
 use crate::limits::{
     CATCH_UP_BLOCKS, FILES_KEPT_CACHED, FREE_BYTES_MIN, HASHES_PER_BATCH, MERGE_SLICE_BYTES,
 };
-use crate::live::shared::Shared;
-use crate::node::rpc::Rpc;
+use crate::live::progress::Stage;
 use crate::store::folder::INDEX_FILE;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{Phase, State};
+use crate::store::tables::{BuildState, State};
 
-use super::budget::{batch_bytes, warn_if_short};
-use super::build_headers::{BuildHeaders, StoredHeaders};
-use super::bulk::{Build, Outcome};
-use super::live::{Live, NewTip};
-use super::load::BlockLoader;
-use super::locate::{Rescans, look_again, newest_are_in_place};
-use super::plan::{ChainSource, Plan, scan_all};
-use super::upkeep::{LiveSettings, Upkeep};
-use crate::live::progress::{Progress, Stage};
+use super::blocks::scan::scan_all;
+use super::build::build::{Build, Outcome};
+use super::build::headers::BuildHeaders;
+use super::build::memory::{batch_bytes, warn_if_short};
+use super::build::pace::DiskPace;
+use super::build::patience::{wait_for_block, wait_for_node};
+use super::build::plan::{ChainSource, Plan};
+use super::context::SyncContext;
+use super::follow::follow::{Follow, FollowEnd};
+use super::follow::locate::{Rescans, look_again, newest_are_in_place};
+use super::served::index::ServedIndex;
+use super::served::settings::UpkeepSettings;
+use super::served::upkeep::Upkeep;
 
-/// Says whether a bitcoind is the one that is meant, and can do what is needed.
-pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
-
-/// Everything the sync thread works with.
-pub struct Driver {
-    /// Folder of the databases.
-    pub folder: PathBuf,
-    /// The network.
-    pub params: ChainParams,
-    /// The block files.
-    pub loader: Arc<BlockLoader>,
-    /// What is shared with questions.
-    pub shared: Arc<Shared>,
-    /// bitcoind; `None` offline.
-    pub node: Option<Rpc>,
-    /// What is told to whoever reports.
-    pub progress: Arc<Progress>,
+/// How the sync thread works.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncSettings {
     /// Bytes that the process may use.
-    pub memory: u64,
+    pub memory_bytes: u64,
     /// Wait while bitcoind is in its first download, instead of indexing beside it.
-    pub wait_for_node: bool,
+    pub wait_for_download: bool,
     /// Threads that read and hash during a build.
     pub threads: usize,
     /// How blocks are kept and written while serving.
-    pub live: LiveSettings,
+    pub upkeep: UpkeepSettings,
     /// Stop when the index is built.
     pub sync_only: bool,
-    /// Whether that bitcoind is the one that is meant, and can do what is needed.
-    pub check_node: NodeCheck,
-    /// Told of each published tip.
-    pub on_tip: Box<dyn Fn(NewTip) + Send>,
+}
+
+/// Builds an index if there is none, or one far behind; then keeps it up to date.
+pub struct Driver {
+    /// What it works with.
+    pub context: SyncContext,
+    /// How it works.
+    pub settings: SyncSettings,
 }
 
 impl Driver {
     /// Works until told to stop, or, with `sync_only`, until the index is built.
     pub fn run(&mut self) -> Result<Option<State>> {
         Beat::new("the thread that indexes").speak_for_this_thread();
+        let sync_only = self.settings.sync_only;
         loop {
-            let ready = self.stored_state()?.filter(|state| state.phase == Phase::Ready);
-            let behind = match (&self.node, ready) {
-                (_, None) => true,
-                (None, Some(_)) => true,
-                // a node that is away does not keep a finished index from being served
-                (Some(node), Some(state)) => {
-                    node.tip_height().is_ok_and(|tip| tip.0 + 1 > state.blocks + CATCH_UP_BLOCKS)
-                }
-            };
-            if (behind || self.sync_only) && !self.build()? {
+            let far_behind = self.is_far_behind()?;
+            if (far_behind || sync_only) && !self.build()? {
                 return Ok(None);
             }
-            if self.progress.stopping() {
+            if self.context.stop.is_requested() {
                 return Ok(None);
             }
-            if self.sync_only {
+            if sync_only {
                 return self.stored_state();
             }
-            let shared = self.shared.clone();
-            let mut live = Live::open(&self.folder, &self.params, shared, self.live)?;
-            if !newest_are_in_place(&live, &self.loader)? {
-                look_again(&mut live, &self.loader)?;
-            }
-            self.hold_ready(&live);
-            let again = match self.node.clone() {
-                Some(node) => super::follow::Follow::new(self, node).run(&mut live)?,
-                None => self.stand_still(&mut live)?,
+            let mut index = self.open_index()?;
+            self.context.answer_headers_only(&index);
+            let ended = match self.context.node.clone() {
+                Some(node) => Follow::new(&self.context, node).run(&mut index)?,
+                None => self.serve_offline(&mut index)?,
             };
-            if !again {
-                return Ok(None);
+            match ended {
+                FollowEnd::Stopped => return Ok(None),
+                FollowEnd::FarBehind => {}
             }
         }
     }
 
-    /// Headers are answered from what is there, until it is served.
-    pub fn hold_ready(&self, live: &Live) {
-        self.count_blocks(live);
-        self.shared.build_with(Arc::new(StoredHeaders {
-            snapshot: live.snapshot().clone(),
-            loader: self.loader.clone(),
-        }));
+    /// Whether a build should be run before anything is served.
+    fn is_far_behind(&self) -> Result<bool> {
+        let ready = self.stored_state()?.filter(|state| state.phase == BuildState::Ready);
+        Ok(match (&self.context.node, ready) {
+            (_, None) => true,
+            (None, Some(_)) => true,
+            // a node that is away does not keep a finished index from being served
+            (Some(node), Some(state)) => {
+                let ahead = |tip| BlockCount::up_to(tip).above(BlockCount(state.blocks));
+                node.tip_height().is_ok_and(|tip| ahead(tip) > CATCH_UP_BLOCKS)
+            }
+        })
+    }
+
+    fn open_index(&self) -> Result<ServedIndex> {
+        let SyncContext { folder, loader, shared, .. } = &self.context;
+        let mut index =
+            ServedIndex::open(folder, loader.params(), shared.clone(), self.settings.upkeep)?;
+        if !newest_are_in_place(&index, loader)? {
+            look_again(&mut index, loader)?;
+        }
+        Ok(index)
     }
 
     /// Serves what was built until told to stop.
-    fn stand_still(&self, live: &mut Live) -> Result<bool> {
-        self.progress.enter(Stage::Following);
-        self.count_blocks(live);
-        (self.on_tip)(live.publish());
-        info!("serving, height={}", live.blocks().saturating_sub(1));
-        let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&self.progress));
-        while !self.progress.stopping() {
-            rescans.serve(live, &self.shared, &self.loader)?;
+    fn serve_offline(&self, index: &mut ServedIndex) -> Result<FollowEnd> {
+        let context = &self.context;
+        context.progress.enter(Stage::Following);
+        context.report_complete(index);
+        (context.on_tip)(index.publish());
+        info!("serving, height={}", index.blocks().tip().unwrap_or_default());
+        let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&context.progress));
+        while !context.stop.is_requested() {
+            rescans.serve(index, &context.shared, &context.loader)?;
             beat::step();
-            if !upkeep.step(live)? {
+            if !upkeep.step(index)? {
                 thread::sleep(Duration::from_millis(200));
             }
         }
-        Ok(false)
+        Ok(FollowEnd::Stopped)
     }
 
     /// Builds, or catches up, to the end of what there is; `false` if told to stop.
     fn build(&self) -> Result<bool> {
-        let mut stuck = None;
+        let context = &self.context;
+        let mut blocked_at = None;
         loop {
-            if !self.node_is_ready()? {
+            if !wait_for_node(context, self.settings.wait_for_download)? {
                 return Ok(false);
             }
-            let tree = scan_all(&self.loader, &self.progress)?;
-            let planned = match &self.node {
-                Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
-                None => Plan::by_files(tree, &self.loader),
-            };
-            let plan = match planned {
-                Err(Error::Away(_)) => continue,
-                other => other?,
-            };
-            let plan = Arc::new(plan);
-            self.release_files()?;
-            warn_if_short(self.memory, plan.blocks(), self.threads);
-            self.shared.build_with(Arc::new(BuildHeaders {
-                plan: plan.clone(),
-                loader: self.loader.clone(),
-                progress: self.progress.clone(),
-            }));
-            let build = Build {
-                folder: &self.folder,
-                loader: &self.loader,
-                plan: &plan,
-                memory: self.memory,
-                batch_bytes: batch_bytes(self.memory, plan.blocks(), self.threads),
-                slice_bytes: MERGE_SLICE_BYTES,
-                spare_bytes: Some(FREE_BYTES_MIN),
-                threads: self.threads,
-                progress: &self.progress,
-            };
-            let outcome = priority::in_background(|| build.run());
-            self.loader.dir().forget_below(FileNum(0));
-            match outcome? {
+            let Some(plan) = self.plan()? else { continue };
+            let outcome = self.build_along(Arc::new(plan))?;
+            match outcome {
                 Outcome::Complete(_) => return Ok(true),
-                Outcome::Stopped(_) if self.progress.stopping() => return Ok(false),
+                Outcome::Stopped(_) if context.stop.is_requested() => return Ok(false),
                 Outcome::Stopped(_) => {}
                 Outcome::Blocked(state, height, why) => {
-                    let again = stuck.replace(height) == Some(height);
-                    self.blocked(&state, height, &why, again)?;
+                    let again = blocked_at.replace(height) == Some(height);
+                    wait_for_block(context, &state, height, &why, again)?;
                 }
             }
         }
     }
 
-    /// Reports what a finished index holds.
-    pub fn count_blocks(&self, live: &Live) {
-        self.progress.blocks.store(live.blocks(), Ordering::Relaxed);
-        self.progress.target.store(live.blocks(), Ordering::Relaxed);
+    /// Looks which blocks there are, and which of them are the active chain; `None` if bitcoind
+    /// went away meanwhile.
+    fn plan(&self) -> Result<Option<Plan>> {
+        let SyncContext { loader, progress, node, .. } = &self.context;
+        let tree = scan_all(loader, progress)?;
+        let planned = match node {
+            Some(node) => Plan::by_node(tree, node, HASHES_PER_BATCH),
+            None => Plan::by_files(tree, loader),
+        };
+        match planned {
+            Err(Error::Away(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Builds to the end of a plan, answering questions about headers meanwhile.
+    fn build_along(&self, plan: Arc<Plan>) -> Result<Outcome> {
+        let SyncContext { folder, loader, shared, progress, stop, .. } = &self.context;
+        let SyncSettings { memory_bytes, threads, .. } = self.settings;
+        self.release_files()?;
+        warn_if_short(memory_bytes, plan.blocks(), threads);
+        shared.build_with(Arc::new(BuildHeaders {
+            plan: plan.clone(),
+            loader: loader.clone(),
+            progress: progress.clone(),
+        }));
+        let build = Build {
+            folder,
+            loader,
+            plan: &plan,
+            memory_bytes,
+            batch_bytes: batch_bytes(memory_bytes, plan.blocks(), threads),
+            pace: DiskPace {
+                spare_bytes: Some(FREE_BYTES_MIN),
+                slice_bytes: MERGE_SLICE_BYTES,
+                threads,
+            },
+            progress,
+            stop: stop.clone(),
+        };
+        let outcome = priority::in_background(|| build.run());
+        loader.dir().forget_below(FileNum(0));
+        outcome
     }
 
     fn stored_state(&self) -> Result<Option<State>> {
-        let path = self.folder.join(INDEX_FILE);
+        let path = self.context.folder.join(INDEX_FILE);
         if !path.exists() {
             return Ok(None);
         }
-        Db::open(&path, &self.params, Mode::Live)?.state().map(Some)
+        Db::open(&path, self.context.loader.params(), Mode::ReadWrite)?.state().map(Some)
     }
 
     /// The scan is over: of what it read only the newest files stay in the page cache.
     fn release_files(&self) -> Result<()> {
-        let dir = self.loader.dir();
+        let dir = self.context.loader.dir();
         let mut bytes = 0;
         let files = dir.block_files()?;
         for &file in &files {

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::hashes::Hash;
 use log::{info, warn};
 
 use crate::error::Result;
 use crate::host::beat::{self, Beat};
-use crate::ids::Prefix;
+use crate::host::stop::StopToken;
+use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
-use crate::live::progress::Progress;
-use crate::live::shared::Shared;
+use crate::live::served::Served;
 use crate::live::touch::Touch;
+use crate::live::touched::Touched;
 use crate::mempool::compare::{Difference, difference};
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::node::rpc::Rpc;
@@ -25,13 +25,13 @@ pub struct MempoolSync {
     /// bitcoind, on a connection of its own.
     pub node: Rpc,
     /// Where the mempool is.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<Served>,
     /// When to stop.
-    pub progress: Arc<Progress>,
+    pub stop: StopToken,
     /// Bytes that the mempool may take.
     pub bytes_max: usize,
-    /// Told of the scripts that a change touched; `None`: any may be.
-    pub on_change: Box<dyn Fn(Option<Vec<Prefix>>) + Send>,
+    /// Called with the scripts and transactions that a change touched.
+    pub on_change: Box<dyn Fn(Touched) + Send>,
 }
 
 /// What one look came to.
@@ -48,10 +48,10 @@ impl MempoolSync {
     pub fn run(mut self) {
         Beat::new("the thread that reads the mempool").speak_for_this_thread();
         let mut away = false;
-        while !self.progress.stopping() {
+        while !self.stop.is_requested() {
             beat::step();
             if !self.shared.serving() {
-                self.shared.mempool_poke.wait(Duration::from_millis(200));
+                self.shared.mempool_wakeup.wait(Duration::from_millis(200));
                 continue;
             }
             let wait = match self.look() {
@@ -75,7 +75,7 @@ impl MempoolSync {
                     Duration::from_secs(2)
                 }
             };
-            self.shared.mempool_poke.wait(wait);
+            self.shared.mempool_wakeup.wait(wait);
         }
     }
 
@@ -107,7 +107,7 @@ impl MempoolSync {
         for batch in batches {
             let fetched = self.fetch(batch)?;
             // a block in the meantime: its transactions are gone there, but not confirmed here
-            if self.progress.stopping() || self.common_tip()? != Some(tip) {
+            if self.stop.is_requested() || self.common_tip()? != Some(tip) {
                 return Ok(Look::Again);
             }
             match self.apply(&std::mem::take(&mut gone), fetched, tip) {
@@ -119,13 +119,13 @@ impl MempoolSync {
     }
 
     /// The tip, if bitcoind's and ours are the same.
-    fn common_tip(&self) -> Result<Option<[u8; 32]>> {
-        let theirs = self.node.blockchain_info()?.best_block_hash.to_byte_array();
+    fn common_tip(&self) -> Result<Option<BlockHash>> {
+        let theirs = self.node.blockchain_info()?.best_block_hash;
         let ours = header::hash(&self.shared.snapshot().tip_header);
         Ok((theirs == ours).then_some(ours))
     }
 
-    fn fetch(&self, txids: &[[u8; 32]]) -> Result<Vec<MemTx>> {
+    fn fetch(&self, txids: &[Txid]) -> Result<Vec<MemTx>> {
         let mut fetched = Vec::with_capacity(txids.len());
         for (found, txid) in self.node.mempool_transactions(txids)?.into_iter().zip(txids) {
             // one that is gone in the meantime is no matter
@@ -141,13 +141,9 @@ impl MempoolSync {
         Ok(fetched)
     }
 
-    /// Changes the mempool; what was touched comes back, or nothing if the tip has moved.
-    fn apply(
-        &self,
-        gone: &[[u8; 32]],
-        fetched: Vec<MemTx>,
-        tip: [u8; 32],
-    ) -> Option<Option<Vec<Prefix>>> {
+    /// Changes the mempool and returns what that touched; `None` if the tip has moved, and
+    /// nothing was changed.
+    fn apply(&self, gone: &[Txid], fetched: Vec<MemTx>, tip: BlockHash) -> Option<Touched> {
         let mut pool = self.shared.mempool_mut();
         if header::hash(&self.shared.snapshot().tip_header) != tip {
             return None;
@@ -166,7 +162,7 @@ impl MempoolSync {
         }
         trim(&mut pool, self.bytes_max, &mut touch);
         drop(pool);
-        Some(touch.list())
+        Some(touch.finish())
     }
 }
 
@@ -175,7 +171,7 @@ fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
     if pool.bytes() <= bytes_max {
         return;
     }
-    let mut by_rate: Vec<(u64, [u8; 32])> = pool
+    let mut by_rate: Vec<(u64, Txid)> = pool
         .iter()
         .map(|tx| (tx.fee.saturating_mul(1000) / u64::from(tx.vsize), tx.txid))
         .collect();

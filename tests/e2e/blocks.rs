@@ -8,9 +8,9 @@ use bitcoin::consensus::encode::serialize_hex;
 use hekte_testkit::client::Client;
 use serde_json::json;
 
-use crate::world::{SETTLED, World};
+use crate::random_world::{RandomWorld, SETTLED};
 
-impl World {
+impl RandomWorld {
     fn reward(&mut self) -> String {
         format!("raw({})", self.regular().to_hex_string())
     }
@@ -92,7 +92,7 @@ impl World {
 
     /// Replaces the newest blocks by others, one more; at times goes back and forth between the
     /// two branches, the last time straight from one to the other.
-    pub fn reorganise(&mut self, depth: u32, door: &mut Client) {
+    pub fn reorg(&mut self, depth: u32, door: &mut Client) {
         let (old, base) = (self.first_of(depth), self.truth.height() - depth);
         self.log.push(format!("{depth} blocks replaced above height {base}"));
         self.node.rpc.call("invalidateblock", json!([old]));
@@ -123,9 +123,9 @@ impl World {
 
     /// Replaces the newest blocks once more, after hekte has gone back to the old ones: the new
     /// branch wins in one step of `depth` blocks.
-    pub fn reorganise_at_once(&mut self, depth: u32, door: &mut Client) {
+    pub fn reorg_at_once(&mut self, depth: u32, door: &mut Client) {
         let old = self.first_of(depth);
-        self.reorganise(depth, door);
+        self.reorg(depth, door);
         let fresh = self.first_of(depth + 1);
         self.node.rpc.call("invalidateblock", json!([fresh]));
         self.node.rpc.call("reconsiderblock", json!([old]));

@@ -5,13 +5,13 @@ use hekte_testkit::script::Kind;
 use hekte_testkit::wallet::Coin;
 use serde_json::json;
 
-use crate::world::World;
+use crate::random_world::RandomWorld;
 
 /// Two blocks on one parent, each with one transaction that spends another taproot coin: no input
 /// reveals which undo data is whose.
 #[test]
 fn siblings_that_reveal_nothing_are_told_apart_by_bitcoind() {
-    let Some(mut world) = World::new("siblings_that_reveal_nothing", 4) else { return };
+    let Some(mut world) = RandomWorld::new("siblings_that_reveal_nothing", 4) else { return };
     let hekte = world.hekte();
     let mut watching = vec![world.subscriber(hekte.client(), "1.6")];
     for _ in 0..3 {

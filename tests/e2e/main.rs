@@ -4,9 +4,9 @@
 mod asker;
 mod blocks;
 mod corners;
-mod killed;
+mod killed_under_traffic;
 mod payments;
+mod random_world;
 mod subscriber;
 mod truth;
 mod wander;
-mod world;

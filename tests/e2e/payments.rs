@@ -11,12 +11,12 @@ use hekte_testkit::sign::sign;
 use hekte_testkit::wallet::{Coin, MATURITY};
 use serde_json::json;
 
-use crate::world::World;
+use crate::random_world::RandomWorld;
 
 /// The smallest output made, in satoshi.
 const DUST: u64 = 1000;
 
-impl World {
+impl RandomWorld {
     /// All coins that can be spent now, unconfirmed ones last.
     pub fn coins(&self) -> Vec<Coin> {
         let (truth, next) = (&self.truth, self.truth.height() + 1);

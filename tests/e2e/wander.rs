@@ -9,8 +9,8 @@ use hekte_testkit::hekte::Hekte;
 use serde_json::json;
 
 use crate::asker::Asker;
+use crate::random_world::RandomWorld;
 use crate::subscriber::Subscriber;
-use crate::world::World;
 
 /// A number from the environment.
 pub fn number(name: &str, otherwise: u64) -> u64 {
@@ -25,7 +25,7 @@ pub fn door(hekte: &Hekte) -> Client {
     client
 }
 
-impl World {
+impl RandomWorld {
     /// Something that wallets or miners do.
     pub fn step(&mut self, door: &mut Client) {
         match self.rng.below(100) {
@@ -39,7 +39,7 @@ impl World {
             88..94 => self.mine_conflict(),
             _ => {
                 let depth = self.rng.range(1, 7) as u32;
-                self.reorganise(depth, door);
+                self.reorg(depth, door);
             }
         }
     }
@@ -49,7 +49,7 @@ impl World {
 fn all_who_watch_know_what_the_node_knows() {
     let seed = number("HEKTE_E2E_SEED", 1);
     let steps = number("HEKTE_E2E_STEPS", 40);
-    let Some(mut world) = World::new("all_who_watch", seed) else { return };
+    let Some(mut world) = RandomWorld::new("all_who_watch", seed) else { return };
     let hekte = world.hekte();
     let mut door = door(&hekte);
     let scripts = world.scripts();
@@ -67,7 +67,7 @@ fn all_who_watch_know_what_the_node_knows() {
         }
         if n % (steps / depths.len() as u64).max(1) == 0 {
             let depth = depths[(n * depths.len() as u64 / steps) as usize % depths.len()];
-            world.reorganise_at_once(depth, &mut door);
+            world.reorg_at_once(depth, &mut door);
             deepest = deepest.max(depth);
         }
         world.settle(&mut watching, &hekte);
@@ -104,7 +104,7 @@ fn all_who_watch_know_what_the_node_knows() {
 }
 
 /// Somebody leaves and comes back, or begins to watch other things.
-fn renew(world: &mut World, watching: &mut [Subscriber], hekte: &Hekte) {
+fn renew(world: &mut RandomWorld, watching: &mut [Subscriber], hekte: &Hekte) {
     let at = world.rng.below(watching.len() as u64) as usize;
     match world.rng.below(5) {
         0 => {
@@ -118,7 +118,7 @@ fn renew(world: &mut World, watching: &mut [Subscriber], hekte: &Hekte) {
 }
 
 /// Fees and sizes of the mempool, and a transaction.
-fn loose_ends(world: &mut World, door: &mut Client) {
+fn loose_ends(world: &mut RandomWorld, door: &mut Client) {
     let bins = door.call("mempool.get_fee_histogram", json!([])).expect("bins");
     let bins = bins.as_array().expect("a list").iter();
     let vsize: u64 = bins.map(|bin| bin[1].as_u64().expect("a size")).sum();

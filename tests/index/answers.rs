@@ -6,6 +6,7 @@ use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
 use bitcoin::{Block, OutPoint, Txid};
 use hekte::ids::{Height, ScriptHash};
+use hekte::protocol::reply::wire_height;
 use hekte::query::answers::{Answers, Confirmation, OutpointStatus};
 use hekte::query::engine::Engine;
 use hekte_testkit::model::{self, Model};
@@ -53,7 +54,7 @@ pub fn scripts(engine: &Engine, model: &Model) -> usize {
 pub fn check_script(engine: &Engine, model: &Model, script: model::ScriptHash) {
     let asked = ScriptHash(script.0);
     let history = engine.history(&asked).unwrap();
-    let history: Vec<_> = history.iter().map(|e| (e.txid, e.confirmation.wire_height())).collect();
+    let history: Vec<_> = history.iter().map(|e| (e.txid, wire_height(e.confirmation))).collect();
     let right = model.history(script).iter().map(|item| (item.txid, i64::from(item.height)));
     assert_eq!(history, right.collect::<Vec<_>>(), "history of {script}");
     let coins = engine.unspent(&asked).unwrap();

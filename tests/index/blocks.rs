@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::Block;
 use bitcoin::consensus::deserialize;
-use bitcoin::hashes::Hash;
 use hekte::ids::ScriptHash;
 use hekte::index::extract::extract;
+use hekte::index::packed::PackedPosting;
 use hekte::parse::compress::amount;
 use hekte::parse::tx::is_unspendable;
 use hekte::parse::undo::Undo;
@@ -37,7 +37,7 @@ fn blocks_of_every_age_are_read_as_the_bitcoin_crate_reads_them() {
         // without undo data: as if it were genesis, which checks the Merkle root too
         let rows = extract(&bytes, None).unwrap();
         assert!(rows.scripts.is_empty());
-        let txids = block.txdata.iter().map(|tx| tx.compute_txid().to_byte_array());
+        let txids = block.txdata.iter().map(|tx| tx.compute_txid());
         assert!(rows.txids.iter().copied().eq(txids), "{}", path.display());
         let lens = block.txdata.iter().map(|tx| tx.total_size() as u32);
         assert!(rows.lens.iter().copied().eq(lens));
@@ -66,7 +66,7 @@ fn undo_data_gives_back_each_coin_that_was_spent() {
         let mut touched = Vec::new();
         for (pos, tx) in block.txdata.iter().enumerate() {
             let mut touch = |script: &[u8]| {
-                touched.push(ScriptHash::of(script).prefix().0 << 24 | pos as u64);
+                touched.push(PackedPosting::new(ScriptHash::of(script).prefix(), pos as u32));
             };
             let outputs = tx.output.iter().map(|output| output.script_pubkey.as_bytes());
             outputs.filter(|script| !is_unspendable(script)).for_each(&mut touch);

@@ -10,12 +10,14 @@ use bitcoin::{
 };
 use hekte::ids::{Height, Prefix, ScriptHash, ShortPrefix, TxNum};
 use hekte::index::chunk::{Posting, Tally};
+use hekte::index::packed::PackedPosting;
 use hekte::parse::tx::header;
+use hekte::protocol::reply::wire_height;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
 use hekte::store::run::RunWriter;
 use hekte::store::tables::RunKind;
-use hekte::sync::load::{Load, LoadBuffers};
+use hekte::sync::blocks::load::{Load, LoadBuffers};
 use hekte_testkit::chain::describe;
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -83,7 +85,7 @@ fn twins_of_one_txid_are_two_entries_and_one_coin() {
         let script = ScriptHash::of(&[0x51, 8]);
         let heights = |script| -> Vec<i64> {
             let history = engine.history(script).unwrap();
-            history.iter().map(|entry| entry.confirmation.wire_height()).collect()
+            history.iter().map(|entry| wire_height(entry.confirmation)).collect()
         };
         assert_eq!(heights(&script), [1, 3, 5]);
         assert_eq!(engine.balance(&script).unwrap().confirmed, 2 * 1008);
@@ -114,7 +116,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let scratch = Scratch::new("collisions");
     orderly(scratch.path(), &chain);
     let index = Index::over(scratch.path(), Network::Regtest).built(ONE_BATCH);
-    let db = index.db(Mode::Live);
+    let db = index.db(Mode::ReadWrite);
     let mut rng = Rng::new(5);
     let mut foreign = 0;
     for run in db.runs().unwrap() {
@@ -161,16 +163,16 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     let scripts = Model::new(&blocks).scripthashes();
     let (mut rng, mut buffers) = (Rng::new(6), LoadBuffers::default());
     for height in 90..blocks.len() {
-        let places = plan.places(Height(height as u32)).unwrap();
-        let load = index.loader.load(&places, &mut buffers).unwrap();
+        let copies = plan.copies(Height(height as u32)).unwrap();
+        let load = index.loader.load(&copies, &mut buffers).unwrap();
         let Load::Block(mut block) = load else { panic!("{load:?}") };
         let hash = header::hash(&block.rows.header);
         for _ in 0..100 {
             let script = ScriptHash(scripts[rng.below(scripts.len() as u64) as usize].0);
             let pos = rng.below(block.rows.txids.len() as u64);
-            block.rows.scripts.push(script.prefix().0 << 24 | pos);
+            block.rows.scripts.push(PackedPosting::new(script.prefix(), pos as u32));
         }
-        block.rows.scripts.sort_unstable_by_key(|packed| packed & 0xff_ffff);
+        block.rows.scripts.sort_unstable_by_key(|packed| packed.pos());
         block.rows.scripts.sort_unstable();
         block.rows.scripts.dedup();
         served.live.connect(*block, hash);
@@ -189,10 +191,8 @@ fn the_last_prefix_of_all_is_found_too() {
     let change = db.change().unwrap();
     let last = Prefix(Prefix::END - 1);
     let shorten = |prefix| index.params.prefix_bits().shorten(prefix);
-    let posting = |n| Posting {
-        prefix: shorten(if n < 10 { Prefix(0) } else { last }),
-        txnum: TxNum(n),
-    };
+    let posting =
+        |n| Posting { prefix: shorten(if n < 10 { Prefix(0) } else { last }), txnum: TxNum(n) };
     let mut wanted = Tally::default();
     (0..5000).for_each(|n| wanted.add(posting(n)));
     let new = change.create_run(RunKind::Script, range, wanted).unwrap();

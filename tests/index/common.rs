@@ -12,22 +12,25 @@ use bitcoin::{Block, BlockHash, Network};
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::error::Result;
+use hekte::host::stop::StopToken;
 use hekte::ids::Height;
 use hekte::inspect::digest::{IndexDigest, digest};
 use hekte::inspect::verify::{Verdict, verify};
 use hekte::limits::MERGE_SLICE_BYTES;
 use hekte::live::progress::Progress;
-use hekte::live::shared::Shared;
+use hekte::live::served;
 use hekte::parse::tx::header;
 use hekte::query::engine::{Costs, Engine};
 use hekte::query::view::Views;
 use hekte::store::folder::INDEX_FILE;
 use hekte::store::open::{Db, Mode};
-use hekte::sync::bulk::{Build, Outcome};
-use hekte::sync::live::Live;
-use hekte::sync::load::{BlockLoader, Load, LoadBuffers};
-use hekte::sync::plan::{Plan, scan_all};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
+use hekte::sync::blocks::scan::scan_all;
+use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
+use hekte::sync::build::plan::Plan;
+use hekte::sync::served::index::ServedIndex;
+use hekte::sync::served::settings::UpkeepSettings;
 use hekte_testkit::files::xor;
 use hekte_testkit::scratch::Scratch;
 
@@ -47,9 +50,9 @@ pub struct Index {
 
 /// The index as questions meet it.
 pub struct Served {
-    pub live: Live,
+    pub live: ServedIndex,
     pub engine: Engine,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<served::Served>,
 }
 
 impl Index {
@@ -89,8 +92,11 @@ impl Index {
     /// Builds along a plan; with `stop`, just the next block.
     pub fn run(&self, plan: &Plan, batch_postings: usize, stop: bool) -> Result<Outcome> {
         let progress = Progress::default();
-        progress.stop.store(stop, std::sync::atomic::Ordering::Relaxed);
-        self.a_build(plan, batch_postings, &progress).run()
+        let token = StopToken::default();
+        if stop {
+            token.request();
+        }
+        Build { stop: token, ..self.a_build(plan, batch_postings, &progress) }.run()
     }
 
     /// A build along a plan, to be changed and run.
@@ -101,15 +107,14 @@ impl Index {
         progress: &'a Progress,
     ) -> Build<'a> {
         Build {
-            memory: 256 << 20,
+            memory_bytes: 256 << 20,
             folder: self.folder(),
             loader: &self.loader,
             plan,
             batch_bytes: batch_postings * 8,
-            slice_bytes: self.slice_bytes,
-            spare_bytes: None,
-            threads: 2,
+            pace: DiskPace { spare_bytes: None, slice_bytes: self.slice_bytes, threads: 2 },
             progress,
+            stop: StopToken::default(),
         }
     }
 
@@ -139,13 +144,13 @@ impl Index {
 
     /// Opens it for questions; nothing is served before `live.publish()`.
     pub fn open(&self) -> Result<Served> {
-        self.open_with(LiveSettings::default())
+        self.open_with(UpkeepSettings::default())
     }
 
     /// The same with other limits.
-    pub fn open_with(&self, settings: LiveSettings) -> Result<Served> {
-        let shared = Arc::new(Shared::default());
-        let live = Live::open(self.folder(), &self.params, shared.clone(), settings)?;
+    pub fn open_with(&self, settings: UpkeepSettings) -> Result<Served> {
+        let shared = Arc::new(served::Served::default());
+        let live = ServedIndex::open(self.folder(), &self.params, shared.clone(), settings)?;
         let dir = self.loader.dir().clone();
         let views = Views::new(self.path(), self.params, dir, shared.clone(), 1 << 20);
         let costs = Costs {
@@ -164,11 +169,11 @@ impl Index {
     }
 
     /// Connects blocks to a served index, in memory, as they would come from the node.
-    pub fn connect(&self, live: &mut Live, plan: &Plan, heights: std::ops::Range<u32>) {
+    pub fn connect(&self, live: &mut ServedIndex, plan: &Plan, heights: std::ops::Range<u32>) {
         let mut buffers = LoadBuffers::default();
         for height in heights {
-            let places = plan.places(Height(height)).unwrap();
-            let load = self.loader.load(&places, &mut buffers).unwrap();
+            let copies = plan.copies(Height(height)).unwrap();
+            let load = self.loader.load(&copies, &mut buffers).unwrap();
             let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
             let hash = header::hash(&block.rows.header);
             live.connect(*block, hash);

@@ -5,7 +5,7 @@ use std::fs;
 use bitcoin::Network;
 use hekte::store::open::{Db, Mode};
 use hekte::store::tables::RunKind;
-use hekte::sync::bulk::Outcome;
+use hekte::sync::build::build::Outcome;
 use hekte_testkit::model::Model;
 use hekte_testkit::rng::Rng;
 use rusqlite::Connection;
@@ -125,7 +125,7 @@ fn another_network_version_or_file_is_refused() {
         assert!(error.contains("index.sqlite") && error.contains(what), "{error}");
     };
     let params = hekte::chain::params::ChainParams::of(Network::Bitcoin);
-    let error = Db::open(&index.path(), &params, Mode::Live).unwrap_err().to_string();
+    let error = Db::open(&index.path(), &params, Mode::ReadWrite).unwrap_err().to_string();
     assert!(error.contains("another network than bitcoin"), "{error}");
     let conn = Connection::open(index.path()).unwrap();
     conn.pragma_update(None, "user_version", 99).unwrap();

@@ -1,4 +1,4 @@
-//! Runs that several threads encode: the same bytes as from one, whatever crosses their blocks.
+//! Runs that several threads encode: the same bytes as from one, whatever crosses their stripes.
 
 use bitcoin::Network;
 use hekte::error::{Error, Result};
@@ -14,8 +14,7 @@ use crate::common::Index;
 use crate::random_chains::{mixed, orderly};
 
 const RANGE: TxRange = TxRange { first: TxNum(0), end: TxNum(200_000) };
-const SHAPE: RunShape =
-    RunShape { range: RANGE, bits: PrefixBits::new(40), expected: 230_000 };
+const SHAPE: RunShape = RunShape { range: RANGE, bits: PrefixBits::new(40), expected: 230_000 };
 const BLOCK: usize = 3000;
 
 struct Part<'a>(&'a [Posting]);
@@ -30,10 +29,11 @@ impl Sorted for Part<'_> {
     }
 }
 
-/// Prefixes of one posting each, and one that goes on through many blocks.
+/// Prefixes of one posting each, and one that goes on through many stripes.
 fn postings() -> Vec<Posting> {
     let hot = (0..30_000).map(|n| Posting { prefix: ShortPrefix(1 << 39), txnum: TxNum(n * 5) });
-    let lone = |n: u32| Posting { prefix: ShortPrefix(u64::from(n) << 22 | 1), txnum: TxNum(n % 777) };
+    let lone =
+        |n: u32| Posting { prefix: ShortPrefix(u64::from(n) << 22 | 1), txnum: TxNum(n % 777) };
     let mut postings: Vec<Posting> = (0..200_000).map(lone).chain(hot).collect();
     postings.sort_unstable();
     postings
@@ -75,7 +75,8 @@ fn a_prefix_may_go_on_through_many_blocks() {
     change.commit().unwrap();
     assert!(run.complete && run.written.postings == postings.len() as u64);
     for start in [0, 1 << 39, (1 << 39) + 1] {
-        let read: Vec<Posting> = db.stream(run, ShortPrefix(start), 4).map(Result::unwrap).collect();
+        let read: Vec<Posting> =
+            db.stream(run, ShortPrefix(start), 4).map(Result::unwrap).collect();
         let from = postings.partition_point(|posting| posting.prefix.0 < start);
         assert!(read == postings[from..], "from {start}");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bitcoin::Network;
 use hekte::blockfile::dir::Kind;
 use hekte::store::open::Mode;
-use hekte::sync::bulk::Outcome;
+use hekte::sync::build::build::Outcome;
 use hekte_testkit::chain::{ChainSpec, Generator, Shape};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::hekte::run;

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
-use bitcoin::hashes::Hash;
 use bitcoin::{Block, Network};
-use hekte::ids::{Prefix, TxNum};
+use hekte::ids::{BlockCount, Prefix, TxNum};
 use hekte::index::chunk::TxRange;
 use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use hekte::live::progress::Progress;
+use hekte::live::touched::Touched;
 use hekte::store::open::Mode;
 use hekte::store::tables::RunKind;
-use hekte::sync::compact;
-use hekte::sync::merge::{Pace, merge_runs};
-use hekte::sync::plan::{Plan, scan_all};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::blocks::scan::scan_all;
+use hekte::sync::build::merge::RunMerge;
+use hekte::sync::build::pace::DiskPace;
+use hekte::sync::build::plan::Plan;
+use hekte::sync::served::compact;
+use hekte::sync::served::settings::UpkeepSettings;
 use hekte_testkit::chain::{ChainSpec, GenBlock, Generator};
 use hekte_testkit::files::{BlockDir, FileOptions};
 use hekte_testkit::model::Model;
@@ -25,7 +27,7 @@ use crate::common::{Index, ONE_BATCH};
 
 /// So small that a merge takes several steps.
 const SLICE: u64 = 2000;
-const PACE: Pace = Pace { pages_at_once: 4, slice_bytes: 1 << 20, threads: 2 };
+const PACE: DiskPace = DiskPace { spare_bytes: None, slice_bytes: 1 << 20, threads: 2 };
 
 /// Two chains that part at `fork`, each with all that its blocks spend.
 struct Forked {
@@ -60,7 +62,7 @@ fn forked(seed: u64, fork: u32, ours: u32, theirs: u32) -> Forked {
 /// The plan that follows these blocks, as bitcoind would tell them.
 fn plan_of(index: &Index, blocks: &[Block]) -> Plan {
     let tree = scan_all(&index.loader, &Progress::default()).unwrap();
-    let id = |block: &Block| tree.find(&block.block_hash().to_byte_array()).unwrap();
+    let id = |block: &Block| tree.find(&block.block_hash()).unwrap();
     let chain: Vec<_> = blocks.iter().map(id).collect();
     Plan::along(tree, &chain)
 }
@@ -82,17 +84,19 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
         index.connect(&mut served.live, &ours, on_disk..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
-        let deep = served.live.disconnect_to(fork + 1).unwrap();
+        let deep = served.live.disconnect_to(BlockCount(fork + 1)).unwrap();
         assert_eq!(deep.is_some(), on_disk > fork + 1);
         index.connect(&mut served.live, &theirs, fork + 1..96);
         let tip = served.live.publish();
         match deep {
-            Some(deep) => assert_eq!(deep.touched, None, "any script may have lost something"),
-            None => all_told(&tip.touched.unwrap(), &world),
+            Some(deep) => {
+                assert_eq!(deep.touched, Touched::Any, "any script may have lost something")
+            }
+            None => all_told(&tip.touched, &world),
         }
         // summaries of the old chain are still remembered
         answers::compare(&served.engine, &world.theirs);
-        served.live.disconnect_to(fork + 1).unwrap();
+        served.live.disconnect_to(BlockCount(fork + 1)).unwrap();
         index.connect(&mut served.live, &ours, fork + 1..91);
         served.live.publish();
         answers::compare(&served.engine, &world.ours);
@@ -108,7 +112,7 @@ fn a_reorg_of_any_depth_leaves_nothing_behind() {
 }
 
 /// Whoever watches a script must hear of every script whose history is another now.
-fn all_told(touched: &[Prefix], world: &Forked) {
+fn all_told(touched: &Touched, world: &Forked) {
     let histories = |blocks: &[Block]| -> HashMap<_, _> {
         let model = Model::new(blocks);
         model.scripthashes().into_iter().map(|s| (s, model.status(s))).collect()
@@ -116,7 +120,7 @@ fn all_told(touched: &[Prefix], world: &Forked) {
     let (before, after) = (histories(&world.ours), histories(&world.theirs));
     for (script, status) in before.iter().chain(&after) {
         if before.get(script) != after.get(script) {
-            let told = touched.binary_search(&Prefix::of(&script.0)).is_ok();
+            let told = touched.touches(Prefix::of(&script.0));
             assert!(told, "nobody hears of {script}, now {status:?}");
         }
     }
@@ -144,7 +148,7 @@ fn days_of_new_blocks_come_to_the_same_as_a_build() {
     println!("{compared:?}, {} runs", served.live.snapshot().runs.len());
     // deeper than what is in memory, into a run
     let cut = on_disk - 30;
-    served.live.disconnect_to(cut).unwrap();
+    served.live.disconnect_to(BlockCount(cut)).unwrap();
     answers::scripts(&served.engine, &Model::new(&world.ours[..cut as usize]));
     index.connect(&mut served.live, &plan, cut..641);
     served.live.publish();
@@ -165,7 +169,7 @@ fn new_blocks_that_take_too_much_memory_are_written_sooner() {
     index.run(&plan_of(&index, &world.ours[..20]), ONE_BATCH, false).unwrap();
     let plan = plan_of(&index, &world.ours);
     let limit = 20_000;
-    let settings = LiveSettings { recent_bytes: limit, ..LiveSettings::default() };
+    let settings = UpkeepSettings { recent_bytes: limit, ..UpkeepSettings::default() };
     let mut served = index.open_with(settings).unwrap();
     served.live.publish();
     for height in 20..121 {
@@ -203,7 +207,7 @@ fn merging_small_runs_changes_nothing() {
     for batch in [1, 25] {
         let index = with_small_runs(&world, batch);
         assert_eq!(index.digest(), fresh.digest());
-        let db = index.db(Mode::Live);
+        let db = index.db(Mode::ReadWrite);
         let before = db.runs().unwrap().len();
         let mut merges = 0;
         while compact::step(&db, SLICE, None).unwrap().is_some() {
@@ -223,7 +227,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
     let world = forked(24, 10, 120, 10);
     let index = with_small_runs(&world, 1);
     let right = index.digest();
-    let db = index.db(Mode::Live);
+    let db = index.db(Mode::ReadWrite);
     for kind in RunKind::ALL {
         let runs = db.runs().unwrap();
         let of_kind: Vec<_> = runs.into_iter().filter(|run| run.kind == kind).collect();
@@ -231,8 +235,16 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         let range = TxRange { first: sources[0].range.first, end: sources[8].range.end };
         // the sources stay
         let mut from = index.db(Mode::Read);
-        merge_runs(&mut from, sources, &db, (kind, range), PACE, &AtomicU64::new(0), || Ok(()))
-            .unwrap();
+        let merge = RunMerge {
+            from: &mut from,
+            sources,
+            kind,
+            range,
+            pages_at_once: 4,
+            pace: PACE,
+            merged: &AtomicU64::new(0),
+        };
+        merge.write_into(&db, || Ok(())).unwrap();
         // one that was only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };

@@ -121,10 +121,7 @@ fn scan(chain: &str, network: Network) -> Option<(usize, u32, u64)> {
     })
     .unwrap();
     let naive = blocks_of(&fs::read(&file).unwrap(), magic);
-    let whole = naive.iter().filter(|block| {
-        let hash = bitcoin::hashes::Hash::to_byte_array(block.block_hash());
-        tree.find(&hash).is_some()
-    });
+    let whole = naive.iter().filter(|block| tree.find(&block.block_hash()).is_some());
     assert_eq!(whole.count(), naive.len(), "a good block is not found");
     Some((tree.len(), found.blocks, found.rubbish))
 }

@@ -59,8 +59,8 @@ fn a_node_that_is_pruned_now_is_told_of_and_what_is_indexed_served() {
 }
 
 #[test]
-fn a_fork_deeper_than_a_person_would_believe_ends_it() {
-    let Some(world) = World::new("a_fork_deeper") else { return };
+fn a_reorg_deeper_than_a_person_would_believe_ends_it() {
+    let Some(world) = World::new("a_reorg_deeper") else { return };
     let mut hekte = world.hekte("a", &[]);
     world.served(&hekte);
     world.node.generate_to_descriptor(1010, "raw(51)");

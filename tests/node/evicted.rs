@@ -68,10 +68,8 @@ impl Stage {
         let tiny = ScriptBuf::from_bytes(vec![0x51]);
         let need = MANY * EACH + LARGE_FEE + 1000;
         let used = self.cheap.input[0].previous_output;
-        let fits =
-            |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > need && coin.outpoint != used;
-        let coins = self.world.maker.wallet.coins().iter().filter(fits);
-        let coins: Vec<Coin> = coins.take(count).copied().collect();
+        let coins = self.world.maker.wallet.signed_coins(need);
+        let coins: Vec<Coin> = coins.filter(|coin| coin.outpoint != used).take(count).collect();
         assert_eq!(coins.len(), count);
         let send = |coin: Coin| {
             let mut pays: Vec<Pay> = (0..MANY).map(|_| Pay::Script(tiny.clone(), EACH)).collect();

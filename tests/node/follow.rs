@@ -51,7 +51,7 @@ fn hear(client: &mut Client, hekte: &Hekte, world: &World, known: &mut BTreeMap<
 }
 
 #[test]
-fn subscribers_hear_of_blocks_and_reorganisations() {
+fn subscribers_hear_of_blocks_and_reorgs() {
     let Some(mut world) = World::new("subscribers_hear") else { return };
     let hekte = world.hekte("a", &[]);
     let mut client = world.served(&hekte);
@@ -67,19 +67,19 @@ fn subscribers_hear_of_blocks_and_reorganisations() {
         hear(&mut client, &hekte, &world, &mut known);
     }
     for depth in [1, 6] {
-        world.reorganise(depth);
+        world.reorg(depth);
         hear(&mut client, &hekte, &world, &mut known);
     }
     world.right(&hekte);
 }
 
 #[test]
-fn a_longer_branch_leaves_nothing_of_the_shorter() {
+fn a_reorg_leaves_nothing_of_the_shorter_branch() {
     let Some(mut world) = World::new("a_longer_branch") else { return };
     let hekte = world.hekte("a", &[]);
     world.right(&hekte);
     for depth in [1, 6, 39, 120] {
-        world.reorganise(depth);
+        world.reorg(depth);
         world.right(&hekte);
         world.mine(1);
         world.right(&hekte);
@@ -92,7 +92,7 @@ fn a_longer_branch_leaves_nothing_of_the_shorter() {
 }
 
 #[test]
-fn an_invalidated_branch_is_left_and_taken_up_again() {
+fn a_reorg_off_an_invalidated_branch_and_back_onto_it_is_followed() {
     let Some(mut world) = World::new("an_invalidated_branch") else { return };
     let hekte = world.hekte("a", &[]);
     world.right(&hekte);
@@ -132,7 +132,7 @@ fn blocks_one_by_one_make_the_same_index_as_a_build() {
         for _ in 0..55 {
             world.mine(1);
         }
-        world.reorganise(round % 4 + 1);
+        world.reorg(round % 4 + 1);
         world.served(&hekte);
     }
     assert!(hekte.log().contains("blocks to the database"), "{}", hekte.log());

@@ -19,7 +19,7 @@ fn branched(test: &str) -> Option<World> {
         loser.iter().for_each(|block| _ = world.node.submit(block));
         (world.maker, world.blocks) = (maker, blocks);
         world.mine(1);
-        world.reorganise(depth);
+        world.reorg(depth);
     }
     world.node.restart(&[]);
     Some(world)
@@ -48,7 +48,7 @@ fn a_reindex_beside_a_running_hekte_costs_no_index() {
     world.mine(3);
     world.right(&hekte);
     is_kept(&hekte.log());
-    world.reorganise(5);
+    world.reorg(5);
     world.right(&hekte);
 }
 
@@ -93,7 +93,7 @@ fn rewritten_undo_that_is_shorter_than_the_old_confuses_nobody() {
             world.mine(1);
             world.right(&hekte);
         }
-        world.reorganise(3);
+        world.reorg(3);
         world.right(&hekte);
         world.right(&world.hekte(&format!("c{round}"), &[]));
     }

@@ -35,7 +35,7 @@ fn a_password_and_a_short_list_of_calls_are_enough() {
     world.right(&hekte);
     world.mine(3);
     world.right(&hekte);
-    world.reorganise(2);
+    world.reorg(2);
     world.right(&hekte);
     broadcast_and_fees(&mut world, &hekte);
 }

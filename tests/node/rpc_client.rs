@@ -9,10 +9,11 @@ use hekte::config::Config;
 use hekte::config::network::Network;
 use hekte::config::node::{NodeConfig, RpcAuth};
 use hekte::ids::Height;
+use hekte::node::chain::NodeTip;
 use hekte::node::error::RpcError;
 use hekte::node::fits;
 use hekte::node::rpc::Rpc;
-use hekte::node::tip_wait::{NodeTip, TipWait};
+use hekte::node::tip_wait::TipWait;
 use hekte_testkit::bitcoind::{self, Bitcoind};
 use serde_json::{Value, json};
 

@@ -42,9 +42,7 @@ fn slider(program: &Path, hekte: &Hekte) -> Value {
 
 /// Blocks of paying transactions until bitcoind can estimate.
 fn teach(world: &mut World) {
-    let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 5_000_000;
-    let mut coins: Vec<Coin> =
-        world.maker.wallet.coins().iter().filter(signed).take(12).copied().collect();
+    let mut coins: Vec<Coin> = world.maker.wallet.signed_coins(5_000_000).take(12).collect();
     let known = |world: &World| {
         let knows = |blocks: u32| {
             let told = world.node.rpc.call("estimatesmartfee", json!([blocks]));
@@ -76,9 +74,8 @@ fn electrum_fills_its_fee_slider() {
     let hekte = world.hekte("a", &[]);
     let tip = world.node.height();
     // two large ones, so that the position of 100 kB is within the mempool
-    let fits = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 12_000_000;
-    let coins: Vec<Coin> =
-        world.maker.wallet.coins().iter().filter(fits).skip(20).take(2).copied().collect();
+    let coins = world.maker.wallet.signed_coins(12_000_000);
+    let coins: Vec<Coin> = coins.skip(20).take(2).collect();
     let mut expected = Vec::new();
     for (coin, fee) in coins.into_iter().zip([3_000_000, 1_200_000]) {
         let tiny = ScriptBuf::from_bytes(vec![0x51]);

@@ -31,8 +31,7 @@ impl World {
 
     /// The `nth` coin that we can sign for.
     pub fn rich_coin(&self, nth: usize) -> Coin {
-        let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 1_000_000;
-        *self.maker.wallet.coins().iter().filter(signed).nth(nth).expect("coins enough")
+        self.maker.wallet.signed_coins(1_000_000).nth(nth).expect("coins enough")
     }
 
     pub fn send(&self, tx: &Transaction) -> String {

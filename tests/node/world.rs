@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Replaces the newest `depth` blocks by a branch that is one block longer.
-    pub fn reorganise(&mut self, depth: u32) {
+    pub fn reorg(&mut self, depth: u32) {
         self.rewind(depth);
         let branch: Vec<Block> = (0..=depth).map(|_| self.make()).collect();
         branch.iter().for_each(|block| _ = self.node.submit(block));

@@ -5,7 +5,7 @@ mod activation;
 mod doctor;
 mod http;
 mod memory;
-mod metrics;
+mod metrics_page;
 mod notify;
 mod progress;
 mod reload;

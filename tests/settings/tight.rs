@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::served::settings::UpkeepSettings;
 
 /// Few blocks in memory and small slices, so that there is always something to be torn.
-pub const TIGHT: LiveSettings = LiveSettings {
+pub const TIGHT: UpkeepSettings = UpkeepSettings {
     kept: 3,
     flush_at: 5,
     most: 100,

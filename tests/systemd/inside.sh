@@ -57,7 +57,7 @@ grep -q '^ok *new files' /tmp/check || fail "$(cat /tmp/check)"
 begun=$(date +%s%N)
 systemctl start hekte.service || fail "does not start without a bitcoind that answers"
 echo "figure: start to READY $((($(date +%s%N) - begun) / 1000000)) ms"
-is ActiveState active && is SubState running || fail "not running"
+{ is ActiveState active && is SubState running; } || fail "not running"
 until_so says "waiting for bitcoind"
 until_so grep -q "waiting for bitcoind" <(shown StatusText)
 ok "active while bitcoind is away, after its drop-in opened the files; status: $(shown StatusText)"
@@ -84,7 +84,7 @@ sed -i 's/debug/info/' $config
 echo 'max_clients = 5' >> $config
 systemctl reload hekte.service || fail "reload"
 says "max_clients has changed, which takes effect at the next start" || fail "said nothing"
-is ActiveState active && is NRestarts 0 || fail "not the same process after a reload"
+{ is ActiveState active && is NRestarts 0; } || fail "not the same process after a reload"
 ok "reload reads the configuration and names what waits"
 
 kill -STOP "$pid"
@@ -101,13 +101,14 @@ until_so synced
 ok "so is a killed one"
 
 systemctl stop hekte.service
-is Result success && is ExecMainStatus 0 || fail "stop: $(shown Result) $(shown ExecMainStatus)"
+{ is Result success && is ExecMainStatus 0; } ||
+    fail "stop: $(shown Result) $(shown ExecMainStatus)"
 ok "stop ends with 0"
 
 settings 'offline = true' 'nonsense = 1'
 systemctl start hekte.service 2> /dev/null && fail "started with a slip in its configuration"
 sleep 3
-is ActiveState failed && is NRestarts 0 && is ExecMainStatus 78 || fail "goes on trying"
+{ is ActiveState failed && is NRestarts 0 && is ExecMainStatus 78; } || fail "goes on trying"
 ok "a slip in the configuration is not tried again and again"
 systemctl reset-failed hekte.service
 

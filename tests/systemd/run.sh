@@ -1,20 +1,21 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Boots a real systemd in namespaces of its own and lets it run hekte.service: `make systemd-test`.
 #
 # Its root is this machine's, with everything written going to memory and gone afterwards. Needs
 # root, systemd 250 or newer, util-linux, setfacl. The network namespace is empty but for loopback.
 #
 #     tests/systemd/run.sh HEKTE CHAINGEN
-set -eu
+set -euo pipefail
 
 hekte=$(realpath "$1") chaingen=$(realpath "$2")
 here=$(cd "$(dirname "$0")/../.." && pwd)
 
 if [ "${3:-}" != inside ]; then
-    [ "$(id -u)" = 0 ] || { echo "needs root, for namespaces and mounts" >&2; exit 77; }
-    for program in unshare script setfacl systemctl; do
-        command -v $program > /dev/null || { echo "needs $program" >&2; exit 69; }
-    done
+    task="systemd-test"
+    # shellcheck source=tools/lib.sh
+    . "$here/tools/lib.sh"
+    [ "$(id -u)" = 0 ] || die "needs root, for namespaces and mounts"
+    need unshare:util-linux script:bsdutils setfacl:acl systemctl:systemd
     work=$(mktemp -d)
     # a group of our own, below which that systemd makes its groups
     hierarchy=/sys/fs/cgroup/systemd
@@ -25,7 +26,8 @@ if [ "${3:-}" != inside ]; then
     sh -c 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
         timeout -s KILL "${SYSTEMD_TEST_SECONDS:-600}" \
         script -qec "unshare -m -p -f --kill-child -C -n -u -i $0 $hekte $chaingen inside $work" \
-        /dev/null < /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' | tee "$work/log"
+        /dev/null < /dev/null | tr -d '\r' | sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' | tee "$work/log" ||
+        : # how it ended is in the log
     grep -q '^ALL RIGHT$' "$work/log"
     exit
 fi

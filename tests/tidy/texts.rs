@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is under our care; anything else below the root is data or made by a tool.
-const FOLDERS: [&str; 10] =
-    ["src", "tests", "benches", "docs", "demo", "systemd", "cross", "deb", "image", ".ci"];
+const FOLDERS: [&str; 11] =
+    ["src", "tests", "benches", "docs", "demo", "systemd", "cross", "deb", "image", "tools", ".ci"];
 
 /// A text of ours: its path from the root, and what is in it.
 pub struct Text {

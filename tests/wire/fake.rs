@@ -6,7 +6,9 @@ use std::sync::{Condvar, Mutex};
 use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{OutPoint, Txid};
 use hekte::ids::{HeaderBytes, Height, ScriptHash};
+use hekte::protocol::reply::wire_height;
 use hekte::query::answers::*;
+use hekte::query::decoded::VerboseTx;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -117,10 +119,10 @@ impl FakeIndex {
 }
 
 impl Answers for FakeIndex {
-    fn phase(&self) -> Phase {
+    fn readiness(&self) -> Readiness {
         match self.building.load(Ordering::SeqCst) {
-            true => Phase::Building,
-            false => Phase::Serving,
+            true => Readiness::Building,
+            false => Readiness::Serving,
         }
     }
 
@@ -134,8 +136,8 @@ impl Answers for FakeIndex {
 
     fn mempool_changed(&self) {}
 
-    fn report(&self) -> Value {
-        serde_json::json!({ "height": self.tip().height.0 })
+    fn status_report(&self) -> StatusReport {
+        StatusReport { height: self.tip().height.0, ..StatusReport::default() }
     }
 
     fn tip(&self) -> Tip {
@@ -184,9 +186,9 @@ impl Answers for FakeIndex {
         Ok(HeaderProof { branch, root: level[0] })
     }
 
-    fn tell_history(&self, script: &ScriptHash, tell: Tell<'_, HistoryEntry>) -> Answer<()> {
+    fn history_into(&self, script: &ScriptHash, sink: ListSink<'_, HistoryEntry>) -> Answer<()> {
         let entries = self.entries(script)?;
-        tell(entries.len(), &mut entries.into_iter());
+        sink(entries.len(), &mut entries.into_iter());
         Ok(())
     }
 
@@ -195,13 +197,13 @@ impl Answers for FakeIndex {
             return Ok(vec![]);
         }
         let mut entries = self.entries(script)?;
-        entries.retain(|entry| entry.confirmation.wire_height() <= 0);
+        entries.retain(|entry| wire_height(entry.confirmation) <= 0);
         Ok(entries)
     }
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
         let entries = self.entries(script)?;
-        let line = |e: &HistoryEntry| format!("{}:{}:", e.txid, e.confirmation.wire_height());
+        let line = |e: &HistoryEntry| format!("{}:{}:", e.txid, wire_height(e.confirmation));
         let text: String = entries.iter().map(line).collect();
         Ok((!text.is_empty()).then(|| Sha256::digest(text).into()))
     }
@@ -213,9 +215,9 @@ impl Answers for FakeIndex {
         })
     }
 
-    fn tell_unspent(&self, script: &ScriptHash, tell: Tell<'_, Coin>) -> Answer<()> {
+    fn unspent_into(&self, script: &ScriptHash, sink: ListSink<'_, Coin>) -> Answer<()> {
         if self.entries(script)?.is_empty() {
-            tell(0, &mut std::iter::empty());
+            sink(0, &mut std::iter::empty());
             return Ok(());
         }
         let coin = |txid, vout, height, value| {
@@ -223,7 +225,7 @@ impl Answers for FakeIndex {
             Coin { outpoint, height, value }
         };
         let confirmed = coin(X770F, 1, Some(Height(2473)), 40_000_000);
-        tell(2, &mut [confirmed, coin(X80B1, 0, None, 30_000_000)].into_iter());
+        sink(2, &mut [confirmed, coin(X80B1, 0, None, 30_000_000)].into_iter());
         Ok(())
     }
 
@@ -234,13 +236,13 @@ impl Answers for FakeIndex {
         }
     }
 
-    fn transaction_verbose(&self, txid: &Txid) -> Answer<Value> {
+    fn transaction_verbose(&self, txid: &Txid) -> Answer<VerboseTx> {
         let hex = bitcoin::hex::DisplayHex::to_lower_hex_string(&self.transaction(txid)?[..]);
         let text = r#"{"vout":[{"n":0,"value":50.00000000}],"confirmations":8}"#;
         let mut value: Value = serde_json::from_str(text).unwrap();
         value["txid"] = json!(txid.to_string());
         value["hex"] = json!(hex);
-        Ok(value)
+        Ok(VerboseTx::ByNode(value.to_string()))
     }
 
     fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)> {

@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hekte::node::calls::NodeCalls;
-use hekte::server::settings::Settings;
-use hekte::server::shutdown::{self, Trigger};
-use hekte::server::tips::TipChannel;
-use hekte::session::config::{Host, SessionConfig, Shared};
+use hekte::query::relay::Relay;
+use hekte::server::electrum::tips::TipChannel;
+use hekte::server::net::settings::Settings;
+use hekte::server::net::shutdown::{self, Trigger};
+use hekte::session::config::{Host, SessionConfig};
+use hekte::session::hub::SessionHub;
 use serde_json::Value;
 
 use crate::fake::FakeIndex;
@@ -25,7 +27,7 @@ pub struct Serving {
     pub index: Arc<FakeIndex>,
     pub node: Arc<FakeNode>,
     pub tips: TipChannel,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SessionHub>,
     trigger: Trigger,
     thread: Option<JoinHandle<()>>,
 }
@@ -83,7 +85,8 @@ pub fn serve_with(
     config.hosts.push(host);
     change(&mut config);
     let calls = online.then(|| node.clone() as Arc<dyn NodeCalls>);
-    let shared = Arc::new(Shared::new(config, index.clone(), calls));
+    let relay = Arc::new(Relay::new(index.clone(), calls));
+    let shared = Arc::new(SessionHub::new(config, index.clone(), relay));
     let (trigger, signal) = shutdown::channel();
     let tips = TipChannel::default();
     let (tell, told) = mpsc::channel();
@@ -94,7 +97,8 @@ pub fn serve_with(
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             tell.send(listener.local_addr().unwrap()).unwrap();
-            hekte::server::run(vec![listener], signal, ours, settings, theirs).await.unwrap();
+            let listeners = vec![(listener, hekte::server::Speaks::Electrum)];
+            hekte::server::run(listeners, signal, ours, settings, theirs).await.unwrap();
         });
         runtime.shutdown_background();
     });

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hekte::server::settings::Settings;
+use hekte::server::net::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::fake::{EXAMPLE, LARGE, SLOW, TOO_LARGE, TOO_LONG};

@@ -1,12 +1,12 @@
 //! Notifications: who hears what after a change of the tip.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hekte::ids::{Prefix, ScriptHash};
+use hekte::ids::ScriptHash;
+use hekte::live::touched::Touched;
 use hekte::query::answers::{Answers, TipChange};
-use hekte::server::settings::Settings;
+use hekte::server::net::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::fake::{EXAMPLE, SLOW, bytes};
@@ -17,11 +17,8 @@ const X80B1: &str = "80b19848aed792565ab7c5a79b7c2a00fbf985741579396ebe0ab6098e6
 
 fn announce(server: &Serving, touched: Option<&[&str]>) {
     let prefix = |text: &&str| text.parse::<ScriptHash>().unwrap().prefix();
-    let touched = touched.map(|scripts| {
-        let mut list: Vec<Prefix> = scripts.iter().map(prefix).collect();
-        list.sort_unstable();
-        Arc::new(list)
-    });
+    let touched =
+        touched.map_or(Touched::Any, |scripts| Touched::from_iter(scripts.iter().map(prefix)));
     server.tips.announce(TipChange { tip: server.index.tip(), touched });
 }
 

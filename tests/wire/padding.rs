@@ -1,8 +1,8 @@
 //! From 1.7 on the length of what comes says little of what it is.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use hekte::live::touched::Touched;
 use hekte::query::answers::{Answers, TipChange};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn replies_and_notifications_of_1_7_are_of_few_lengths() {
     assert_eq!(length(ask("blockchain.scriptpubkey.subscribe", json!([SCRIPT]))), 1024);
     server.index.mempool_gone.store(true, Ordering::SeqCst);
     let script: hekte::ids::ScriptHash = EXAMPLE.parse().expect("a hash");
-    let touched = Some(Arc::new(vec![script.prefix()]));
+    let touched = Touched::from_iter([script.prefix()]);
     server.tips.announce(TipChange { tip: server.index.tip(), touched });
     assert_eq!(length(None), 1024);
 }
@@ -62,7 +62,7 @@ fn a_block_that_concerns_nobody_is_heard_like_any_other() {
     clients[0].call("blockchain.scriptpubkey.subscribe", json!([SCRIPT]));
     server.index.mempool_gone.store(true, Ordering::SeqCst);
     server.index.tip.store(6, Ordering::SeqCst);
-    let change = || TipChange { tip: server.index.tip(), touched: None };
+    let change = || TipChange { tip: server.index.tip(), touched: Touched::Any };
     server.tips.announce(change());
     let [concerned, other, older] = &mut clients;
     let methods = |client: &mut Client, count: usize| -> Vec<String> {

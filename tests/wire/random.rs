@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use hekte::protocol::line::LineCutter;
-use hekte::session::config::{SessionConfig, Shared};
-use hekte::session::talk::{Session, Step};
+use hekte::query::relay::Relay;
+use hekte::session::config::SessionConfig;
+use hekte::session::hub::SessionHub;
+use hekte::session::job::Step;
+use hekte::session::talk::Session;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -51,7 +54,8 @@ fn session() -> Arc<Session> {
     let config =
         SessionConfig::new(bitcoin::BlockHash::from_raw_hash(bitcoin::hashes::Hash::all_zeros()));
     let (index, node) = (Arc::new(FakeIndex::default()), Arc::new(FakeNode::default()));
-    Arc::new(Session::new(Arc::new(Shared::new(config, index, Some(node)))))
+    let relay = Arc::new(Relay::new(index.clone(), Some(node)));
+    Arc::new(Session::new(Arc::new(SessionHub::new(config, index, relay))))
 }
 
 /// Everything the session says to `line`.

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use bitcoin::Network;
 use hekte::chain::params::ChainParams;
+use hekte::host::stop::StopToken;
 use hekte::ids::Height;
 use hekte::live::progress::Progress;
-use hekte::live::shared::Shared;
+use hekte::live::served::Served;
 use hekte::store::folder::INDEX_FILE;
-use hekte::sync::bulk::{Build, Outcome};
-use hekte::sync::live::Live;
-use hekte::sync::load::{Load, LoadBuffers};
-use hekte::sync::upkeep::LiveSettings;
+use hekte::sync::blocks::load::{Load, LoadBuffers};
+use hekte::sync::build::build::{Build, Outcome};
+use hekte::sync::build::pace::DiskPace;
+use hekte::sync::served::index::ServedIndex;
+use hekte::sync::served::settings::UpkeepSettings;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
@@ -81,18 +83,17 @@ pub fn run_one(folder: &Path, data: &Path) {
         folder: data,
         loader: &loader,
         plan: &plan,
-        memory: 256 << 20,
+        memory_bytes: 256 << 20,
         batch_bytes: 128 << 20,
-        slice_bytes: 64 << 20,
-        spare_bytes: None,
-        threads: 2,
+        pace: DiskPace { spare_bytes: None, slice_bytes: 64 << 20, threads: 2 },
         progress: &Progress::default(),
+        stop: StopToken::default(),
     };
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);
-    let settings = LiveSettings::default();
-    let shared = Arc::new(Shared::default());
-    let live = Live::open(data, &params, shared, settings);
+    let settings = UpkeepSettings::default();
+    let shared = Arc::new(Served::default());
+    let live = ServedIndex::open(data, &params, shared, settings);
     let mut live = live.unwrap_or_else(|error| panic!("{error}"));
     live.publish();
     let size = || fs::metadata(data.join(INDEX_FILE)).map_or(0, |meta| meta.len());
@@ -100,8 +101,8 @@ pub fn run_one(folder: &Path, data: &Path) {
     let (mut runs, mut merges, mut finished) = (Step::default(), Step::default(), 0);
     let (mut buffers, mut connecting) = (LoadBuffers::default(), Duration::ZERO);
     for height in (from..end).map(Height) {
-        let places = plan.places(height).expect("a block of the plan");
-        let Ok(Load::Block(block)) = loader.load(&places, &mut buffers) else { panic!("{height}") };
+        let copies = plan.copies(height).expect("a block of the plan");
+        let Ok(Load::Block(block)) = loader.load(&copies, &mut buffers) else { panic!("{height}") };
         let hash = hekte::parse::tx::header::hash(&block.rows.header);
         let start = Instant::now();
         live.connect(*block, hash);

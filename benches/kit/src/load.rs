@@ -59,18 +59,10 @@ fn stage() -> Stage {
     };
     let hashes = owners.iter().map(|owner| (*owner, hash(owner, &mut maker))).collect();
     let scratch = Scratch::new("load");
-    let (datadir, data) = (node.datadir().display().to_string(), scratch.path().display());
     let config = scratch.join("hekte.toml");
     fs::write(&config, format!("max_clients = {}\n", CLIENTS + 10)).expect("scratch is writable");
-    let args = [
-        "--network=regtest".to_string(),
-        format!("--bitcoin-dir={datadir}"),
-        format!("--data-dir={data}"),
-        format!("--rpc-url={}", node.rpc.url()),
-        "--listen=127.0.0.1:0".into(),
-        "--memory=256MiB".into(),
-        format!("--config={}", config.display()),
-    ];
+    let config = config.display().to_string();
+    let args = node.hekte_args(scratch.path(), &["--memory=256MiB", "--config", &config]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let binary = crate::hekte();
     let mut server = Hekte::start(&binary.to_string_lossy(), scratch.path(), &args);
@@ -104,8 +96,7 @@ impl Stage {
     }
 
     fn coins(&self, count: usize) -> Vec<Coin> {
-        let good = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 50_000;
-        self.maker.wallet.coins().iter().filter(good).take(count).copied().collect()
+        self.maker.wallet.signed_coins(50_000).take(count).collect()
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use bitcoin::hashes::Hash;
+use hekte::ids::{OutPoint, Txid};
 use hekte::limits::MAX_CLIENTS;
 use hekte::mempool::compare::difference;
-use hekte::mempool::pool::{MemOutput, MemTx, Mempool, ScriptTag};
+use hekte::mempool::pool::{MemOutput, MemTx, Mempool};
+use hekte::mempool::script_tag::ScriptTag;
 use hekte::node::mempool::TxidList;
 use hekte::shares::Shares;
 use hekte_testkit::rng::Rng;
@@ -55,26 +58,28 @@ fn rss() -> u64 {
     field("/proc/self/status", "VmRSS:").unwrap_or_default() * 1024
 }
 
-fn hash(rng: &mut Rng) -> [u8; 32] {
-    rng.bytes(32).try_into().expect("so many were asked for")
+fn txid(rng: &mut Rng) -> Txid {
+    Txid::from_byte_array(rng.bytes(32).try_into().expect("so many were asked for"))
 }
 
 /// As many inputs and outputs as transactions have on average, and a quarter of the inputs spent
 /// from other unconfirmed ones.
-fn transaction(rng: &mut Rng, last: [u8; 32]) -> MemTx {
-    let spent =
-        |rng: &mut Rng| (if rng.chance(1, 4) { last } else { hash(rng) }, rng.word() as u32);
+fn transaction(rng: &mut Rng, last: Txid) -> MemTx {
+    let spent = |rng: &mut Rng| OutPoint {
+        txid: if rng.chance(1, 4) { last } else { txid(rng) },
+        vout: rng.word() as u32,
+    };
     let inputs = (0..rng.range(1, 4) - u64::from(rng.chance(1, 4))).map(|_| spent(rng)).collect();
     let output = |rng: &mut Rng| MemOutput { script: ScriptTag(rng.word()), value: rng.word() };
     let outputs = (0..rng.range(1, 4)).map(|_| output(rng)).collect();
-    MemTx { txid: hash(rng), fee: rng.below(100_000), vsize: 200, arrival: 0, inputs, outputs }
+    MemTx { txid: txid(rng), fee: rng.below(100_000), vsize: 200, arrival: 0, inputs, outputs }
 }
 
 /// The process that is measured.
 pub fn run_one(count: &str) {
     let count: u32 = count.parse().expect("a number");
     let (mut rng, mut pool, before) = (Rng::new(5), Mempool::default(), rss());
-    let (mut inputs, mut outputs, mut last) = (0, 0, [0; 32]);
+    let (mut inputs, mut outputs, mut last) = (0, 0, Txid::all_zeros());
     let begun = Instant::now();
     for _ in 0..count {
         let tx = transaction(&mut rng, last);
@@ -83,11 +88,9 @@ pub fn run_one(count: &str) {
     }
     let (filled, full) = (begun.elapsed().as_secs_f64(), rss());
     // a hundredth is gone there, and as many are new
-    let mut listed: Vec<[u8; 32]> =
-        pool.iter().skip(count as usize / 100).map(|tx| tx.txid).collect();
-    listed.extend((0..count / 100).map(|_| hash(&mut rng)));
-    let text: Vec<String> =
-        listed.iter().map(|txid| hekte::ids::ScriptHash(*txid).to_string()).collect();
+    let mut listed: Vec<Txid> = pool.iter().skip(count as usize / 100).map(|tx| tx.txid).collect();
+    listed.extend((0..count / 100).map(|_| txid(&mut rng)));
+    let text: Vec<String> = listed.iter().map(Txid::to_string).collect();
     let text = json!(text).to_string();
     drop(listed);
     let begun = Instant::now();

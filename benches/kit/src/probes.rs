@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 
 use hekte::ids::{Height, Prefix, ScriptHash};
-use hekte::index::extract::POS_BITS;
 use hekte::parse::tx::BlockView;
-use hekte::sync::load::{Load, RecordCopy};
-use hekte::sync::read::read_blocks;
+use hekte::sync::blocks::load::{Load, RecordCopy};
+use hekte::sync::build::read::read_blocks;
 use serde_json::{Value, json};
 
 use crate::chain::Size;
@@ -94,13 +93,13 @@ fn choose(size: Size) -> Probes {
     let read = read_blocks(&loader, &plan, 0, 2, |Height(height), load| {
         let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
         for script in &block.rows.scripts {
-            *entries.entry(script >> POS_BITS).or_default() += 1;
+            *entries.entry(script.prefix().0).or_default() += 1;
         }
         // where nothing else is to be had, the coinbase
         let per_block = TXS.div_ceil(plan.blocks() as usize) * 2;
         let step = (block.rows.txids.len() / per_block).max(1);
         for (pos, txid) in block.rows.txids.iter().enumerate().step_by(step) {
-            txs.push((ScriptHash(*txid).to_string(), height, pos as u32));
+            txs.push((txid.to_string(), height, pos as u32));
         }
         Ok(true)
     });
@@ -131,7 +130,7 @@ pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)])
     let read = read_blocks(&loader, &plan, 0, 2, |Height(height), load| {
         let Load::Block(block) = load else { panic!("block {height}: {load:?}") };
         for script in &block.rows.scripts {
-            *entries.entry(script >> POS_BITS).or_default() += 1;
+            *entries.entry(script.prefix().0).or_default() += 1;
         }
         Ok(true)
     });
@@ -154,8 +153,8 @@ pub fn scripts_of(size: Size, wanted: &[(std::ops::RangeInclusive<u32>, usize)])
 fn name_scripts(size: Size, wanted: &mut HashMap<u64, Option<String>>) {
     let (loader, plan) = open(&size.blocks_dir());
     let mut buffer = Vec::new();
-    for places in (0..plan.blocks()).map_while(|height| plan.places(Height(height))) {
-        let read = loader.read_block(places.key, places.first, &mut buffer);
+    for copies in (0..plan.blocks()).map_while(|height| plan.copies(Height(height))) {
+        let read = loader.read_block(copies.key, copies.first, &mut buffer);
         if let RecordCopy::Unusable(why) = read.unwrap_or_else(|error| panic!("{error}")) {
             panic!("{why}");
         }

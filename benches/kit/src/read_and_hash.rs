@@ -8,9 +8,10 @@ use bitcoin::Network;
 use hekte::blockfile::dir::BlockDir;
 use hekte::chain::params::ChainParams;
 use hekte::live::progress::Progress;
-use hekte::sync::load::{BlockLoader, Load};
-use hekte::sync::plan::{Plan, scan_all};
-use hekte::sync::read::read_blocks;
+use hekte::sync::blocks::load::{BlockLoader, Load};
+use hekte::sync::blocks::scan::scan_all;
+use hekte::sync::build::plan::Plan;
+use hekte::sync::build::read::read_blocks;
 
 /// The chain in a folder of block files, and what reads it.
 pub fn open(folder: &Path) -> (BlockLoader, Plan) {

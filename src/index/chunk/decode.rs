@@ -4,7 +4,7 @@ use crate::ids::{Prefix, ShortPrefix, TxNum};
 use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
 use crate::index::rows::RowTable;
 
-use super::{
+use super::format::{
     CRC_BYTES, ChunkKey, FIRST_BYTES, HEADER_BYTES, K_BITS, LINK_BYTES, PREFIX_BITS, Posting,
     TXNUM_BITS,
 };

@@ -4,7 +4,7 @@ use crate::ids::{PrefixBits, ShortPrefix, TxNum};
 use crate::index::bits::{BitWriter, gamma_cost, rice_cost};
 use crate::limits::{CHUNK_BYTES_MAX, LIST_POSTINGS_MAX};
 
-use super::{
+use super::format::{
     CRC_BYTES, Chunk, FIRST_BYTES, HEADER_BYTES, K_BITS, LINK_BYTES, PREFIX_BITS, Posting,
     TXNUM_BITS, TxRange,
 };

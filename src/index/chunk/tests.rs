@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::{Prefix, PrefixBits};
+use crate::ids::{Prefix, PrefixBits, ShortPrefix, TxNum};
+use crate::index::rows::RowTable;
 
 const TABLE: RowTable = RowTable::of_run(3);
 

@@ -3,7 +3,8 @@
 //! From a seed to blocks: `rng`, `keys`, `script`, `wallet`, `sign`, `block`, `recipe`, `maker`
 //! (block by block, with forks) and `chain` (a whole chain or a stream of it). From blocks to
 //! files: `compress`, `undo`, `arrival`, `files`. From blocks to right answers: `proof`, `model`.
-//! Real parts: `scratch`, `small_disk`, `rpc`, `bitcoind`, and on the other side `client`, `hekte`.
+//! Real parts: `scratch`, `small_disk`, `rpc`, `bitcoind`, and on the other side `client`, `hekte`,
+//! and `child`, a process of a test binary that is there to be killed.
 
 pub mod rng;
 
@@ -37,5 +38,6 @@ pub mod rpc;
 
 pub mod bitcoind;
 
+pub mod child;
 pub mod client;
 pub mod hekte;

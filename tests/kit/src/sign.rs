@@ -21,9 +21,9 @@ pub fn sign(tx: &mut Transaction, coins: &[Coin], ring: &mut KeyRing, rng: &mut 
         Vec::new() // only taproot signs over all spent outputs
     };
     {
-        let mut cache = SighashCache::new(&*tx);
+        let mut signer = Signer { cache: SighashCache::new(&*tx), spent: &spent, ring };
         for (index, coin) in coins.iter().enumerate() {
-            done.push(sign_input(&mut cache, index, coin, &spent, ring, rng));
+            done.push(signer.input(index, coin, rng));
         }
     }
     for (input, (script, witness)) in tx.input.iter_mut().zip(done) {
@@ -32,95 +32,89 @@ pub fn sign(tx: &mut Transaction, coins: &[Coin], ring: &mut KeyRing, rng: &mut 
     }
 }
 
-fn sign_input(
-    cache: &mut SighashCache<&Transaction>,
-    index: usize,
-    coin: &Coin,
-    spent: &[TxOut],
-    ring: &mut KeyRing,
-    rng: &mut Rng,
-) -> (ScriptBuf, Witness) {
-    let (kind, key) = (coin.owner.kind, coin.owner.key);
-    let bare = |script: Builder| (script.into_script(), Witness::new());
-    match kind {
-        Kind::Empty => bare(Builder::new().push_int(1)),
-        Kind::OpenBare => bare(Builder::new()),
-        Kind::OpenSh => {
-            let redeem = script::redeem(ring, coin.owner).into_bytes();
-            let fill = script::push(rng.bytes(72));
-            bare(Builder::new().push_slice(fill).push_slice(script::push(redeem)))
-        }
-        Kind::OpenWsh => {
-            let redeem = script::redeem(ring, coin.owner);
-            (ScriptBuf::new(), Witness::from_slice(&[&rng.bytes(72)[..], redeem.as_bytes()]))
-        }
-        Kind::P2tr => {
-            let all = Prevouts::All(spent);
-            let hash = cache
-                .taproot_key_spend_signature_hash(index, &all, TapSighashType::Default)
-                .expect("as many outputs as inputs");
-            let signature = ring.schnorr(key, hash.to_byte_array());
-            (ScriptBuf::new(), Witness::from_slice(&[signature]))
-        }
-        Kind::P2wpkh | Kind::P2shP2wpkh | Kind::P2wshMultisig => {
-            sign_segwit(cache, index, coin, ring)
-        }
-        _ => (sign_legacy(cache, index, coin, ring), Witness::new()),
-    }
+/// Signs the inputs of one transaction.
+struct Signer<'a> {
+    cache: SighashCache<&'a Transaction>,
+    /// All outputs that the transaction spends, if a taproot input signs over them.
+    spent: &'a [TxOut],
+    ring: &'a mut KeyRing,
 }
 
-fn sign_segwit(
-    cache: &mut SighashCache<&Transaction>,
-    index: usize,
-    coin: &Coin,
-    ring: &mut KeyRing,
-) -> (ScriptBuf, Witness) {
-    let (all, value) = (EcdsaSighashType::All, Amount::from_sat(coin.value));
-    let redeem = script::redeem(ring, coin.owner);
-    let key = coin.owner.key;
-    if coin.owner.kind == Kind::P2wshMultisig {
-        let hash = cache.p2wsh_signature_hash(index, &redeem, value, all).expect("index fits");
-        let first = ring.ecdsa(key, hash.to_byte_array());
-        let second = ring.ecdsa(key + 2, hash.to_byte_array());
-        let items: [&[u8]; 4] = [&[], &first, &second, redeem.as_bytes()];
-        return (ScriptBuf::new(), Witness::from_slice(&items));
+impl Signer<'_> {
+    fn input(&mut self, index: usize, coin: &Coin, rng: &mut Rng) -> (ScriptBuf, Witness) {
+        let (kind, key) = (coin.owner.kind, coin.owner.key);
+        let bare = |script: Builder| (script.into_script(), Witness::new());
+        match kind {
+            Kind::Empty => bare(Builder::new().push_int(1)),
+            Kind::OpenBare => bare(Builder::new()),
+            Kind::OpenSh => {
+                let redeem = script::redeem(self.ring, coin.owner).into_bytes();
+                let fill = script::push(rng.bytes(72));
+                bare(Builder::new().push_slice(fill).push_slice(script::push(redeem)))
+            }
+            Kind::OpenWsh => {
+                let redeem = script::redeem(self.ring, coin.owner);
+                (ScriptBuf::new(), Witness::from_slice(&[&rng.bytes(72)[..], redeem.as_bytes()]))
+            }
+            Kind::P2tr => {
+                let all = Prevouts::All(self.spent);
+                let hash = self
+                    .cache
+                    .taproot_key_spend_signature_hash(index, &all, TapSighashType::Default)
+                    .expect("as many outputs as inputs");
+                let signature = self.ring.schnorr(key, hash.to_byte_array());
+                (ScriptBuf::new(), Witness::from_slice(&[signature]))
+            }
+            Kind::P2wpkh | Kind::P2shP2wpkh | Kind::P2wshMultisig => self.segwit(index, coin),
+            _ => (self.legacy(index, coin), Witness::new()),
+        }
     }
-    let hash = cache.p2wpkh_signature_hash(index, &redeem, value, all).expect("a p2wpkh script");
-    let signature = ring.ecdsa(key, hash.to_byte_array());
-    let public = ring.public(key).serialize();
-    let witness = Witness::from_slice(&[&signature[..], &public[..]]);
-    if coin.owner.kind == Kind::P2wpkh {
-        return (ScriptBuf::new(), witness);
-    }
-    (Builder::new().push_slice(script::push(redeem.into_bytes())).into_script(), witness)
-}
 
-fn sign_legacy(
-    cache: &mut SighashCache<&Transaction>,
-    index: usize,
-    coin: &Coin,
-    ring: &mut KeyRing,
-) -> ScriptBuf {
-    let (kind, key) = (coin.owner.kind, coin.owner.key);
-    let code = script::redeem(ring, coin.owner); // the scriptPubKey itself unless p2sh
-    let all = EcdsaSighashType::All.to_u32();
-    let hash = cache.legacy_signature_hash(index, &code, all).expect("index fits");
-    let hash = hash.to_byte_array();
-    let signature = script::push(ring.ecdsa(key, hash));
-    let script = Builder::new();
-    match kind {
-        Kind::P2pk | Kind::P2pkUncompressed => script.push_slice(signature).into_script(),
-        Kind::P2pkh => {
-            let public = PublicKey::new(ring.public(key));
-            script.push_slice(signature).push_key(&public).into_script()
+    fn segwit(&mut self, index: usize, coin: &Coin) -> (ScriptBuf, Witness) {
+        let (all, value) = (EcdsaSighashType::All, Amount::from_sat(coin.value));
+        let redeem = script::redeem(self.ring, coin.owner);
+        let key = coin.owner.key;
+        if coin.owner.kind == Kind::P2wshMultisig {
+            let hash =
+                self.cache.p2wsh_signature_hash(index, &redeem, value, all).expect("index fits");
+            let first = self.ring.ecdsa(key, hash.to_byte_array());
+            let second = self.ring.ecdsa(key + 2, hash.to_byte_array());
+            let items: [&[u8]; 4] = [&[], &first, &second, redeem.as_bytes()];
+            return (ScriptBuf::new(), Witness::from_slice(&items));
         }
-        Kind::Multisig => script.push_int(0).push_slice(signature).into_script(),
-        Kind::P2shMultisig => {
-            let second = script::push(ring.ecdsa(key + 2, hash));
-            let code = script::push(code.into_bytes());
-            let script = script.push_int(0).push_slice(signature);
-            script.push_slice(second).push_slice(code).into_script()
+        let hash =
+            self.cache.p2wpkh_signature_hash(index, &redeem, value, all).expect("a p2wpkh script");
+        let signature = self.ring.ecdsa(key, hash.to_byte_array());
+        let public = self.ring.public(key).serialize();
+        let witness = Witness::from_slice(&[&signature[..], &public[..]]);
+        if coin.owner.kind == Kind::P2wpkh {
+            return (ScriptBuf::new(), witness);
         }
-        _ => unreachable!("not a legacy kind"),
+        (Builder::new().push_slice(script::push(redeem.into_bytes())).into_script(), witness)
+    }
+
+    fn legacy(&mut self, index: usize, coin: &Coin) -> ScriptBuf {
+        let (kind, key) = (coin.owner.kind, coin.owner.key);
+        let code = script::redeem(self.ring, coin.owner); // the scriptPubKey itself unless p2sh
+        let all = EcdsaSighashType::All.to_u32();
+        let hash = self.cache.legacy_signature_hash(index, &code, all).expect("index fits");
+        let hash = hash.to_byte_array();
+        let signature = script::push(self.ring.ecdsa(key, hash));
+        let script = Builder::new();
+        match kind {
+            Kind::P2pk | Kind::P2pkUncompressed => script.push_slice(signature).into_script(),
+            Kind::P2pkh => {
+                let public = PublicKey::new(self.ring.public(key));
+                script.push_slice(signature).push_key(&public).into_script()
+            }
+            Kind::Multisig => script.push_int(0).push_slice(signature).into_script(),
+            Kind::P2shMultisig => {
+                let second = script::push(self.ring.ecdsa(key + 2, hash));
+                let code = script::push(code.into_bytes());
+                let script = script.push_int(0).push_slice(signature);
+                script.push_slice(second).push_slice(code).into_script()
+            }
+            _ => unreachable!("not a legacy kind"),
+        }
     }
 }

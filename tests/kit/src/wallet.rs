@@ -60,6 +60,13 @@ impl Wallet {
         &self.ready
     }
 
+    /// Coins of more than this many satoshi that only a signature spends; a node relays what
+    /// spends them, which it does not do for all of the others.
+    pub fn signed_coins(&self, satoshi: u64) -> impl Iterator<Item = Coin> {
+        let fits = move |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > satoshi;
+        self.ready.iter().filter(fits).copied()
+    }
+
     /// Starts a block: coinbase outputs that are old enough become spendable.
     pub fn begin(&mut self, height: u32) {
         while self.unripe.front().is_some_and(|c| c.height + MATURITY <= height) {

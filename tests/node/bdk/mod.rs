@@ -13,9 +13,7 @@ use pair::{EXTERNAL, Pair, coins_of};
 
 /// Coins of the made-up chain that bitcoind lets us spend.
 fn riches(world: &World, count: usize) -> Vec<Coin> {
-    let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 2_000_000;
-    let coins: Vec<Coin> =
-        world.maker.wallet.coins().iter().filter(signed).take(count).copied().collect();
+    let coins: Vec<Coin> = world.maker.wallet.signed_coins(2_000_000).take(count).collect();
     assert_eq!(coins.len(), count);
     coins
 }

@@ -231,9 +231,7 @@ fn wallets(stage: &mut Stage) {
     let ring = &mut stage.world.maker.ring;
     let scripts = [mine, yours].map(|owner| script_pubkey(ring, owner));
     stage.subjects.scripts.extend(scripts);
-    let signed = |coin: &&Coin| !coin.owner.kind.is_open() && coin.value > 1_000_000;
-    let coins: Vec<Coin> =
-        stage.world.maker.wallet.coins().iter().filter(signed).take(3).copied().collect();
+    let coins: Vec<Coin> = stage.world.maker.wallet.signed_coins(1_000_000).take(3).collect();
     let pay = |stage: &mut Stage, coins: &[Coin], to: &[(Owner, u64)]| -> Transaction {
         let pays: Vec<Pay> = to.iter().map(|(owner, value)| Pay::Owner(*owner, *value)).collect();
         let tx = stage.world.maker.loose_tx(coins, &pays);

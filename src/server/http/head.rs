@@ -1,0 +1,61 @@
+//! The head of an HTTP/1 request, read within a bound, and its first line taken apart.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The status code with its words, and the body.
+pub(crate) type Reply = (&'static str, String);
+
+/// The first line of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestLine<'a> {
+    /// `GET` or another word.
+    pub(crate) method: &'a str,
+    /// The target without query and fragment.
+    pub(crate) path: &'a str,
+}
+
+/// Reads up to the empty line that ends a head, but not much more than `limit` bytes.
+pub(crate) async fn read_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(512);
+    let mut buffer = [0; 512];
+    while head.len() < limit {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            break;
+        }
+        head.extend_from_slice(&buffer[..count]);
+        if head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n") {
+            break;
+        }
+    }
+    Ok(head)
+}
+
+impl RequestLine<'_> {
+    /// The first line of a head that was read with that `limit`; or the refusal.
+    pub(crate) fn of(head: &[u8], limit: usize) -> Result<RequestLine<'_>, Reply> {
+        let bad = || ("400 Bad Request", "this port speaks HTTP\n".to_owned());
+        if head.len() >= limit {
+            let status = "431 Request Header Fields Too Large";
+            return Err((status, "the head is too long\n".to_owned()));
+        }
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = std::str::from_utf8(line).map_err(|_| bad())?;
+        let mut words = line.split_ascii_whitespace();
+        let (Some(method), Some(target), Some(version), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(bad());
+        };
+        if !version.starts_with("HTTP/1.") {
+            return Err(bad());
+        }
+        let path = target.split(['?', '#']).next().unwrap_or_default();
+        Ok(RequestLine { method, path })
+    }
+}

@@ -1,0 +1,95 @@
+//! How the memory budget of the process is divided during a scan, a build and a merge.
+
+use log::warn;
+
+use crate::chain::tree::BlockTree;
+use crate::index::encoders::ENCODER_BYTES;
+use crate::limits::{
+    AHEAD_BYTES_MAX, MERGE_PAGES_MAX, MERGE_PAGES_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
+};
+use crate::sync::blocks::batch::ENCODERS_MAX;
+
+use super::merge::MERGE_BYTES;
+use super::plan::Plan;
+
+/// The program itself, its threads, SQLite's caches and its list of tables.
+const PROCESS_BYTES: u64 = 20 << 20;
+/// What a reading thread holds: a block, its undo data, and the rows made of it.
+const THREAD_BYTES: u64 = 3 << 20;
+/// Fewer bytes than this make runs too small to be worth merging.
+const BATCH_BYTES_MIN: u64 = 8 << 20;
+/// One run in a merge, beside its pages: postings decoded, places in the heap.
+const STREAM_BYTES: u64 = 4 << 10;
+
+/// What a scan takes at most: the tree of blocks, and 16 bytes more for each to sort them by work.
+pub const fn scan_bytes(blocks: u64) -> u64 {
+    PROCESS_BYTES + BlockTree::bytes_of(blocks) + blocks * 16
+}
+
+/// What a build takes beside its batches: the plan, lists of undo records, blocks read ahead,
+/// chunks on their way to the disk.
+pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
+    let undo_records = REV_RECORDS_LISTED_MAX as u64 * REV_RECORD_BYTES;
+    let reading = AHEAD_BYTES_MAX as u64 + threads * THREAD_BYTES;
+    let encoders = if threads < ENCODERS_MAX as u64 { threads } else { ENCODERS_MAX as u64 };
+    let storing = encoders * ENCODER_BYTES;
+    PROCESS_BYTES + Plan::bytes_of(blocks) + undo_records + reading + storing
+}
+
+/// Bytes that batches may take, both together, so that a build of `blocks` stays within `memory`.
+pub fn batch_bytes(memory: u64, blocks: u32, threads: usize) -> usize {
+    let left = memory.saturating_sub(build_bytes(u64::from(blocks), threads as u64));
+    left.max(BATCH_BYTES_MIN) as usize
+}
+
+/// Says so where the chain is too long for the budget: the build goes on, and over it.
+pub fn warn_if_short(memory: u64, blocks: u32, threads: usize) {
+    let (scan, build) = (scan_bytes(blocks.into()), build_bytes(blocks.into(), threads as u64));
+    let least = scan.max(build + BATCH_BYTES_MIN);
+    if least > memory {
+        warn!(
+            "{blocks} blocks take {} MiB, more than the {} MiB of --memory; raise it, or allow for \
+             the difference",
+            least >> 20,
+            memory >> 20
+        );
+    }
+}
+
+/// Pages that each of `runs` may read at once in a merge, so that all together stay within
+/// `memory`. A page is 4 KiB.
+pub fn merge_pages(memory: u64, blocks: u32, runs: usize) -> usize {
+    let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
+    let each = memory.saturating_sub(held) / runs.max(1) as u64;
+    let pages = each.saturating_sub(STREAM_BYTES) / (4 << 10);
+    (pages as usize).clamp(MERGE_PAGES_MIN, MERGE_PAGES_MAX)
+}
+
+// the main chain with the smallest budget that is promised to hold it, on a board of four cores
+const _: () = assert!(scan_bytes(1_000_000) <= 96 << 20);
+const _: () = assert!(build_bytes(1_000_000, 4) <= 76 << 20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_build_stay_within_the_budget() {
+        for memory in [128 << 20, 256 << 20, 512 << 20, 1 << 30] {
+            for blocks in [0, 700_000, 1_000_000] {
+                for threads in [1, 2, 4] {
+                    let batches = batch_bytes(memory, blocks, threads) as u64;
+                    let sum = batches + build_bytes(u64::from(blocks), threads as u64);
+                    assert!(sum <= memory, "{memory} {blocks} {threads}: {sum}");
+                    assert!(batches >= 48 << 20, "{batches} make too many runs");
+                }
+                // postings of the main chain, 9 billion, and the runs that they make
+                let runs = (9_000_000_000 * 8 / (batch_bytes(memory, blocks, 4) / 2)).max(2);
+                let pages = merge_pages(memory, blocks, runs) as u64;
+                let streams = runs as u64 * (STREAM_BYTES + pages * 4096);
+                let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
+                assert!(streams + held <= memory, "{runs} runs of {pages} pages in {memory}");
+            }
+        }
+    }
+}
