@@ -274,8 +274,14 @@ impl Db {
         let error = |error| self.error(error);
         let mut query = self.conn.prepare(&sql).map_err(error)?;
         let mut rows = query.query([]).map_err(error)?;
+        let mut next = 0;
         while let Some(row) = rows.next().map_err(error)? {
             let key: i64 = row.get(0).map_err(error)?;
+            // rows of nodes that are not used are left out; of any other table all are there
+            if key < next || key > next && table != ItemTable::Nodes {
+                return Err(damaged(&self.path, format_args!("{} row {next}", table.name())));
+            }
+            next = key.saturating_add(1);
             let data = row.get_ref(1).and_then(|data| Ok(data.as_blob()?)).map_err(error)?;
             let opened = table
                 .rows()
