@@ -74,8 +74,8 @@ impl Iterator for InTurn {
 }
 
 /// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the
-/// first of them, the second from the second, and so on in turn. What comes out goes to `consume`; the
-/// threads end when it does.
+/// first of them, the second from the second, and so on in turn. What comes out goes to `consume`;
+/// the threads end when it does.
 pub fn encode_in_turn<B, I, R>(
     shape: RunShape,
     inputs: Vec<I>,
