@@ -92,6 +92,40 @@ impl Prefix {
     }
 }
 
+/// How many bits of a prefix the runs of an index hold. The number depends on the network alone, so
+/// that two indexes of one chain are equal. A few bits more than it takes to count the postings are
+/// enough: another script that shares them costs a read, but no answer, since whole scripts are
+/// compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrefixBits(u8);
+
+impl PrefixBits {
+    /// Fewer would make strangers frequent; more than a [`Prefix`] has there are not.
+    pub const fn new(bits: u8) -> PrefixBits {
+        assert!(bits >= 16 && bits <= 40, "between 16 and 40 bits");
+        PrefixBits(bits)
+    }
+
+    /// The first bits of a prefix.
+    pub const fn shorten(self, prefix: Prefix) -> ShortPrefix {
+        ShortPrefix(prefix.0 >> (40 - self.0))
+    }
+
+    /// One more than the largest shortened prefix.
+    pub const fn end(self) -> u64 {
+        1 << self.0
+    }
+
+    /// The number of bits.
+    pub const fn count(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// The first [`PrefixBits`] of a prefix, as a number: what runs are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortPrefix(pub u64);
+
 /// SHA-256 of a scriptPubKey in internal byte order; shown byte-reversed (protocol basics, "Script
 /// hashes").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

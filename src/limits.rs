@@ -126,10 +126,15 @@ pub const HOP_WINDOW_BYTES: usize = 4 << 10;
 
 // --- the index ---
 
-/// Largest row of chunk data: what a 4096-byte SQLite page holds without an overflow page.
-pub const CHUNK_BYTES_MAX: usize = 4056;
-/// Most postings that one encoded group holds; longer lists continue in a further group.
-pub const GROUP_POSTINGS_MAX: usize = 128;
+/// Page of the index's databases: a leaf holds four full rows, and an inner page points to some 1400
+/// leaves, so that the inner pages of a large index fit into a small cache.
+pub const PAGE_BYTES: usize = 16 << 10;
+/// Largest row of data, checksum included: four of them fill a page. Beside the data a row has its
+/// place in the page (2 bytes), its length (2), its key (up to 9) and SQLite's record header (4);
+/// a leaf has 8 bytes of its own.
+pub const CHUNK_BYTES_MAX: usize = (PAGE_BYTES - 8) / 4 - (2 + 2 + 9 + 4) - 1;
+/// Most postings that one encoded list holds; longer lists continue in a further list.
+pub const LIST_POSTINGS_MAX: usize = 128;
 /// Most rev files whose list of records is kept in memory.
 pub const REV_FILES_LISTED_MAX: usize = 8;
 /// Most records kept in those lists together, unless two files alone have more. The first file of
@@ -148,7 +153,7 @@ pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops when writing its next piece would leave less free space than this on the disk.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
 /// Fewest pages that a merge reads at once from each of its runs, which sets its memory.
-pub const MERGE_PAGES_MIN: usize = 2;
+pub const MERGE_PAGES_MIN: usize = 4;
 /// Most pages that a merge reads at once from each of its runs; more would not make reads faster.
 pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes that one batch asks bitcoind for.

@@ -26,13 +26,15 @@ const WATCHED_BYTES: usize = 120;
 const DIVIDED_BYTES_MIN: usize = 40 << 20;
 
 /// The shares, in 64ths of what remains after the parts of fixed size.
-const PARTS: [usize; 8] = [RECENT, MEMPOOL, TXIDS, COINS, WATCHED, SUMMARIES, REQUESTS, REPLIES];
-const RECENT: usize = 11;
-const MEMPOOL: usize = 19;
-const TXIDS: usize = 6;
+const PARTS: [usize; 9] =
+    [RECENT, MEMPOOL, TXIDS, COINS, WATCHED, SUMMARIES, SPANS, REQUESTS, REPLIES];
+const RECENT: usize = 10;
+const MEMPOOL: usize = 18;
+const TXIDS: usize = 5;
 const COINS: usize = 2;
 const WATCHED: usize = 3;
-const SUMMARIES: usize = 7;
+const SUMMARIES: usize = 6;
+const SPANS: usize = 4;
 const REQUESTS: usize = 4;
 const REPLIES: usize = 12;
 
@@ -53,6 +55,8 @@ pub struct Shares {
     pub watched: usize,
     /// Bytes for the summaries of scripts that are kept.
     pub summary_bytes: usize,
+    /// Bytes for rows that tell where transactions stand.
+    pub span_bytes: usize,
     /// Bytes for requests being read and answered.
     pub request_bytes: usize,
     /// Bytes for replies that wait for their clients to take them.
@@ -73,6 +77,7 @@ impl Shares {
             watched_coins: (part(COINS) / COIN_BYTES).min(WATCHED_COINS_MAX),
             watched: (part(WATCHED) / WATCHED_BYTES).min(MAX_WATCHED),
             summary_bytes: part(SUMMARIES),
+            span_bytes: part(SPANS),
             request_bytes: part(REQUESTS),
             reply_bytes: part(REPLIES).min(MAX_QUEUED_BYTES),
         }
@@ -91,6 +96,7 @@ impl Shares {
             + self.watched_coins * COIN_BYTES
             + self.watched * WATCHED_BYTES
             + self.summary_bytes
+            + self.span_bytes
             + self.request_bytes
             + self.reply_bytes
     }
@@ -104,7 +110,7 @@ pub const fn fixed_bytes(blocks: usize, clients: usize) -> usize {
         + clients * CLIENT_BYTES
 }
 
-const fn sum_of(parts: [usize; 8]) -> usize {
+const fn sum_of(parts: [usize; 9]) -> usize {
     let (mut sum, mut i) = (0, 0);
     while i < parts.len() {
         sum += parts[i];

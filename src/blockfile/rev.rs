@@ -64,6 +64,11 @@ impl RevFile {
         Ok(RevFile { file, records, empty })
     }
 
+    /// The position of the record that [`RevFile::find`] found when it set `next`.
+    pub fn offset_before(&self, next: usize) -> Option<u32> {
+        self.records.get(next.checked_sub(1)?).map(|record| record.offset)
+    }
+
     /// The number of records.
     pub fn count(&self) -> usize {
         self.records.len() + self.empty.len()

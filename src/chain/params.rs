@@ -5,7 +5,7 @@ use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::serialize;
 
 use crate::blockfile::frames::Magic;
-use crate::ids::{BlockHash, HeaderBytes};
+use crate::ids::{BlockHash, HeaderBytes, PrefixBits};
 use crate::parse::tx::header;
 
 /// The network that is indexed.
@@ -32,6 +32,18 @@ impl ChainParams {
             genesis: header::hash(&genesis_header),
             genesis_header,
         }
+    }
+
+    /// Bits of a prefix that the runs of an index hold: five or six more than are needed to count
+    /// the postings of the largest chain to be expected, so that only a few in a hundred look-ups
+    /// meet a foreign posting. The main chain has 2^32.5 postings; a regtest chain of 50
+    /// million transactions, which the benchmarks make, has 2^27.8.
+    pub fn prefix_bits(&self) -> PrefixBits {
+        PrefixBits::new(match self.network {
+            Network::Bitcoin => 38,
+            Network::Regtest => 34,
+            _ => 36,
+        })
     }
 
     /// The parameters with another magic, for a custom signet.

@@ -34,7 +34,7 @@ use crate::query::view::Views;
 use crate::server;
 use crate::server::electrum::tips::TipChannel;
 use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
-use crate::store::tables::State;
+use crate::store::records::State;
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::context::SyncContext;
 use crate::sync::driver::{Driver, SyncSettings};
@@ -135,7 +135,13 @@ fn assemble(
     let (progress, tips) = (Arc::new(Progress::default()), TipChannel::default());
     let shares = shares(config);
     let shared = Arc::new(Served::with_room_for(shares.watched_coins));
-    let views = Views::new(folder.join(INDEX_FILE), *params, dir.clone(), shared.clone());
+    let views = Views::new(
+        folder.join(INDEX_FILE),
+        *params,
+        dir.clone(),
+        shared.clone(),
+        shares.span_bytes,
+    );
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
     let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));

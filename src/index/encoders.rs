@@ -4,10 +4,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::error::Result;
-use crate::ids::Prefix;
+use crate::error::{Error, Result};
+use crate::ids::{PrefixBits, ShortPrefix};
 
-use super::chunk::{Chunk, ChunkEncoder, Posting, TxRange};
+use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
 
 /// Postings of a stripe: what one thread encodes before it is the next one's turn. Each stripe ends
 /// with a chunk that is not full, half a page on average, so that stripes must be large.
@@ -23,16 +23,35 @@ pub trait Sorted {
     fn postings(&self) -> impl Iterator<Item = Posting>;
 
     /// The prefix of the next stripe; `None` if this one ends with the same, or there is none.
-    fn next(&self) -> Option<Prefix>;
+    fn next(&self) -> Option<ShortPrefix>;
 }
 
 /// What comes out, in the order of the postings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encoded {
-    /// A chunk; its number is that within its stripe.
+    /// A chunk.
     Chunk(Chunk),
-    /// The end of a stripe of so many postings, and the prefix that follows; see [`Sorted::next`].
-    End(u64, Option<Prefix>),
+    /// The end of a stripe: the tally of its postings, and the prefix that follows it; see
+    /// [`Sorted::next`].
+    End(Tally, Option<ShortPrefix>),
+}
+
+/// The run that is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunShape {
+    /// The transactions that it covers.
+    pub range: TxRange,
+    /// How long its prefixes are.
+    pub bits: PrefixBits,
+    /// About how many postings will come.
+    pub expected: u64,
+}
+
+impl RunShape {
+    /// An encoder for such a run.
+    pub fn encoder(self) -> ChunkEncoder {
+        ChunkEncoder::new(self.range, self.bits, self.expected)
+    }
 }
 
 /// Chunks of all stripes, in order.
@@ -54,12 +73,11 @@ impl Iterator for InTurn {
     }
 }
 
-/// Encodes the stripes of a run over `range` of about `expected` postings, one thread for each of
-/// `inputs`: the first stripe is from the first of them, the second from the second, and so on in
-/// turn. What comes out goes to `consume`; the threads end when it does.
+/// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the
+/// first of them, the second from the second, and so on in turn. What comes out goes to `consume`;
+/// the threads end when it does.
 pub fn encode_in_turn<B, I, R>(
-    range: TxRange,
-    expected: u64,
+    shape: RunShape,
     inputs: Vec<I>,
     consume: impl FnOnce(InTurn) -> R,
 ) -> R
@@ -70,7 +88,7 @@ where
     thread::scope(|scope| {
         let start = |stripes: I| {
             let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
-            scope.spawn(move || encode_all(range, expected, stripes, &sender));
+            scope.spawn(move || encode_all(shape, stripes, &sender));
             receiver
         };
         let threads = inputs.into_iter().map(start).collect();
@@ -80,14 +98,13 @@ where
 
 /// Ends early when nobody takes what is sent.
 fn encode_all<B: Sorted>(
-    range: TxRange,
-    expected: u64,
+    shape: RunShape,
     stripes: impl IntoIterator<Item = Result<B>>,
     to: &SyncSender<Result<Encoded>>,
 ) {
     for stripe in stripes {
         let sent = match stripe {
-            Ok(stripe) => encode(range, expected, &stripe, to),
+            Ok(stripe) => encode(shape, &stripe, to),
             Err(error) => to.send(Err(error)).ok(),
         };
         if sent.is_none() {
@@ -96,22 +113,20 @@ fn encode_all<B: Sorted>(
     }
 }
 
-fn encode(
-    range: TxRange,
-    expected: u64,
-    stripe: &impl Sorted,
-    to: &SyncSender<Result<Encoded>>,
-) -> Option<()> {
-    let mut encoder = ChunkEncoder::new(range, expected);
-    let mut count = 0;
+fn encode(shape: RunShape, stripe: &impl Sorted, to: &SyncSender<Result<Encoded>>) -> Option<()> {
+    let mut encoder = shape.encoder();
+    let mut tally = Tally::default();
     for posting in stripe.postings() {
-        count += 1;
-        if let Some(chunk) = encoder.push(posting) {
-            to.send(Ok(Encoded::Chunk(chunk))).ok()?;
+        tally.add(posting);
+        match encoder.push(posting) {
+            Ok(None) => {}
+            Ok(Some(chunk)) => to.send(Ok(Encoded::Chunk(chunk))).ok()?,
+            // only a damaged source can lead to this
+            Err(error) => return to.send(Err(Error::Damaged(error.to_string()))).ok(),
         }
     }
     for chunk in encoder.finish() {
         to.send(Ok(Encoded::Chunk(chunk))).ok()?;
     }
-    to.send(Ok(Encoded::End(count, stripe.next()))).ok()
+    to.send(Ok(Encoded::End(tally, stripe.next()))).ok()
 }

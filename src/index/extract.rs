@@ -1,4 +1,4 @@
-//! One block with its undo data to rows: what each transaction touches, its length, Merkle nodes.
+//! One block with its undo data to rows: what each transaction touches, spans, Merkle nodes.
 
 use bitcoin::hashes::Hash;
 
@@ -6,16 +6,12 @@ use crate::blockfile::dir::FilePos;
 use crate::hash::many::{Hashing, Many};
 use crate::ids::{HeaderBytes, Prefix, Txid};
 use crate::parse::block::{BlockFault, check_merkle};
-use crate::parse::bytes::{ParseError, compact_size_len};
+use crate::parse::bytes::ParseError;
 use crate::parse::tx::{BlockView, is_unspendable};
 use crate::parse::undo::Undo;
 
 use super::packed::PackedPosting;
-
-/// Transactions under one stored Merkle node, as a power of two.
-pub const NODE_LEVEL: u32 = 4;
-/// Transactions under one stored Merkle node.
-pub const NODE_TXS: usize = 1 << NODE_LEVEL;
+use super::spans::{SPAN_LEVEL, SpanItem, first_tx_offset, spans_in};
 
 /// What the index keeps of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +22,12 @@ pub struct BlockRows {
     pub txids: Vec<Txid>,
     /// Serialised length of each transaction.
     pub lens: Vec<u32>,
-    /// Merkle node over each full group of [`NODE_TXS`] transactions.
+    /// Where each span of transactions ends, and its checksum.
+    pub spans: Vec<SpanItem>,
+    /// Merkle node over each span; none in a block of a single span.
     pub nodes: Vec<[u8; 32]>,
+    /// Weight of the block (BIP 141).
+    pub weight: u32,
     /// Prefix of each script that a transaction funds or spends, with the transaction's position
     /// in the block; ascending by position, each pair once.
     pub scripts: Vec<PackedPosting>,
@@ -38,6 +38,7 @@ impl BlockRows {
     pub fn held_bytes(&self) -> usize {
         self.txids.capacity() * 32
             + self.lens.capacity() * 4
+            + self.spans.capacity() * size_of::<SpanItem>()
             + self.nodes.capacity() * 32
             + self.scripts.capacity() * 8
     }
@@ -52,6 +53,8 @@ pub struct LoadedBlock {
     pub rows: BlockRows,
     /// Its length in bytes.
     pub bytes: u32,
+    /// Where its undo record stands in the rev file of the same number, if that is known.
+    pub undo: Option<u32>,
 }
 
 /// Why a block cannot be indexed.
@@ -68,11 +71,6 @@ pub enum Misfit {
     OtherUndo(&'static str),
 }
 
-/// Offset of the first transaction in a block of `txs`.
-pub fn first_tx_offset(txs: u32) -> u32 {
-    80 + compact_size_len(u64::from(txs)) as u32
-}
-
 /// Reads a block and its undo data. `undo` is `None` for genesis only: it spends nothing, and its
 /// coinbase is no output that could be spent, so it touches no script.
 pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
@@ -85,16 +83,23 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
         header: *view.header,
         txids: vec![Txid::all_zeros(); view.txs],
         lens: Vec::with_capacity(view.txs),
+        spans: Vec::new(),
         nodes: Vec::new(),
+        weight: 0,
         scripts: Vec::with_capacity(view.txs * 5),
     };
+    // what comes before the transactions weighs four times its length
+    let mut weight = 4 * first_tx_offset(view.txs as u32);
     let mut txids = Many::new(Hashing::Double);
     let mut scripts = Many::new(Hashing::Single);
     for pos in 0..view.txs {
         let tx = view.next_tx().map_err(BlockFault::Parse)?;
-        txids.push(&tx.txid_parts(), |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
+        let parts = tx.txid_parts();
+        txids.push(&parts, |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
         // a block is below 4 MB, so lengths and positions fit
-        rows.lens.push(tx.bytes().len() as u32);
+        let len = tx.bytes().len() as u32;
+        rows.lens.push(len);
+        weight += len + 3 * parts.iter().map(|part| part.len() as u32).sum::<u32>();
         let Some(undo) = &mut undo else { continue };
         let mut touch = |script: &[u8]| {
             rows.scripts.push(PackedPosting::new(Prefix(0), pos as u32));
@@ -119,6 +124,8 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     scripts.finish(|i, hash| rows.scripts[i].set_prefix(Prefix::of(hash)));
     sort_each_tx(&mut rows.scripts);
     rows.nodes = check_and_keep_nodes(&rows.header, &rows.txids)?;
+    rows.spans = spans_in(block, &rows.lens);
+    rows.weight = weight;
     Ok(rows)
 }
 
@@ -130,12 +137,12 @@ fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
     scripts.dedup();
 }
 
-/// Compares the Merkle root; gives the nodes over full groups of [`NODE_TXS`] transactions.
+/// Compares the Merkle root; gives the nodes over the spans, if there are several.
 fn check_and_keep_nodes(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, BlockFault> {
     let mut nodes = Vec::new();
     check_merkle(header, txids, |height, level| {
-        if height == NODE_LEVEL {
-            nodes = level[..txids.len() / NODE_TXS].to_vec();
+        if height == SPAN_LEVEL && level.len() > 1 {
+            nodes = level.to_vec();
         }
     })?;
     Ok(nodes)

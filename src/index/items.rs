@@ -6,8 +6,6 @@
 use crate::blockfile::dir::{FileNum, FilePos};
 use crate::ids::{HeaderBytes, TxNum};
 
-use super::extract::NODE_TXS;
-
 /// Bytes of a header.
 const HEADER_BYTES: usize = size_of::<HeaderBytes>();
 
@@ -21,60 +19,72 @@ pub struct BlockItem {
     pub header: HeaderBytes,
     /// Number of its first transaction.
     pub first: TxNum,
+    /// Its length, bytes.
+    pub bytes: u32,
+    /// Its weight (BIP 141).
+    pub weight: u32,
 }
 
 impl BlockItem {
     /// Length of the item.
-    pub const BYTES: usize = HEADER_BYTES + 4;
+    pub const BYTES: usize = HEADER_BYTES + 12;
 
     /// The item as it is stored.
     pub fn encode(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        let (header, first) = bytes.split_at_mut(HEADER_BYTES);
+        let (header, numbers) = bytes.split_at_mut(HEADER_BYTES);
         header.copy_from_slice(&self.header);
-        first.copy_from_slice(&self.first.0.to_le_bytes());
+        let all = [self.first.0, self.bytes, self.weight];
+        for (place, number) in numbers.as_chunks_mut().0.iter_mut().zip(all) {
+            *place = u32::to_le_bytes(number);
+        }
         bytes
     }
 
     /// The item from its stored form.
     pub fn decode(bytes: &[u8; Self::BYTES]) -> BlockItem {
-        let (mut header, mut first) = ([0; HEADER_BYTES], [0; 4]);
+        let mut header = [0; HEADER_BYTES];
         header.copy_from_slice(&bytes[..HEADER_BYTES]);
-        first.copy_from_slice(&bytes[HEADER_BYTES..]);
-        BlockItem { header, first: TxNum(u32::from_le_bytes(first)) }
+        let number = |at: usize| {
+            let at = HEADER_BYTES + 4 * at;
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        BlockItem { header, first: TxNum(number(0)), bytes: number(1), weight: number(2) }
     }
 }
 
-/// What table `positions` holds of each block, filed by height: where it stands.
+/// What table `positions` holds of each block, filed by height: where it stands, and where its undo
+/// record stands in the rev file of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PositionItem(pub FilePos);
+pub struct PositionItem {
+    /// The block's header.
+    pub block: FilePos,
+    /// Offset of the undo record in its file; `None` for genesis, and where it is not known.
+    pub undo: Option<u32>,
+}
 
 impl PositionItem {
     /// Length of the item.
-    pub const BYTES: usize = 8;
+    pub const BYTES: usize = 12;
 
-    /// The item as it is stored: number of the file, offset.
+    /// The item as it is stored: number of the file, offset, offset of the undo record (0: none).
     pub fn encode(&self) -> [u8; Self::BYTES] {
-        let PositionItem(FilePos { file, offset }) = self;
+        let FilePos { file, offset } = self.block;
         let ([a, b, c, d], [e, f, g, h]) = (file.0.to_le_bytes(), offset.to_le_bytes());
-        [a, b, c, d, e, f, g, h]
+        let [i, j, k, l] = self.undo.unwrap_or(0).to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
     /// The item from its stored form.
     pub fn decode(bytes: &[u8; Self::BYTES]) -> PositionItem {
-        let [a, b, c, d, e, f, g, h] = *bytes;
-        PositionItem(FilePos {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
+        let block = FilePos {
             file: FileNum(u32::from_le_bytes([a, b, c, d])),
             offset: u32::from_le_bytes([e, f, g, h]),
-        })
+        };
+        let undo = Some(u32::from_le_bytes([i, j, k, l])).filter(|offset| *offset > 0);
+        PositionItem { block, undo }
     }
-}
-
-/// Number of the item in table `nodes` that belongs to the first full group of a block whose first
-/// transaction is `first`; the block's further groups follow. Blocks do not begin at multiples of
-/// [`NODE_TXS`], so an item between two blocks may stay unused.
-pub fn first_node_of(first: TxNum) -> u64 {
-    u64::from(first.0) / NODE_TXS as u64
 }
 
 #[cfg(test)]
@@ -84,11 +94,13 @@ mod tests {
     #[test]
     fn items_come_back_from_their_bytes() {
         let header = std::array::from_fn(|i| i as u8);
-        let block = BlockItem { header, first: TxNum(0x0102_0304) };
-        assert_eq!(block.encode()[80..], [4, 3, 2, 1]);
+        let first = TxNum(0x0102_0304);
+        let block = BlockItem { header, first, bytes: 0x0506, weight: 0x0708 };
+        assert_eq!(block.encode()[80..], [4, 3, 2, 1, 6, 5, 0, 0, 8, 7, 0, 0]);
         assert_eq!(BlockItem::decode(&block.encode()), block);
-        let position = PositionItem(FilePos { file: FileNum(5), offset: 0x0600_0007 });
-        assert_eq!(position.encode(), [5, 0, 0, 0, 7, 0, 0, 6]);
+        let block = FilePos { file: FileNum(5), offset: 0x0600_0007 };
+        let position = PositionItem { block, undo: Some(9) };
+        assert_eq!(position.encode(), [5, 0, 0, 0, 7, 0, 0, 6, 9, 0, 0, 0]);
         assert_eq!(PositionItem::decode(&position.encode()), position);
     }
 }

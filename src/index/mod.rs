@@ -1,4 +1,5 @@
-//! What the index holds: postings of scripts and txids, transaction lengths, Merkle nodes, as rows.
+//! What the index holds, as rows: postings of scripts and txids, spans of transactions, Merkle
+//! nodes.
 
 pub mod belongs;
 pub mod bits;
@@ -6,8 +7,9 @@ pub mod chunk;
 pub mod encoders;
 pub mod extract;
 pub mod items;
-pub mod lens;
 pub mod merge;
 pub mod packed;
 pub mod pages;
 pub mod rounds;
+pub mod rows;
+pub mod spans;

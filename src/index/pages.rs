@@ -2,11 +2,11 @@
 
 use crate::limits::CHUNK_BYTES_MAX;
 
-use super::chunk::sealed;
+use super::rows::{CRC_BYTES, RowTable};
 
 /// How many items of `size` bytes share a row.
 pub const fn items_per_row(size: usize) -> u64 {
-    ((CHUNK_BYTES_MAX - 4) / size) as u64
+    ((CHUNK_BYTES_MAX - CRC_BYTES) / size) as u64
 }
 
 /// Key of the row that holds an item; all items are `size` bytes long.
@@ -26,6 +26,7 @@ pub struct Row {
 /// Collects items of `N` bytes into rows; the last, partial row is written again as it grows.
 #[derive(Clone, Debug)]
 pub struct PageWriter<const N: usize> {
+    table: RowTable,
     /// Number of the next item.
     next: u64,
     /// Items of the row that `next` falls into, unsealed.
@@ -36,10 +37,10 @@ pub struct PageWriter<const N: usize> {
 
 impl<const N: usize> PageWriter<N> {
     /// Starts before item `next`; `row` holds what is stored of its row (it may hold more).
-    pub fn resume(next: u64, row: &[u8]) -> Option<Self> {
+    pub fn resume(table: RowTable, next: u64, row: &[u8]) -> Option<Self> {
         let keep = (next % items_per_row(N)) as usize * N;
         let partial = row.get(..keep)?.to_vec();
-        Some(PageWriter { next, partial, full: Vec::new(), dirty: false })
+        Some(PageWriter { table, next, partial, full: Vec::new(), dirty: false })
     }
 
     /// Number of the next item.
@@ -78,7 +79,10 @@ impl<const N: usize> PageWriter<N> {
 
     fn seal(&mut self, item: u64) {
         let key = row_of(N, item);
-        self.full.push(Row { key, bytes: sealed(key, &self.partial) });
+        // nobody asks for items that are not used, so a row of nothing else need not be there
+        if self.partial.iter().any(|byte| *byte != 0) {
+            self.full.push(Row { key, bytes: self.table.sealed(key, &self.partial) });
+        }
     }
 }
 
@@ -92,13 +96,14 @@ pub fn item_of<const N: usize>(row: &[u8], item: u64) -> Option<&[u8; N]> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::index::chunk::open_row;
+
+    const TABLE: RowTable = RowTable::fixed(7);
 
     #[test]
     fn items_come_back_after_any_restart() {
         let item = |n: u64| -> [u8; 84] { std::array::from_fn(|i| (n as usize * 7 + i) as u8) };
         let mut stored = std::collections::BTreeMap::new();
-        let mut writer = PageWriter::<84>::resume(0, &[]).unwrap();
+        let mut writer = PageWriter::<84>::resume(TABLE, 0, &[]).unwrap();
         for n in 0..200u64 {
             writer.push(&item(n));
             if n % 37 == 0 {
@@ -108,8 +113,8 @@ mod tests {
                 }
                 let empty = Vec::new();
                 let key = row_of(84, n + 1);
-                let row = stored.get(&key).map_or(&empty[..], |row| open_row(key, row).unwrap());
-                writer = PageWriter::resume(n + 1, row).unwrap();
+                let row = stored.get(&key).map_or(&empty[..], |row| TABLE.open(key, row).unwrap());
+                writer = PageWriter::resume(TABLE, n + 1, row).unwrap();
             }
         }
         for row in writer.take_rows() {
@@ -117,7 +122,7 @@ mod tests {
         }
         for n in 0..200u64 {
             let key = row_of(84, n);
-            assert_eq!(item_of(open_row(key, &stored[&key]).unwrap(), n), Some(&item(n)));
+            assert_eq!(item_of(TABLE.open(key, &stored[&key]).unwrap(), n), Some(&item(n)));
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::mem;
 use std::ops::Range;
 
-use crate::ids::{Prefix, TxNum};
+use crate::ids::{ShortPrefix, TxNum};
 
 use super::chunk::Posting;
 use super::encoders::Sorted;
@@ -24,7 +24,7 @@ pub struct Stripe {
     packed: Vec<u64>,
     /// Sections, and where in `packed` they are.
     sections: Vec<(u64, Range<usize>)>,
-    next: Option<Prefix>,
+    next: Option<ShortPrefix>,
 }
 
 impl Stripe {
@@ -38,7 +38,7 @@ impl Stripe {
         }
     }
 
-    fn last_prefix(&self) -> Option<Prefix> {
+    fn last_prefix(&self) -> Option<ShortPrefix> {
         let (section, _) = self.sections.last()?;
         Some(unpack(*section, *self.packed.last()?).prefix)
     }
@@ -51,7 +51,7 @@ impl Sorted for Stripe {
         })
     }
 
-    fn next(&self) -> Option<Prefix> {
+    fn next(&self) -> Option<ShortPrefix> {
         self.next
     }
 }
@@ -65,7 +65,7 @@ fn pack(posting: &Posting) -> u64 {
 }
 
 fn unpack(section: u64, packed: u64) -> Posting {
-    let prefix = Prefix(section << SECTION_BITS | packed >> u32::BITS);
+    let prefix = ShortPrefix(section << SECTION_BITS | packed >> u32::BITS);
     Posting { prefix, txnum: TxNum(packed as u32) }
 }
 
@@ -227,6 +227,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ids::Prefix;
 
     fn stripes(streams: Vec<Vec<Posting>>, size: usize) -> Vec<Stripe> {
         let streams = streams.into_iter().map(|stream| stream.into_iter().map(Ok::<_, ()>));
@@ -248,7 +249,10 @@ mod tests {
             ),
             size in 1..400usize,
         ) {
-            let posting = |(p, n): &(u64, u32)| Posting { prefix: Prefix(*p), txnum: TxNum(*n) };
+            let posting = |(prefix, txnum): &(u64, u32)| Posting {
+                prefix: ShortPrefix(*prefix),
+                txnum: TxNum(*txnum),
+            };
             let postings: Vec<Posting> = pairs.iter().map(posting).collect();
             let one = stripes(split(&postings, 1), size);
             let all: Vec<Posting> = one.iter().flat_map(Stripe::postings).collect();
@@ -270,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_error_comes_out() {
-        let good = Posting { prefix: Prefix(1), txnum: TxNum(1) };
+        let good = Posting { prefix: ShortPrefix(1), txnum: TxNum(1) };
         for bad in 0..3 {
             let stream = (0..3).map(|i| if i == bad { Err("damaged") } else { Ok(good) });
             let found = match Rounds::new(vec![stream.collect::<Vec<_>>().into_iter()], 10) {

@@ -7,24 +7,23 @@ use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::hash::Sha256Stream;
-use crate::ids::{Height, Prefix, TxNum};
-use crate::index::extract::NODE_TXS;
-use crate::index::items::{BlockItem, NODE_BYTES, first_node_of};
-use crate::index::lens::lens_of;
+use crate::ids::{Height, ShortPrefix, TxNum};
+use crate::index::items::{BlockItem, NODE_BYTES};
 use crate::index::merge::Merge;
 use crate::index::pages::{item_of, row_of};
+use crate::index::spans::{SpanItem, first_span_of, nodes_of, spans_of};
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::records::{ItemTable, RunKind};
 use crate::store::runs::in_force;
-use crate::store::stream::STREAM_PAGES;
-use crate::store::tables::{ItemTable, RunKind};
+use crate::store::stream::STREAM_ROWS;
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexDigest {
-    /// SHA-256 over headers, first txnums, lengths, Merkle nodes and all postings up to `height`.
+    /// SHA-256 over blocks, spans, Merkle nodes and all postings up to `height`.
     pub hash: [u8; 32],
     /// The last block that counts.
     pub height: Height,
@@ -69,10 +68,9 @@ fn digest_of_moment(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
     let txs =
         if height == last { TxNum(state.txs) } else { stored_block(db, height.next())?.first };
     let mut hasher = Sha256Stream::default();
-    hasher.update(b"hekte digest 1");
+    hasher.update(b"hekte digest 2");
     hash_blocks(db, height, &mut hasher)?;
-    hash_lens(db, txs, &mut hasher)?;
-    hash_nodes(db, height, txs, &mut hasher)?;
+    hash_spans(db, height, txs, &mut hasher)?;
     for kind in RunKind::ALL {
         hash_postings(db, kind, txs, &mut hasher)?;
     }
@@ -90,53 +88,60 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()>
     whole(db, left, "blocks")
 }
 
-fn hash_lens(db: &Db, txs: TxNum, hasher: &mut Sha256Stream) -> Result<()> {
-    let mut left = txs.0 as usize;
-    db.each_row(ItemTable::Lens, |key, row| {
-        let lens = lens_of(row).ok_or_else(|| damaged(&db.path, format_args!("lens {key}")))?;
-        for len in lens.iter().take(left) {
-            hasher.update(len.to_le_bytes());
-        }
-        left -= left.min(lens.len());
-        Ok(())
-    })?;
-    whole(db, left, "lens")
-}
-
-/// Hashes the nodes of all blocks up to `height`; items between two blocks may be unused, and do
-/// not count.
-pub(super) fn hash_nodes(
+/// Hashes what is stored of the spans of all blocks up to `height`: of each block its spans, then
+/// its Merkle nodes.
+pub(super) fn hash_spans(
     db: &Db,
     height: Height,
     txs: TxNum,
     hasher: &mut Sha256Stream,
 ) -> Result<()> {
-    let mut rows: Vec<u8> = Vec::new();
-    let mut row_key = -1;
+    let mut spans = Items::<{ SpanItem::BYTES }>::of(db, ItemTable::Spans);
+    let mut nodes = Items::<NODE_BYTES>::of(db, ItemTable::Nodes);
     let mut first = TxNum(0);
     for h in 0..=height.0 {
         let end = if h == height.0 { txs } else { stored_block(db, Height(h + 1))?.first };
-        let count = (end.0 - first.0) as usize / NODE_TXS;
-        for j in 0..count {
-            let node = first_node_of(first) + j as u64;
-            let key = row_of(NODE_BYTES, node);
-            if key != row_key {
-                rows = db.row(ItemTable::Nodes, key)?.unwrap_or_default();
-                row_key = key;
-            }
-            match item_of::<NODE_BYTES>(&rows, node) {
-                Some(node) => hasher.update(node),
-                None => return Err(damaged(&db.path, format_args!("nodes row {key}"))),
-            }
+        let count = end.0.checked_sub(first.0);
+        let count = count.ok_or_else(|| damaged(&db.path, format_args!("block {h}")))?;
+        let span = first_span_of(Height(h), first);
+        for item in span..span + u64::from(spans_of(count)) {
+            hasher.update(spans.get(item)?);
+        }
+        for item in span..span + u64::from(nodes_of(count)) {
+            hasher.update(nodes.get(item)?);
         }
         first = end;
     }
     Ok(())
 }
 
+/// Items of a table in ascending order, each row read once.
+struct Items<'a, const N: usize> {
+    db: &'a Db,
+    table: ItemTable,
+    key: i64,
+    row: Vec<u8>,
+}
+
+impl<'a, const N: usize> Items<'a, N> {
+    fn of(db: &'a Db, table: ItemTable) -> Self {
+        Items { db, table, key: -1, row: Vec::new() }
+    }
+
+    fn get(&mut self, item: u64) -> Result<&[u8; N]> {
+        let key = row_of(N, item);
+        if key != self.key {
+            self.row = self.db.row(self.table, key)?.unwrap_or_default();
+            self.key = key;
+        }
+        item_of(&self.row, item)
+            .ok_or_else(|| damaged(&self.db.path, format_args!("{} row {key}", self.table.name())))
+    }
+}
+
 fn hash_postings(db: &Db, kind: RunKind, txs: TxNum, hasher: &mut Sha256Stream) -> Result<()> {
     let runs = in_force(&db.runs()?).into_iter().filter(|run| run.kind == kind);
-    let merged = Merge::new(runs.map(|run| db.stream(run, Prefix(0), STREAM_PAGES)).collect())?;
+    let merged = Merge::new(runs.map(|run| db.stream(run, ShortPrefix(0), STREAM_ROWS)).collect())?;
     for posting in merged {
         let posting = posting?;
         if posting.txnum < txs {

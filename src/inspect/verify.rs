@@ -8,19 +8,18 @@ use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::Result;
 use crate::hash::Sha256Stream;
-use crate::ids::{BlockHash, Height, Prefix, TxNum};
-use crate::index::chunk::{Posting, TxRange};
+use crate::ids::{BlockHash, Height, ShortPrefix, TxNum};
+use crate::index::chunk::{Posting, Tally, TxRange};
 use crate::index::items::{BlockItem, PositionItem};
-use crate::index::lens::lens_of;
 use crate::parse::tx::header;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::records::{BuildState, ItemTable, RunInfo, RunKind, State};
 use crate::store::runs::{in_force, tiles};
-use crate::store::stream::STREAM_PAGES;
-use crate::store::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
+use crate::store::stream::STREAM_ROWS;
 
-use super::digest::hash_nodes;
+use super::digest::hash_spans;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -79,8 +78,7 @@ pub fn verify(db: &Db, params: &ChainParams) -> Verdict {
     verdict.note("pages of the database", db.quick_check());
     if let Some(state) = verdict.note("state", db.state()) {
         verdict.note("headers and first transactions", check_blocks(db, &state, params));
-        verdict.note("transaction lengths", check_lens(db, &state));
-        verdict.note("Merkle nodes", check_nodes(db, &state));
+        verdict.note("spans of transactions, Merkle nodes", check_spans(db, &state));
         verdict.note("positions of blocks", check_positions(db, &state));
         if let Some(runs) = verdict.note("list of runs", db.runs().map(|runs| in_force(&runs))) {
             check_runs(db, &state, &runs, &mut verdict);
@@ -98,7 +96,7 @@ fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
     let mut previous = BlockHash::all_zeros();
     let mut first = 0;
     for height in (0..state.blocks).map(Height) {
-        let BlockItem { header: bytes, first: txnum } = stored_block(db, height)?;
+        let BlockItem { header: bytes, first: txnum, .. } = stored_block(db, height)?;
         if header::previous(&bytes) != previous {
             return broken(db, format_args!("header {height} does not follow the one before; it"));
         }
@@ -114,23 +112,13 @@ fn check_blocks(db: &Db, state: &State, params: &ChainParams) -> Result<()> {
     if previous != state.tip { broken(db, "the tip") } else { Ok(()) }
 }
 
-fn check_lens(db: &Db, state: &State) -> Result<()> {
-    let mut next = 0u64;
-    db.each_row(ItemTable::Lens, |key, row| {
-        let Some(lens) = lens_of(row).filter(|_| key as u64 == next) else {
-            return broken(db, format_args!("lens row {key}"));
-        };
-        next += lens.len() as u64;
-        Ok(())
-    })?;
-    if next < u64::from(state.txs) { broken(db, "the end of lens") } else { Ok(()) }
-}
-
-fn check_nodes(db: &Db, state: &State) -> Result<()> {
-    db.each_row(ItemTable::Nodes, |_, _| Ok(()))?;
+fn check_spans(db: &Db, state: &State) -> Result<()> {
+    for table in [ItemTable::Spans, ItemTable::Nodes] {
+        db.each_row(table, |_, _| Ok(()))?;
+    }
     match state.height() {
-        // the digest visits each node there must be
-        Some(height) => hash_nodes(db, height, TxNum(state.txs), &mut Sha256Stream::default()),
+        // the digest visits each span and node there must be
+        Some(height) => hash_spans(db, height, TxNum(state.txs), &mut Sha256Stream::default()),
         None => Ok(()),
     }
 }
@@ -159,21 +147,21 @@ fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
 
 fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     let mut last: Option<Posting> = None;
-    let (mut stored, mut count) = (0u64, 0u64);
+    let (mut stored, mut count) = (Tally::default(), 0u64);
     // those that were disconnected, too
     let range = TxRange { end: TxNum(u32::MAX), ..run.range };
-    let mut postings = db.stream(RunInfo { range, ..*run }, Prefix(0), STREAM_PAGES);
+    let mut postings = db.stream(RunInfo { range, ..*run }, ShortPrefix(0), STREAM_ROWS);
     for posting in postings.by_ref() {
         let posting = posting?;
         if last.is_some_and(|last| last >= posting) {
             return broken(db, format_args!("the order of run {}", run.id));
         }
         last = Some(posting);
-        stored += 1;
+        stored.add(posting);
         count += u64::from(run.range.contains(posting.txnum));
     }
-    if stored != run.postings {
-        return broken(db, format_args!("the number of postings in run {}", run.id));
+    if stored != run.written || stored != run.wanted {
+        return broken(db, format_args!("the sum over all postings in run {}", run.id));
     }
     if postings.bytes() != run.bytes {
         return broken(db, format_args!("the number of bytes in run {}", run.id));

@@ -2,8 +2,9 @@
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{BlockHash, HeaderBytes, Prefix, TxNum, Txid};
-use crate::index::extract::{BlockRows, LoadedBlock, first_tx_offset};
+use crate::index::extract::{BlockRows, LoadedBlock};
 use crate::index::packed::PackedPosting;
+use crate::index::spans::first_tx_offset;
 
 /// All that the index would hold of the block, sorted for look-ups.
 #[derive(Clone, Debug)]
@@ -24,12 +25,14 @@ pub struct RecentBlock {
     offsets: Vec<u32>,
     /// Length of the block in bytes.
     pub bytes: u32,
+    /// Where its undo record stands; see [`LoadedBlock`].
+    undo: Option<u32>,
 }
 
 impl RecentBlock {
     /// Takes a block as number `first` on.
     pub fn new(block: LoadedBlock, hash: BlockHash, first: TxNum) -> RecentBlock {
-        let LoadedBlock { pos, mut rows, bytes } = block;
+        let LoadedBlock { pos, mut rows, bytes, undo } = block;
         rows.scripts.sort_unstable();
         rows.scripts.shrink_to_fit();
         let packed = |(n, txid)| PackedPosting::new(Prefix::of_txid(txid), n);
@@ -42,7 +45,7 @@ impl RecentBlock {
             at
         };
         let offsets = rows.lens.iter().map(&mut offset).collect();
-        RecentBlock { header: rows.header, hash, pos, first, rows, txids, offsets, bytes }
+        RecentBlock { header: rows.header, hash, pos, first, rows, txids, offsets, bytes, undo }
     }
 
     /// Number of transactions.
@@ -60,7 +63,8 @@ impl RecentBlock {
 
     /// The block as it came, to be written to a run.
     pub fn to_loaded(&self) -> LoadedBlock {
-        LoadedBlock { pos: self.pos, rows: self.rows.clone(), bytes: self.bytes }
+        let RecentBlock { pos, bytes, undo, .. } = *self;
+        LoadedBlock { pos, rows: self.rows.clone(), bytes, undo }
     }
 
     /// Offset in the block and length of a transaction.

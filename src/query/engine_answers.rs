@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, TxNum, Txid};
+use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, Txid};
 use crate::mempool::effect::{MempoolEffect, PoolEntry};
 use crate::mempool::histogram::fee_histogram;
 use crate::mempool::pool::MemTx;
@@ -23,11 +23,6 @@ use super::summary::Summary;
 use super::tx::{TxPlace, TxReader};
 use super::view::View;
 
-/// The newest transaction of that txid in the chain.
-fn found(view: &View<'_>, txid: &Txid) -> Answer<Option<(TxNum, TxPlace)>> {
-    Ok(TxReader::new(view).find(txid)?.last().copied())
-}
-
 fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
     let confirmation =
         if entry.chained { Confirmation::MempoolChained } else { Confirmation::Mempool };
@@ -35,14 +30,17 @@ fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
 }
 
 impl Engine {
-    /// What `tell` makes of a confirmed transaction; `None` if there is none.
+    /// What `tell` makes of a confirmed transaction, the newest one of that txid; `None` if there
+    /// is none. The reader holds what was read to find it.
     fn confirmed<T>(
         &self,
         txid: &Txid,
-        tell: impl FnOnce(&View<'_>, &TxPlace) -> Answer<T>,
+        tell: impl FnOnce(&View<'_>, &mut TxReader<'_>, &TxPlace) -> Answer<T>,
     ) -> Answer<Option<T>> {
         let view = self.views.open()?;
-        found(&view, txid)?.map(|(_, place)| tell(&view, &place)).transpose()
+        let mut reader = TxReader::new(&view);
+        let found = reader.find(txid)?;
+        found.last().map(|(_, place)| tell(&view, &mut reader, place)).transpose()
     }
 }
 
@@ -182,22 +180,22 @@ impl Answers for Engine {
 
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {
         // the view is closed before bitcoind is asked, which may take its time
-        match self.confirmed(txid, |view, place| Ok(TxReader::new(view).bytes(place)?.to_vec()))? {
+        match self.confirmed(txid, |_, reader, place| Ok(reader.tx(place)?.0.bytes().to_vec()))? {
             Some(raw) => Ok(raw),
             None => self.unconfirmed.raw(txid),
         }
     }
 
     fn transaction_verbose(&self, txid: &Txid) -> Answer<VerboseTx> {
-        let decoded = self.confirmed(txid, |view, place| {
+        let decoded = self.confirmed(txid, |view, reader, place| {
             let header = view.header(place.height)?;
             let mined = Mined {
                 block_hash: header::hash(&header),
                 confirmations: view.tip().0 - place.height.0 + 1,
                 time: header::time(&header),
             };
-            let mut reader = TxReader::new(view);
-            let decoded = decode(reader.bytes(place)?, self.views.params().network, mined);
+            let (tx, _) = reader.tx(place)?;
+            let decoded = decode(tx.bytes(), self.views.params().network, mined);
             decoded.map_err(|error| {
                 QueryError::Internal(format!("transaction cannot be decoded: {error}"))
             })
@@ -209,24 +207,27 @@ impl Answers for Engine {
     }
 
     fn block_of(&self, txid: &Txid) -> Answer<(HeaderBytes, Height)> {
-        let block =
-            |view: &View<'_>, place: &TxPlace| Ok((view.header(place.height)?, place.height));
+        let block = |view: &View<'_>, _: &mut TxReader<'_>, place: &TxPlace| {
+            Ok((view.header(place.height)?, place.height))
+        };
         self.confirmed(txid, block)?.ok_or_else(|| unknown(txid))
     }
 
     fn merkle_proof(&self, txid: &Txid, height: Height) -> Answer<TxProof> {
         let view = self.views.open()?;
         let height = view.checked_height(height)?;
-        let found = TxReader::new(&view).find(txid)?;
+        let mut reader = TxReader::new(&view);
+        let found = reader.find(txid)?;
         let here = found.iter().find(|(_, place)| place.height == height);
         let (txnum, place) = here.ok_or_else(|| {
             QueryError::BadRequest(format!("transaction {txid} is not in block {height}"))
         })?;
-        prove(&view, height, txnum.0 - place.block.first.0)
+        prove(&view, &mut reader, height, txnum.0 - place.block.first.0)
     }
 
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof> {
-        prove(&self.views.open()?, height, pos)
+        let view = self.views.open()?;
+        prove(&view, &mut TxReader::new(&view), height, pos)
     }
 
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus> {

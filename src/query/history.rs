@@ -3,16 +3,15 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::ids::{OutPoint, Prefix, ScriptHash, TxNum};
-use crate::index::chunk::Posting;
-use crate::store::tables::RunKind;
+use crate::ids::{OutPoint, ScriptHash, TxNum};
+use crate::store::records::RunKind;
 
 use super::answers::{Answer, QueryError};
 use super::helper_threads::HelperThreads;
 use super::search_limit::SearchLimit;
 use super::stretch::{ReadTx, Search, Stretch};
 use super::summary::{Entry, Summaries, Summary, Unspent};
-use super::tx::{TxPlace, misread};
+use super::tx::TxPlace;
 use super::view::View;
 
 /// Most transactions that one thread reads before the next ones are handed out.
@@ -42,14 +41,9 @@ pub fn update(
     let _making = making.ok_or(QueryError::Busy)?;
     let mut threads = HelperThreads::new(view, txnums.len() / STRETCH_MIN);
     summary.entries.reserve_exact(txnums.len());
-    let unchecked = Vec::with_capacity(txnums.len());
-    let mut search = HistorySearch { script, limit, summary, unchecked };
+    let mut search = HistorySearch { script, limit, summary };
     let outcome = search.read(&mut threads, &txnums);
-    let HistorySearch { summary, unchecked, .. } = search;
-    if let Err(error) = check(view, &mut threads, unchecked) {
-        *summary = Summary::default();
-        return Err(error);
-    }
+    let HistorySearch { summary, .. } = search;
     summary.shrink();
     outcome?;
     summary.reached(&view.snap);
@@ -62,8 +56,6 @@ struct HistorySearch<'a> {
     limit: &'a SearchLimit,
     /// What is known of the script so far.
     summary: &'a mut Summary,
-    /// Transactions whose txid is still to be compared with the indexed one.
-    unchecked: Vec<Posting>,
 }
 
 impl HistorySearch<'_> {
@@ -106,11 +98,8 @@ impl HistorySearch<'_> {
         let summary = &mut *self.summary;
         summary.script = summary.script.take().or(script);
         let (mut spends, mut pays) = (spends.iter(), pays.iter());
-        for ReadTx { place, txid, checked, spends: spent, pays: paid } in txs {
+        for ReadTx { place, txid, spends: spent, pays: paid } in txs {
             let TxPlace { txnum, height, block, .. } = place;
-            if !checked {
-                self.unchecked.push(Posting { prefix: Prefix::of_txid(&txid), txnum });
-            }
             let mut touched = false;
             for out in spends.by_ref().take(spent) {
                 touched |= summary.coins.remove(out).is_some();
@@ -129,27 +118,4 @@ impl HistorySearch<'_> {
         }
         error
     }
-}
-
-/// Compares what was read with the txids that are indexed: what does not hash to them was damaged
-/// in bitcoind's files, or stands elsewhere by now. All at once, since neighbours in the index are
-/// then read together.
-fn check(
-    view: &View<'_>,
-    threads: &mut HelperThreads<'_>,
-    mut unchecked: Vec<Posting>,
-) -> Answer<()> {
-    unchecked.sort_unstable();
-    let per = unchecked.len().div_ceil(threads.count()).max(STRETCH_MIN);
-    let parts = threads.each(&unchecked, per, |view, part| view.are_filed(part));
-    if parts.into_iter().collect::<Answer<Vec<bool>>>()?.iter().all(|filed| *filed) {
-        return Ok(());
-    }
-    for posting in unchecked {
-        let height = view.snap.table.height_of(posting.txnum).unwrap_or_default();
-        if !view.are_filed(&[posting])? {
-            return Err(misread(view, height, "a transaction's bytes have changed"));
-        }
-    }
-    Ok(())
 }

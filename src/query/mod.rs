@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod asm;
+mod blame;
 pub mod decoded;
 pub mod engine;
 mod engine_answers;
@@ -16,6 +17,7 @@ pub mod outpoint;
 pub mod relay;
 pub mod script_type;
 mod search_limit;
+mod span_rows;
 mod stretch;
 pub mod summary;
 pub mod tx;

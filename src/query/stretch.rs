@@ -37,8 +37,6 @@ pub struct ReadTx {
     pub place: TxPlace,
     /// Its txid.
     pub txid: Txid,
-    /// Whether that is the one that is indexed; else this is still to be checked.
-    pub checked: bool,
     /// How many of [`Stretch::spends`] are its own.
     pub spends: usize,
     /// How many of [`Stretch::pays`] are its own.
@@ -107,8 +105,7 @@ impl Search<'_> {
         place: TxPlace,
         stretch: &mut Stretch,
     ) -> Answer<()> {
-        let checked = reader.is_recent(&place);
-        let (tx, txid) = if checked { reader.tx(&place)? } else { reader.unchecked(&place)? };
+        let (tx, txid) = reader.tx(&place)?;
         let spent_before = stretch.spends.len();
         stretch.spends.extend(tx.inputs());
         let paid_before = stretch.pays.len();
@@ -129,7 +126,7 @@ impl Search<'_> {
         }
         let spends = stretch.spends.len() - spent_before;
         let pays = stretch.pays.len() - paid_before;
-        stretch.txs.push(ReadTx { place, txid, checked, spends, pays });
+        stretch.txs.push(ReadTx { place, txid, spends, pays });
         Ok(())
     }
 }

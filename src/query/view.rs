@@ -14,18 +14,19 @@ use crate::blockfile::dir::{BlockDir, Kind};
 use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height, Prefix, TxNum, Txid};
-use crate::index::chunk::Posting;
+use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
 use crate::index::items::BlockItem;
 use crate::index::pages::{item_of, row_of};
+use crate::index::spans::SpanItem;
 use crate::limits::INDEX_WORKERS;
 use crate::live::served::{Served, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{ItemTable, RunKind};
+use crate::store::records::{ItemTable, RunKind};
 
 use super::answers::{Answer, QueryError};
+use super::span_rows::SpanRows;
 
 /// How often a view is tried when the writer moves on between its two halves.
 const VIEW_TRIES: u32 = 200;
@@ -40,6 +41,8 @@ pub struct Views {
     open: AtomicUsize,
     /// Threads that may work on one question while there is no other.
     threads: usize,
+    /// Rows of spans that were read last.
+    span_rows: SpanRows,
 }
 
 /// One moment. All questions to it are answered from the same blocks.
@@ -58,9 +61,11 @@ impl Views {
         params: ChainParams,
         dir: Arc<BlockDir>,
         shared: Arc<Served>,
+        span_bytes: usize,
     ) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
-        Views { path, params, dir, shared, open: AtomicUsize::new(0), threads }
+        let span_rows = SpanRows::new(span_bytes);
+        Views { path, params, dir, shared, open: AtomicUsize::new(0), threads, span_rows }
     }
 
     /// The network.
@@ -194,27 +199,20 @@ impl<'a> View<'a> {
         QueryError::Internal(format!("block {height} is damaged in bitcoind's files"))
     }
 
-    /// Whether a transaction is indexed under that txid.
-    pub fn is_filed(&self, txid: &Txid, txnum: TxNum, height: Height) -> Answer<bool> {
-        if let Some(recent) = self.snap.recent_at(height) {
-            let pos = txnum.0.checked_sub(recent.first.0);
-            return Ok(pos.and_then(|pos| recent.txids().get(pos as usize)) == Some(txid));
-        }
-        self.are_filed(&[Posting { prefix: Prefix::of_txid(txid), txnum }])
-    }
-
-    /// Whether all of these, in ascending order, are in the runs of txids.
-    pub fn are_filed(&self, postings: &[Posting]) -> Answer<bool> {
-        let mut found = 0;
-        for run in self.snap.runs.iter().filter(|run| run.kind == RunKind::Txid) {
-            let of_run = postings.iter().filter(|posting| run.range.contains(posting.txnum));
-            let of_run: Vec<Posting> = of_run.copied().collect();
-            found += of_run.len();
-            if !self.db()?.holds_all(run, &of_run).map_err(|e| self.failed(e))? {
-                return Ok(false);
+    /// What is stored of a span.
+    pub fn span(&self, item: u64) -> Answer<SpanItem> {
+        let key = row_of(SpanItem::BYTES, item);
+        let row = match self.views.span_rows.get(self.snap.generation, key) {
+            Some(row) => row,
+            None => {
+                let row = self.db()?.row(ItemTable::Spans, key).map_err(|e| self.failed(e))?;
+                let row: Arc<[u8]> = row.unwrap_or_default().into();
+                self.views.span_rows.put(self.snap.generation, key, row.clone());
+                row
             }
-        }
-        Ok(found == postings.len())
+        };
+        let found = item_of(&row, item).map(SpanItem::decode);
+        found.ok_or_else(|| self.lost(format_args!("span {item}")))
     }
 
     /// The last height.

@@ -10,13 +10,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
+use crate::ids::PrefixBits;
+use crate::limits::PAGE_BYTES;
 
 use super::error::sql_error;
+use super::records::State;
 
 /// "hekt": marks the file as ours (SQLite's application id).
 const APPLICATION_ID: i64 = 0x6865_6b74;
 /// Grows with every change of the tables or of the bytes in them.
-pub const FORMAT_VERSION: i64 = 1;
+pub const FORMAT_VERSION: i64 = 2;
 /// Page cache of a connection.
 const CACHE_KIB: i64 = 2048;
 /// The write-ahead log is cut back to this after a checkpoint.
@@ -48,6 +51,8 @@ pub struct Db {
     pub(super) conn: Connection,
     /// The file.
     pub path: PathBuf,
+    /// How much of a prefix its runs hold.
+    pub(super) prefix_bits: PrefixBits,
 }
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -76,10 +81,15 @@ impl Db {
             )));
         }
         let conn = Connection::open_with_flags(path, flags).map_err(|e| sql_error(path, &e))?;
-        let db = Db { conn, path: path.into() };
+        let db = Db { conn, path: path.into(), prefix_bits: params.prefix_bits() };
         db.settings(mode).map_err(|error| sql_error(path, &error))?;
         db.identify(params, mode)?;
         Ok(db)
+    }
+
+    /// How much of a prefix its runs hold.
+    pub fn prefix_bits(&self) -> PrefixBits {
+        self.prefix_bits
     }
 
     /// An SQLite error with this database's path.
@@ -90,6 +100,8 @@ impl Db {
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
         conn.busy_timeout(PATIENCE)?;
+        // of a database that is yet to be made; one that is there keeps its own
+        conn.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         conn.pragma_update(None, "mmap_size", 0)?;
         conn.pragma_update(None, "foreign_keys", false)?;
@@ -168,9 +180,14 @@ impl Db {
     }
 
     fn create(&self, params: &ChainParams) -> Result<()> {
+        let empty = State::empty();
         let make = || -> rusqlite::Result<()> {
             let tx = self.conn.unchecked_transaction()?;
             tx.execute_batch(SCHEMA)?;
+            tx.execute(
+                "INSERT INTO state VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6)",
+                (empty.phase.number(), 0, 0, &empty.tip[..], empty.generation, empty.crc()),
+            )?;
             tx.execute(
                 "INSERT INTO network(id, genesis, magic) VALUES (0, ?1, ?2)",
                 (&params.genesis[..], &params.magic[..]),

@@ -3,43 +3,58 @@
 use std::iter::Peekable;
 
 use crate::error::Result;
-use crate::ids::Prefix;
-use crate::index::chunk::{Chunk, ChunkEncoder, ChunkKey, Posting};
-use crate::index::encoders::Encoded;
+use crate::ids::ShortPrefix;
+use crate::index::chunk::{Chunk, ChunkEncoder, Posting, Tally};
+use crate::index::encoders::{Encoded, RunShape};
+use crate::index::rows::RowTable;
 
+use super::error::damaged;
 use super::open::Db;
-use super::tables::RunInfo;
+use super::records::RunInfo;
+use super::stream::STREAM_ROWS;
 use super::write::Change;
 
 /// Fills a run with chunks within one transaction.
 struct ChunkWriter<'a, 'b> {
     change: &'b Change<'a>,
     run: RunInfo,
-    last: Option<ChunkKey>,
 }
 
 impl<'a, 'b> ChunkWriter<'a, 'b> {
     fn new(change: &'b Change<'a>, run: RunInfo) -> Self {
-        ChunkWriter { change, run, last: None }
+        ChunkWriter { change, run }
     }
 
-    /// Stores the next chunk; one that goes on with the prefix of the last one gets the next
-    /// number, whatever number it came with.
-    fn put(&mut self, mut chunk: Chunk) -> Result<()> {
-        if let Some(last) = self.last.filter(|last| chunk.key <= *last) {
-            assert!(chunk.key.prefix() == last.prefix(), "chunks out of order");
-            chunk.refile(last.after(last.prefix()));
+    /// Stores the next chunk behind the last one, and links it to that.
+    fn put(&mut self, chunk: Chunk) -> Result<()> {
+        let Some((key, row)) = chunk.seal(RowTable::of_run(self.run.id), self.run.last) else {
+            return Err(self.does_not_fit("a chunk out of order"));
+        };
+        self.run.last = key;
+        self.run.bytes += row.len() as u64;
+        self.change.put_chunk(self.run.id, key, &row)
+    }
+
+    /// Notes how far the run is filled. It is complete only if all that was wanted is in it.
+    fn finish(mut self, resume: Option<ShortPrefix>) -> Result<RunInfo> {
+        if resume.is_none() && self.run.written != self.run.wanted {
+            return Err(self.does_not_fit("postings that are not those of its sources"));
         }
-        self.last = Some(chunk.key);
-        self.run.bytes += chunk.bytes.len() as u64;
-        self.change.put_chunk(self.run.id, &chunk)
-    }
-
-    fn finish(mut self, resume: Option<Prefix>) -> Result<RunInfo> {
         self.run.complete = resume.is_none();
-        self.run.resume = resume.unwrap_or(Prefix(0));
+        self.run.resume = resume.unwrap_or_default();
         self.change.update_run(&self.run)?;
         Ok(self.run)
+    }
+
+    fn does_not_fit(&self, why: &str) -> crate::error::Error {
+        let RunInfo { id, written, wanted, .. } = self.run;
+        damaged(
+            self.change.path(),
+            format_args!(
+                "run {id} ({why}; {} postings came, {} were wanted), or a run that it is made of,",
+                written.postings, wanted.postings
+            ),
+        )
     }
 }
 
@@ -50,19 +65,20 @@ pub struct RunWriter<'a, 'b> {
 }
 
 impl<'a, 'b> RunWriter<'a, 'b> {
-    /// Begins, or goes on behind, `run`; `expected` is about how many postings will come.
-    pub fn new(change: &'b Change<'a>, run: RunInfo, expected: u64) -> Self {
-        let encoder = ChunkEncoder::new(run.range, expected);
-        RunWriter { chunks: ChunkWriter::new(change, run), encoder }
+    /// Begins, or goes on behind, `run`.
+    pub fn new(change: &'b Change<'a>, run: RunInfo) -> Self {
+        let shape = change.shape_of(&run);
+        RunWriter { chunks: ChunkWriter::new(change, run), encoder: shape.encoder() }
     }
 
     /// Takes the next posting.
     #[inline]
     pub fn push(&mut self, posting: Posting) -> Result<()> {
-        self.chunks.run.postings += 1;
+        self.chunks.run.written.add(posting);
         match self.encoder.push(posting) {
-            Some(chunk) => self.chunks.put(chunk),
-            None => Ok(()),
+            Ok(Some(chunk)) => self.chunks.put(chunk),
+            Ok(None) => Ok(()),
+            Err(why) => Err(self.chunks.does_not_fit(&why.to_string())),
         }
     }
 
@@ -72,7 +88,7 @@ impl<'a, 'b> RunWriter<'a, 'b> {
     }
 
     /// Writes what is held back; the run as it now stands comes back.
-    pub fn finish(mut self, resume: Option<Prefix>) -> Result<RunInfo> {
+    pub fn finish(mut self, resume: Option<ShortPrefix>) -> Result<RunInfo> {
         for chunk in self.encoder.finish() {
             self.chunks.put(chunk)?;
         }
@@ -122,8 +138,8 @@ fn put_slice(
     for piece in encoded {
         match piece? {
             Encoded::Chunk(chunk) => writer.put(chunk)?,
-            Encoded::End(postings, next) => {
-                writer.run.postings += postings;
+            Encoded::End(tally, next) => {
+                writer.run.written = writer.run.written.plus(tally);
                 if next.is_some() && writer.run.bytes >= slice_end {
                     return writer.finish(next);
                 }
@@ -139,12 +155,11 @@ pub fn fill_slice(
     change: &Change<'_>,
     target: RunInfo,
     postings: &mut Peekable<impl Iterator<Item = Result<Posting>>>,
-    expected: u64,
     slice_bytes: u64,
 ) -> Result<RunInfo> {
-    let mut writer = RunWriter::new(change, target, expected);
-    let slice_end = target.bytes + slice_bytes;
-    let mut last: Option<Prefix> = None;
+    let mut writer = RunWriter::new(change, target);
+    let slice_end = target.bytes.saturating_add(slice_bytes);
+    let mut last: Option<ShortPrefix> = None;
     while let Some(Ok(posting)) = postings.peek().map(Result::as_ref) {
         let posting = *posting;
         if writer.bytes() >= slice_end && last != Some(posting.prefix) {
@@ -157,5 +172,37 @@ pub fn fill_slice(
     match postings.next() {
         Some(Err(error)) => Err(error),
         _ => writer.finish(None),
+    }
+}
+
+impl Change<'_> {
+    /// How the chunks of a run are encoded.
+    pub fn shape_of(&self, run: &RunInfo) -> RunShape {
+        let expected = run.wanted.postings;
+        RunShape { range: run.range, bits: self.prefix_bits(), expected }
+    }
+}
+
+impl Db {
+    /// What a run must hold that is made of `sources`.
+    pub fn tally_of_all(&self, sources: &[RunInfo]) -> Result<Tally> {
+        let mut all = Tally::default();
+        for run in sources {
+            all = all.plus(self.tally_of(run)?);
+        }
+        Ok(all)
+    }
+
+    /// The postings of a run that count: those that were written, or, where some of them were
+    /// disconnected, what is left, which is found by reading it.
+    fn tally_of(&self, run: &RunInfo) -> Result<Tally> {
+        if !run.cut {
+            return Ok(run.written);
+        }
+        let mut tally = Tally::default();
+        for posting in self.stream(*run, ShortPrefix(0), STREAM_ROWS) {
+            tally.add(posting?);
+        }
+        Ok(tally)
     }
 }

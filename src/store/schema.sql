@@ -13,28 +13,38 @@ CREATE TABLE state (
     phase      INTEGER NOT NULL,         -- 0 building, 1 merging, 2 ready
     blocks     INTEGER NOT NULL,         -- indexed: heights below this
     txs        INTEGER NOT NULL,         -- transactions in them
-    tip        BLOB NOT NULL,            -- hash of the last block, internal byte order; or empty
-    generation INTEGER NOT NULL          -- grows with each change that readers must not mix
+    tip        BLOB NOT NULL,            -- hash of the last block, internal byte order; or zeros
+    generation INTEGER NOT NULL,         -- grows with each change that readers must not mix
+    crc        INTEGER NOT NULL          -- CRC32C over the row
 ) STRICT;
-INSERT INTO state VALUES (0, 0, 0, 0, x'', 0);
 
--- the runs; postings of run N are in table run_N(key INTEGER PRIMARY KEY, data BLOB)
+-- the runs; postings of run N are in table run_N(key INTEGER PRIMARY KEY, data BLOB); the number of
+-- a run is never used again
 CREATE TABLE runs (
-    id       INTEGER PRIMARY KEY,
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
     kind     INTEGER NOT NULL,           -- 0 script hashes, 1 txids
-    first    INTEGER NOT NULL,           -- txnums first <= n < end; postings at or above end
-    "end"    INTEGER NOT NULL,           --   were disconnected and do not count
+    first    INTEGER NOT NULL,           -- txnums first <= n < end
+    "end"    INTEGER NOT NULL,
     complete INTEGER NOT NULL,           -- 0 while a merge fills it
+    cut      INTEGER NOT NULL,           -- 1: it holds postings at or above end, whose blocks were
+                                         --   disconnected; they do not count
     resume   INTEGER NOT NULL,           -- a merge goes on at this prefix
-    postings INTEGER NOT NULL,
-    bytes    INTEGER NOT NULL            -- of all chunks
+    last     INTEGER NOT NULL,           -- key of its last chunk; -1 while there is none
+    bytes    INTEGER NOT NULL,           -- of all chunks
+    postings INTEGER NOT NULL,           -- written, those that do not count too
+    sum      INTEGER NOT NULL,           -- of a hash of each of them, modulo 2^64
+    wanted_postings INTEGER NOT NULL,    -- the two when it is complete, from what it is made of
+    wanted_sum      INTEGER NOT NULL,
+    crc      INTEGER NOT NULL            -- CRC32C over the row
 ) STRICT;
 
--- 48 blocks a row: header (80 bytes), first txnum (u32 LE); key = height / 48
+-- 44 blocks a row: header (80 bytes), first txnum, length, weight (u32 LE each); key = height / 44
 CREATE TABLE blocks (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- transaction lengths; key = first txnum of the row
-CREATE TABLE lens (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- 126 Merkle nodes a row; key = node number / 126
+-- 581 spans of 16 transactions a row: end in the block (u24 LE), CRC32C of the bytes (u32 LE);
+-- key = span / 581
+CREATE TABLE spans (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+-- 127 Merkle nodes a row, one for each span; key = span / 127
 CREATE TABLE nodes (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- 506 block positions a row: file, offset (u32 LE each); key = height / 506; a cache, never a fact
+-- 339 block positions a row: file, offset, offset of the undo record (u32 LE each);
+-- key = height / 339; a cache, never a fact
 CREATE TABLE positions (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;

@@ -1,52 +1,58 @@
-//! The postings of one run in order, read a few pages and decoded a few postings at a time.
+//! The postings of one run in order, read a few rows and decoded a few postings at a time.
 
 use std::collections::VecDeque;
 
 use crate::error::Result;
-use crate::ids::Prefix;
+use crate::ids::ShortPrefix;
 use crate::index::chunk::{ChunkDecoder, ChunkKey, Paused, Posting};
+use crate::index::rows::RowTable;
 
+use super::find::follows;
 use super::open::Db;
-use super::tables::RunInfo;
+use super::records::RunInfo;
 
-/// Pages that are read at once where memory is no concern: 64 KiB, so that a disk is not sought
+/// Rows that are read at once where memory is no concern: 64 KiB, so that a disk is not sought
 /// for every page.
-pub const STREAM_PAGES: usize = 16;
-/// Postings that are decoded at once: a merge has thousands of streams, and a page may hold
+pub const STREAM_ROWS: usize = 16;
+/// Postings that are decoded at once: a merge has thousands of streams, and a row may hold
 /// thousands of postings.
 const POSTINGS_AT_ONCE: usize = 128;
 
-/// Streams a run.
+/// Streams a run: all its chunks from a place on to its end, or an error.
 pub struct RunStream<'a> {
     db: &'a Db,
     run: RunInfo,
-    start: Prefix,
-    pages_at_once: usize,
-    next_key: i64,
-    begun: bool,
+    start: ShortPrefix,
+    rows_at_once: usize,
+    /// Where the next rows are read from, and the chunk read last.
+    next_key: ChunkKey,
+    before: Option<ChunkKey>,
     bytes: u64,
-    pages: VecDeque<(ChunkKey, Vec<u8>)>,
-    /// Where decoding is in the first of the pages.
+    rows: VecDeque<(ChunkKey, Vec<u8>)>,
+    /// Where decoding is in the first of the rows.
     paused: Option<Paused>,
     postings: Vec<Posting>,
     at: usize,
+    /// At its end, or after an error.
+    over: bool,
 }
 
 impl Db {
-    /// Streams the postings of a run that count, from `start` on, reading so many pages at once.
-    pub fn stream(&self, run: RunInfo, start: Prefix, pages_at_once: usize) -> RunStream<'_> {
+    /// Streams the postings of a run that count, from `start` on, reading so many rows at once.
+    pub fn stream(&self, run: RunInfo, start: ShortPrefix, rows_at_once: usize) -> RunStream<'_> {
         RunStream {
             db: self,
             run,
             start,
-            pages_at_once: pages_at_once.max(1),
-            next_key: ChunkKey::first_of(start).0,
-            begun: false,
+            rows_at_once: rows_at_once.max(1),
+            next_key: ChunkKey::first_of(start),
+            before: None,
             bytes: 0,
-            pages: VecDeque::new(),
+            rows: VecDeque::new(),
             paused: None,
             postings: Vec::new(),
             at: 0,
+            over: false,
         }
     }
 }
@@ -59,18 +65,27 @@ impl RunStream<'_> {
 
     /// Decodes the next postings; `false` at the end.
     fn decode(&mut self) -> Result<bool> {
-        if self.pages.is_empty() {
-            self.read_pages()?;
+        if self.rows.is_empty() {
+            self.read_rows()?;
         }
-        let Some((key, bytes)) = self.pages.front() else {
-            return Ok(false);
+        let Some((key, bytes)) = self.rows.front() else {
+            return self.check_end().map(|()| false);
         };
         self.postings.clear();
         self.at = 0;
-        let damaged = |error| self.db.damaged_chunk(&self.run, *key, error);
+        let damaged = |_| self.db.damaged_chunk(&self.run, *key);
         let mut decoder = match self.paused {
             Some(paused) => ChunkDecoder::resume(bytes, paused),
-            None => ChunkDecoder::new(*key, bytes, self.run.range.first).map_err(damaged)?,
+            None => {
+                let table = RowTable::of_run(self.run.id);
+                let chunk = ChunkDecoder::new(table, *key, bytes, self.run.range.first);
+                let chunk = chunk.map_err(damaged)?;
+                if !follows(&chunk, *key, self.before, ChunkKey::first_of(self.start)) {
+                    return Err(self.db.lost_chunk(&self.run, key.prefix()));
+                }
+                self.before = Some(*key);
+                chunk
+            }
         };
         let mut decoded = 0;
         for posting in decoder.by_ref().take(POSTINGS_AT_ONCE) {
@@ -82,32 +97,34 @@ impl RunStream<'_> {
         }
         self.paused = Some(decoder.pause());
         if decoded < POSTINGS_AT_ONCE {
-            self.pages.pop_front();
+            self.rows.pop_front();
             self.paused = None;
         }
         Ok(true)
     }
 
-    fn read_pages(&mut self) -> Result<()> {
-        let run = self.run.id;
-        // the page before the first one that begins at `start` may end with postings of `start`
-        let from = match self.begun {
-            true => "?1".to_string(),
-            false => format!("coalesce((SELECT max(key) FROM run_{run} WHERE key < ?1), ?1)"),
+    /// Whether the last chunk read is the last one of the run.
+    fn check_end(&self) -> Result<()> {
+        let whole = match self.before {
+            Some(last) => last == self.run.last,
+            None => self.run.last < ChunkKey::first_of(self.start),
         };
-        let sql =
-            format!("SELECT key, data FROM run_{run} WHERE key >= {from} ORDER BY key LIMIT ?2");
-        self.begun = true;
+        if whole { Ok(()) } else { Err(self.db.lost_chunk(&self.run, self.run.last.prefix())) }
+    }
+
+    fn read_rows(&mut self) -> Result<()> {
+        let run = self.run.id;
+        let sql = format!("SELECT key, data FROM run_{run} WHERE key >= ?1 ORDER BY key LIMIT ?2");
         let error = |error| self.db.error(error);
         let mut query = self.db.conn.prepare_cached(&sql).map_err(error)?;
-        let limit = self.pages_at_once as i64;
-        let mut rows = query.query([self.next_key, limit]).map_err(error)?;
+        let limit = self.rows_at_once as i64;
+        let mut rows = query.query([self.next_key.0, limit]).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
             let key = ChunkKey(row.get(0).map_err(error)?);
             let chunk: Vec<u8> = row.get(1).map_err(error)?;
             self.bytes += chunk.len() as u64;
-            self.pages.push_back((key, chunk));
-            self.next_key = key.0 + 1;
+            self.rows.push_back((key, chunk));
+            self.next_key = ChunkKey(key.0.saturating_add(1));
         }
         Ok(())
     }
@@ -118,10 +135,17 @@ impl Iterator for RunStream<'_> {
 
     fn next(&mut self) -> Option<Result<Posting>> {
         while self.at >= self.postings.len() {
+            if self.over {
+                return None;
+            }
             match self.decode() {
                 Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(Err(error)),
+                Ok(false) => self.over = true,
+                Err(error) => {
+                    self.over = true;
+                    self.postings.clear();
+                    return Some(Err(error));
+                }
             }
         }
         let posting = self.postings[self.at];

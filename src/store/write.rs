@@ -1,18 +1,20 @@
 //! Writing the tables, always inside one transaction that the caller opens and commits.
 
+use std::path::Path;
+
 use rusqlite::{Transaction, params};
 
 use crate::error::Result;
 use crate::host::beat;
-use crate::ids::TxNum;
-use crate::index::chunk::{Chunk, TxRange};
-use crate::index::items::{BlockItem, NODE_BYTES, PositionItem, first_node_of};
-use crate::index::lens::LensWriter;
+use crate::ids::{Height, PrefixBits, TxNum};
+use crate::index::chunk::{ChunkKey, Tally, TxRange};
+use crate::index::items::{BlockItem, NODE_BYTES, PositionItem};
 use crate::index::pages::{PageWriter, Row, items_per_row, row_of};
+use crate::index::spans::{SpanItem, first_span_of};
 
 use super::error::{damaged, sql_error};
 use super::open::Db;
-use super::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
+use super::records::{ItemTable, RunInfo, RunKind, State};
 
 /// One transaction; what is not committed is undone when it is dropped.
 pub struct Change<'a> {
@@ -30,34 +32,26 @@ impl Db {
     /// Writers that go on behind the last block of `state`.
     pub fn row_writers(&self, state: &State) -> Result<RowWriters> {
         let next_block = u64::from(state.blocks);
-        let broken =
-            |table: ItemTable| damaged(&self.path, format_args!("the end of {}", table.name()));
-        let lens = match self.row_at_or_before(ItemTable::Lens, i64::from(state.txs) - 1)? {
-            Some((key, row)) => {
-                let first = u32::try_from(key).map_err(|_| broken(ItemTable::Lens))?;
-                LensWriter::resume(TxNum(state.txs), TxNum(first), &row)
-                    .ok_or_else(|| broken(ItemTable::Lens))?
-            }
-            None => LensWriter::new(TxNum(0)),
-        };
+        let next_span = first_span_of(Height(state.blocks), TxNum(state.txs));
         Ok(RowWriters {
             blocks: self.page_writer(ItemTable::Blocks, next_block)?,
             positions: self.page_writer(ItemTable::Positions, next_block)?,
-            nodes: self.page_writer(ItemTable::Nodes, first_node_of(TxNum(state.txs)))?,
-            lens,
+            nodes: self.page_writer(ItemTable::Nodes, next_span)?,
+            spans: self.page_writer(ItemTable::Spans, next_span)?,
         })
     }
 
     fn page_writer<const N: usize>(&self, table: ItemTable, next: u64) -> Result<PageWriter<N>> {
         let row = self.row(table, row_of(N, next))?.unwrap_or_default();
-        match PageWriter::resume(next, &row) {
+        match PageWriter::resume(table.rows(), next, &row) {
             Some(writer) => Ok(writer),
-            // nodes of the last blocks may be missing: their slots were never filled
-            None if table == ItemTable::Nodes => {
+            // the last items may never have been used: small blocks have no nodes, and between two
+            // blocks an item may stay free
+            None if matches!(table, ItemTable::Nodes | ItemTable::Spans) => {
                 let mut row = row;
                 row.resize(row.len() + N * items_per_row(N) as usize, 0);
-                PageWriter::resume(next, &row)
-                    .ok_or_else(|| damaged(&self.path, "the end of nodes"))
+                PageWriter::resume(table.rows(), next, &row)
+                    .ok_or_else(|| damaged(&self.path, format_args!("the end of {}", table.name())))
             }
             None => Err(damaged(&self.path, format_args!("the end of {}", table.name()))),
         }
@@ -73,8 +67,8 @@ pub struct RowWriters {
     pub positions: PageWriter<{ PositionItem::BYTES }>,
     /// Merkle nodes.
     pub nodes: PageWriter<NODE_BYTES>,
-    /// Transaction lengths.
-    pub lens: LensWriter,
+    /// Spans of transactions.
+    pub spans: PageWriter<{ SpanItem::BYTES }>,
 }
 
 /// Rows that have come since the last time.
@@ -90,7 +84,7 @@ impl RowWriters {
             ItemTable::Blocks => self.blocks.take_rows(),
             ItemTable::Nodes => self.nodes.take_rows(),
             ItemTable::Positions => self.positions.take_rows(),
-            ItemTable::Lens => self.lens.take_rows(),
+            ItemTable::Spans => self.spans.take_rows(),
         });
         NewRows { rows }
     }
@@ -108,13 +102,23 @@ impl Change<'_> {
         self.db.error(error)
     }
 
-    /// Makes an empty run that is not yet in force; its number comes back.
-    pub fn create_run(&self, kind: RunKind, range: TxRange) -> Result<i64> {
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.db.path
+    }
+
+    /// How much of a prefix its runs hold.
+    pub fn prefix_bits(&self) -> PrefixBits {
+        self.db.prefix_bits
+    }
+
+    /// Makes an empty run that is not yet in force; `wanted` is what is to be written to it.
+    pub fn create_run(&self, kind: RunKind, range: TxRange, wanted: Tally) -> Result<RunInfo> {
         let make = || -> rusqlite::Result<i64> {
+            // the number is under the checksum, so the row is written again when it is known
             self.tx.execute(
-                "INSERT INTO runs(kind, first, \"end\", complete, resume, postings, bytes) \
-                 VALUES (?1, ?2, ?3, 0, 0, 0, 0)",
-                params![kind as i64, range.first.0, range.end.0],
+                "INSERT INTO runs VALUES (NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+                [],
             )?;
             let id = self.tx.last_insert_rowid();
             self.tx.execute_batch(&format!(
@@ -122,35 +126,50 @@ impl Change<'_> {
             ))?;
             Ok(id)
         };
-        make().map_err(|error| self.err(error))
+        let id = make().map_err(|error| self.err(error))?;
+        let run = RunInfo::empty(id, kind, range, wanted);
+        self.update_run(&run)?;
+        Ok(run)
     }
 
-    /// Appends a chunk to a run.
-    pub fn put_chunk(&self, run: i64, chunk: &Chunk) -> Result<()> {
+    /// Appends a sealed chunk to a run.
+    pub fn put_chunk(&self, run: i64, key: ChunkKey, row: &[u8]) -> Result<()> {
         beat::step();
         let sql = format!("INSERT INTO run_{run}(key, data) VALUES (?1, ?2)");
         self.tx
             .prepare_cached(&sql)
-            .and_then(|mut insert| insert.execute(params![chunk.key.0, chunk.bytes]))
+            .and_then(|mut insert| insert.execute(params![key.0, row]))
             .map_err(|error| self.err(error))?;
         Ok(())
     }
 
-    /// Says how far a run is filled.
+    /// Writes the row of a run.
     pub fn update_run(&self, run: &RunInfo) -> Result<()> {
+        let RunInfo { kind, range, written, wanted, .. } = run;
         self.tx
-            .execute(
-                "UPDATE runs SET \"end\" = ?2, complete = ?3, resume = ?4, postings = ?5, \
-                 bytes = ?6 WHERE id = ?1",
-                params![
-                    run.id,
-                    run.range.end.0,
-                    run.complete,
-                    run.resume.0,
-                    run.postings,
-                    run.bytes
-                ],
+            .prepare_cached(
+                "UPDATE runs SET kind = ?2, first = ?3, \"end\" = ?4, complete = ?5, cut = ?6, \
+                 resume = ?7, last = ?8, bytes = ?9, postings = ?10, sum = ?11, \
+                 wanted_postings = ?12, wanted_sum = ?13, crc = ?14 WHERE id = ?1",
             )
+            .and_then(|mut update| {
+                update.execute(params![
+                    run.id,
+                    *kind as i64,
+                    range.first.0,
+                    range.end.0,
+                    run.complete,
+                    run.cut,
+                    run.resume.0.cast_signed(),
+                    run.last.0,
+                    run.bytes.cast_signed(),
+                    written.postings.cast_signed(),
+                    written.sum.cast_signed(),
+                    wanted.postings.cast_signed(),
+                    wanted.sum.cast_signed(),
+                    run.crc(),
+                ])
+            })
             .map_err(|error| self.err(error))?;
         Ok(())
     }
@@ -183,15 +202,12 @@ impl Change<'_> {
 
     /// Writes the state row.
     pub fn set_state(&self, state: &State) -> Result<()> {
-        let phase = match state.phase {
-            BuildState::Building => 0,
-            BuildState::Merging => 1,
-            BuildState::Ready => 2,
-        };
+        let State { phase, blocks, txs, tip, generation } = state;
         self.tx
             .execute(
-                "UPDATE state SET phase = ?1, blocks = ?2, txs = ?3, tip = ?4, generation = ?5",
-                params![phase, state.blocks, state.txs, &state.tip[..], state.generation],
+                "UPDATE state SET phase = ?1, blocks = ?2, txs = ?3, tip = ?4, generation = ?5, \
+                 crc = ?6",
+                params![phase.number(), blocks, txs, &tip[..], generation, state.crc()],
             )
             .map_err(|error| self.err(error))?;
         Ok(())
@@ -205,6 +221,7 @@ impl Change<'_> {
                 self.drop_run(run.id)?;
             } else if run.range.end > end {
                 run.range.end = end;
+                run.cut = true;
                 self.update_run(&run)?;
             }
         }
@@ -219,10 +236,10 @@ impl Change<'_> {
             self.tx.execute(&sql, [from]).map_err(|error| self.err(error))?;
             Ok(())
         };
-        let node = first_node_of(TxNum(state.txs));
+        let span = first_span_of(Height(state.blocks), TxNum(state.txs));
         cut(ItemTable::Blocks, row_of(BlockItem::BYTES, blocks) + 1)?;
         cut(ItemTable::Positions, row_of(PositionItem::BYTES, blocks) + 1)?;
-        cut(ItemTable::Nodes, row_of(NODE_BYTES, node) + 1)?;
-        cut(ItemTable::Lens, i64::from(state.txs))
+        cut(ItemTable::Nodes, row_of(NODE_BYTES, span) + 1)?;
+        cut(ItemTable::Spans, row_of(SpanItem::BYTES, span) + 1)
     }
 }

@@ -41,7 +41,11 @@ fn blocks_of_every_age_are_read_as_the_bitcoin_crate_reads_them() {
         assert!(rows.txids.iter().copied().eq(txids), "{}", path.display());
         let lens = block.txdata.iter().map(|tx| tx.total_size() as u32);
         assert!(rows.lens.iter().copied().eq(lens));
-        assert_eq!(rows.nodes.len(), block.txdata.len() / 16);
+        let txs = block.txdata.len();
+        assert_eq!(rows.spans.len(), txs.div_ceil(16));
+        assert_eq!(rows.spans.last().unwrap().end as usize, bytes.len());
+        assert_eq!(rows.nodes.len(), if txs > 16 { txs.div_ceil(16) } else { 0 });
+        assert_eq!(u64::from(rows.weight), block.weight().to_wu(), "{}", path.display());
         count += 1;
     }
     println!("{count} real blocks");

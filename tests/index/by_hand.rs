@@ -8,16 +8,15 @@ use bitcoin::{
     Amount, Block, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxMerkleNode, TxOut,
     Witness,
 };
-use hekte::ids::{Height, Prefix, ScriptHash, TxNum};
-use hekte::index::chunk::Posting;
+use hekte::ids::{Height, Prefix, ScriptHash, ShortPrefix, TxNum};
+use hekte::index::chunk::{Posting, Tally};
 use hekte::index::packed::PackedPosting;
 use hekte::parse::tx::header;
 use hekte::protocol::reply::wire_height;
 use hekte::query::answers::Answers;
 use hekte::store::open::Mode;
+use hekte::store::records::RunKind;
 use hekte::store::run::RunWriter;
-use hekte::store::tables::RunKind;
-use hekte::sync::blocks::batch::empty_run;
 use hekte::sync::blocks::load::{Load, LoadBuffers};
 use hekte_testkit::chain::describe;
 use hekte_testkit::files::{BlockDir, FileOptions};
@@ -123,7 +122,7 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
     let mut foreign = 0;
     for run in db.runs().unwrap() {
         let mut postings: Vec<Posting> =
-            db.stream(run, Prefix(0), 3).collect::<Result<_, _>>().unwrap();
+            db.stream(run, ShortPrefix(0), 3).collect::<Result<_, _>>().unwrap();
         let before = postings.len();
         for i in 0..before {
             let others = if i % 3 == 0 { 12 } else { 1 };
@@ -137,9 +136,10 @@ fn postings_of_others_under_the_same_prefix_change_no_answer() {
         foreign += postings.len() - before;
         let change = db.change().unwrap();
         change.drop_run(run.id).unwrap();
-        let id = change.create_run(run.kind, run.range).unwrap();
-        let new = empty_run(id, run.kind, run.range);
-        let mut writer = RunWriter::new(&change, new, postings.len() as u64);
+        let mut wanted = Tally::default();
+        postings.iter().for_each(|posting| wanted.add(*posting));
+        let new = change.create_run(run.kind, run.range, wanted).unwrap();
+        let mut writer = RunWriter::new(&change, new);
         postings.into_iter().for_each(|posting| writer.push(posting).unwrap());
         writer.finish(None).unwrap();
         change.commit().unwrap();
@@ -182,7 +182,8 @@ fn foreign_postings_in_new_blocks_change_no_answer() {
     answers::compare(&served.engine, &blocks);
 }
 
-/// The largest prefix: one hash in 2^40 begins with forty ones.
+/// The largest prefix: one hash in 2^40 begins with forty ones, and more begin with the fewer ones
+/// of a shortened prefix.
 #[test]
 fn the_last_prefix_of_all_is_found_too() {
     let scratch = Scratch::new("last");
@@ -190,19 +191,21 @@ fn the_last_prefix_of_all_is_found_too() {
     let db = index.db(Mode::Bulk);
     let range = hekte::index::chunk::TxRange { first: TxNum(0), end: TxNum(5000) };
     let change = db.change().unwrap();
-    let id = change.create_run(RunKind::Script, range).unwrap();
-    let mut writer = RunWriter::new(&change, empty_run(id, RunKind::Script, range), 5000);
     let last = Prefix(Prefix::END - 1);
-    for n in 0..5000 {
-        let prefix = if n < 10 { Prefix(0) } else { last };
-        writer.push(Posting { prefix, txnum: TxNum(n) }).unwrap();
-    }
+    let shorten = |prefix| index.params.prefix_bits().shorten(prefix);
+    let posting =
+        |n| Posting { prefix: shorten(if n < 10 { Prefix(0) } else { last }), txnum: TxNum(n) };
+    let mut wanted = Tally::default();
+    (0..5000).for_each(|n| wanted.add(posting(n)));
+    let new = change.create_run(RunKind::Script, range, wanted).unwrap();
+    let mut writer = RunWriter::new(&change, new);
+    (0..5000).for_each(|n| writer.push(posting(n)).unwrap());
     let run = writer.finish(None).unwrap();
     change.commit().unwrap();
-    for (prefix, right) in [(Prefix(0), 0..10), (last, 10..5000), (Prefix(4), 0..0)] {
+    for (prefix, right) in [(Prefix(0), 0..10), (last, 10..5000), (Prefix(1 << 30), 0..0)] {
         let mut found = Vec::new();
         db.find(&run, prefix, TxNum(0), usize::MAX, &mut found).unwrap();
         assert!(found.iter().map(|txnum| txnum.0).eq(right), "{prefix:?}");
     }
-    assert_eq!(db.stream(run, last, 3).count(), 4990);
+    assert_eq!(db.stream(run, shorten(last), 3).count(), 4990);
 }

@@ -152,7 +152,7 @@ impl Index {
         let shared = Arc::new(served::Served::default());
         let live = ServedIndex::open(self.folder(), &self.params, shared.clone(), settings)?;
         let dir = self.loader.dir().clone();
-        let views = Views::new(self.path(), self.params, dir, shared.clone());
+        let views = Views::new(self.path(), self.params, dir, shared.clone(), 1 << 20);
         let costs = Costs {
             max_history: 100_000,
             query_time: Duration::from_secs(60),

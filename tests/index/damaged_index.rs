@@ -4,7 +4,7 @@ use std::fs;
 
 use bitcoin::Network;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::RunKind;
+use hekte::store::records::RunKind;
 use hekte::sync::build::build::Outcome;
 use hekte_testkit::model::Model;
 use hekte_testkit::rng::Rng;
@@ -51,7 +51,7 @@ fn a_changed_row_is_found_and_never_answered_from() {
     let good = fs::read(index.path()).unwrap();
     let runs = index.db(Mode::Read).runs().unwrap();
     let name = |kind| format!("run_{}", runs.iter().find(|r| r.kind == kind).unwrap().id);
-    let tables = ["blocks", "lens", "nodes", "positions"].map(String::from);
+    let tables = ["blocks", "spans", "nodes", "positions"].map(String::from);
     for table in tables.into_iter().chain(RunKind::ALL.map(name)) {
         for at in [0, 3, 50, 1 << 20] {
             let db = index.db(Mode::Bulk);
@@ -81,7 +81,7 @@ fn a_changed_row_is_found_and_never_answered_from() {
         "DELETE FROM runs WHERE kind = 1",
         "DELETE FROM state",
         "DELETE FROM blocks WHERE key = 1",
-        "DELETE FROM lens",
+        "DELETE FROM spans",
         "DELETE FROM positions",
         "DELETE FROM nodes",
     ] {

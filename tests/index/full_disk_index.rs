@@ -8,7 +8,7 @@ use std::time::Duration;
 use bitcoin::Network;
 use hekte::error::Error;
 use hekte::live::progress::Progress;
-use hekte::store::tables::BuildState;
+use hekte::store::records::BuildState;
 use hekte::sync::build::build::{Build, Outcome};
 use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;
@@ -23,10 +23,10 @@ use crate::answers;
 use crate::common::{Index, ONE_BATCH};
 use crate::random_chains::{active, orderly};
 
-const BATCH: usize = 1500;
+const BATCH: usize = 30_000;
 
 fn spec() -> ChainSpec {
-    ChainSpec { seed: 41, blocks: 150, txs_per_block: 30, ..ChainSpec::default() }
+    ChainSpec { seed: 41, blocks: 150, txs_per_block: 100, ..ChainSpec::default() }
 }
 
 /// Block files on a large disk, and an index of them in `folder` on the small one.

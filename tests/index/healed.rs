@@ -76,11 +76,11 @@ fn a_damaged_index_is_built_anew_by_itself_but_not_on_and_on() {
     // a row that does not match its checksum
     let hekte = server.start(&[]);
     let damage = Connection::open(server.index("index.sqlite")).unwrap();
-    assert!(damage.execute("UPDATE lens SET data = zeroblob(length(data))", []).unwrap() > 0);
+    assert!(damage.execute("UPDATE spans SET data = zeroblob(length(data))", []).unwrap() > 0);
     drop(damage);
     let end = server.ends(hekte);
     assert_eq!(end.status.code(), Some(75), "{}", end.stderr);
-    assert!(end.stderr.contains("lens row 0 is damaged"), "{}", end.stderr);
+    assert!(end.stderr.contains("spans row 0 is damaged"), "{}", end.stderr);
     assert!(end.stderr.contains("the next start builds it anew"), "{}", end.stderr);
     let hekte = server.start(&[]);
     assert!(hekte.log().contains("the index was found damaged; removing it"), "{}", hekte.log());

@@ -11,7 +11,7 @@ use hekte::limits::MERGE_FAN_IN;
 use hekte::live::progress::Progress;
 use hekte::store::folder::INDEX_FILE;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::{BuildState, RunInfo};
+use hekte::store::records::{BuildState, RunInfo};
 use hekte::sync::build::build::Outcome;
 use hekte::sync::served::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};
@@ -80,7 +80,10 @@ fn merges_go_on(before: &[RunInfo], after: &[RunInfo], blocks: [u32; 2]) {
     for begun in before.iter().filter(|run| !run.complete) {
         let now = after.iter().find(|run| run.id == begun.id && run.kind == begun.kind);
         if let Some(now) = now.filter(|_| blocks[1] >= blocks[0]) {
-            assert!(now.complete || now.postings >= begun.postings, "{begun:?} became {now:?}");
+            assert!(
+                now.complete || now.written.postings >= begun.written.postings,
+                "{begun:?} became {now:?}"
+            );
         }
     }
 }

@@ -10,7 +10,7 @@ use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use hekte::live::progress::Progress;
 use hekte::live::touched::Touched;
 use hekte::store::open::Mode;
-use hekte::store::tables::RunKind;
+use hekte::store::records::RunKind;
 use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::merge::RunMerge;
 use hekte::sync::build::pace::DiskPace;
@@ -248,7 +248,9 @@ fn what_an_interrupted_merge_leaves_counts_once() {
         // a merge that has only begun
         let change = db.change().unwrap();
         let begun = TxRange { first: TxNum(0), end: sources[3].range.end };
-        change.create_run(kind, begun).unwrap();
+        let inside = of_kind.iter().filter(|run| run.range.end <= begun.end).copied();
+        let wanted = db.tally_of_all(&inside.collect::<Vec<_>>()).unwrap();
+        change.create_run(kind, begun, wanted).unwrap();
         change.commit().unwrap();
         assert_eq!(index.digest(), right);
         assert!(index.verify().is_sound(), "{}", index.verify());

@@ -1,10 +1,12 @@
 //! Chunks back to postings; bytes are not trusted, even behind a checksum that fits.
 
-use crate::ids::{Prefix, TxNum};
+use crate::ids::{Prefix, ShortPrefix, TxNum};
 use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
+use crate::index::rows::RowTable;
 
 use super::format::{
-    CRC_BYTES, ChunkKey, HEADER_BYTES, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, open_row,
+    CRC_BYTES, ChunkKey, FIRST_BYTES, HEADER_BYTES, K_BITS, LINK_BYTES, PREFIX_BITS, Posting,
+    TXNUM_BITS,
 };
 
 /// Reads the postings of a chunk; an item is `None` once where the bytes do not fit.
@@ -12,6 +14,7 @@ use super::format::{
 pub struct ChunkDecoder<'a> {
     reader: BitReader<'a>,
     state: State,
+    previous: ChunkKey,
 }
 
 /// Where a decoder is, without the bytes that it reads.
@@ -26,9 +29,9 @@ struct State {
     first: u32,
     k: u32,
     width: u32,
-    /// Postings not yet read, and those of them in the present group.
+    /// Postings not yet read, and those of them in the present list.
     left: u32,
-    group_left: u32,
+    list_left: u32,
     gap_k: u32,
     prefix: u64,
     txnum: u32,
@@ -41,24 +44,39 @@ pub struct DamagedChunk;
 
 impl<'a> ChunkDecoder<'a> {
     /// Checks the checksum and starts at the first posting. `first` is the run's first txnum.
-    pub fn new(key: ChunkKey, bytes: &'a [u8], first: TxNum) -> Result<Self, DamagedChunk> {
-        let row = open_row(key.0, bytes).ok_or(DamagedChunk)?;
-        let (&[low, high, k, width], groups) =
-            row.split_first_chunk::<HEADER_BYTES>().ok_or(DamagedChunk)?;
+    pub fn new(
+        table: RowTable,
+        key: ChunkKey,
+        bytes: &'a [u8],
+        first: TxNum,
+    ) -> Result<Self, DamagedChunk> {
+        let row = table.open(key.0, bytes).ok_or(DamagedChunk)?;
+        let (header, lists) = row.split_first_chunk::<HEADER_BYTES>().ok_or(DamagedChunk)?;
+        let (link, rest) = header.split_first_chunk::<LINK_BYTES>().ok_or(DamagedChunk)?;
+        let (prefix, rest) = rest.split_first_chunk::<FIRST_BYTES>().ok_or(DamagedChunk)?;
+        let &[low, high, k, width] = rest else { return Err(DamagedChunk) };
         if u32::from(k) > PREFIX_BITS || u32::from(width) > TXNUM_BITS {
             return Err(DamagedChunk);
         }
+        let mut first_prefix = [0; 8];
+        first_prefix[..FIRST_BYTES].copy_from_slice(prefix);
         let state = State {
             first: first.0,
             k: u32::from(k),
             width: u32::from(width),
             left: u32::from(u16::from_le_bytes([low, high])),
-            group_left: 0,
+            list_left: 0,
             gap_k: 0,
-            prefix: key.prefix().0,
+            prefix: u64::from_le_bytes(first_prefix),
             txnum: 0,
         };
-        Ok(ChunkDecoder { reader: BitReader::new(groups), state })
+        let previous = ChunkKey(i64::from_le_bytes(*link));
+        Ok(ChunkDecoder { reader: BitReader::new(lists), state, previous })
+    }
+
+    /// The key of the chunk before it in the run: no chunk has a key between that and its own.
+    pub fn previous(&self) -> ChunkKey {
+        self.previous
     }
 
     /// Stops here, to go on later with the same bytes.
@@ -70,12 +88,13 @@ impl<'a> ChunkDecoder<'a> {
     /// fit then.
     pub fn resume(bytes: &'a [u8], paused: Paused) -> Self {
         let end = bytes.len().saturating_sub(CRC_BYTES);
-        let groups = bytes.get(HEADER_BYTES..end).unwrap_or_default();
-        ChunkDecoder { reader: BitReader::resume(groups, paused.at), state: paused.state }
+        let lists = bytes.get(HEADER_BYTES..end).unwrap_or_default();
+        let reader = BitReader::resume(lists, paused.at);
+        ChunkDecoder { reader, state: paused.state, previous: ChunkKey::NONE }
     }
 
-    /// A group of one posting, if that is what comes, from one look at the bits: the same three
-    /// codes that [`ChunkDecoder::step`] reads one by one. Most groups are such.
+    /// A list of one posting, if that is what comes, from one look at the bits: the same three
+    /// codes that [`ChunkDecoder::step`] reads one by one. Most lists have one.
     #[inline]
     fn lone(&mut self) -> Option<Posting> {
         let (reader, state) = (&mut self.reader, &mut self.state);
@@ -95,15 +114,15 @@ impl<'a> ChunkDecoder<'a> {
         let txnum = state.first.checked_add(field(gap_bits + 1, state.width) as u32)?;
         reader.advance(all_bits)?;
         (state.prefix, state.txnum) = (prefix, txnum);
-        Some(Posting { prefix: Prefix(prefix), txnum: TxNum(txnum) })
+        Some(Posting { prefix: ShortPrefix(prefix), txnum: TxNum(txnum) })
     }
 
-    /// Goes over postings below `prefix`, as long as they are groups of their own; what follows is
+    /// Goes over postings below `prefix`, as long as they are lists of their own; what follows is
     /// for the iterator. Only gaps are looked at, which is where most of the time goes when one
     /// posting of a chunk is wanted.
-    pub fn skip_below(&mut self, prefix: Prefix) {
+    pub fn skip_below(&mut self, prefix: ShortPrefix) {
         let (reader, state) = (&mut self.reader, &mut self.state);
-        if state.group_left > 0 || state.k == 0 {
+        if state.list_left > 0 || state.k == 0 {
             return;
         }
         let (mut at, mut left, mut here) = (reader.at(), state.left, state.prefix);
@@ -132,27 +151,27 @@ impl<'a> ChunkDecoder<'a> {
 
     #[inline]
     fn step(&mut self) -> Option<Posting> {
-        if self.state.group_left == 0
+        if self.state.list_left == 0
             && let Some(lone) = self.lone()
         {
             return Some(lone);
         }
         let (reader, state) = (&mut self.reader, &mut self.state);
-        if state.group_left == 0 {
+        if state.list_left == 0 {
             let gap = reader.rice(state.k, PREFIX_BITS)?;
             state.prefix = state.prefix.checked_add(gap).filter(|p| *p < Prefix::END)?;
-            state.group_left = reader.gamma()?;
+            state.list_left = reader.gamma()?;
             let offset = reader.bits(state.width)? as u32;
             state.txnum = state.first.checked_add(offset)?;
-            if state.group_left > 1 {
+            if state.list_left > 1 {
                 state.gap_k = reader.bits(K_BITS)? as u32;
             }
         } else {
             let gap = u32::try_from(reader.rice(state.gap_k, TXNUM_BITS)?).ok()?;
             state.txnum = state.txnum.checked_add(gap)?.checked_add(1)?;
         }
-        state.group_left -= 1;
-        Some(Posting { prefix: Prefix(state.prefix), txnum: TxNum(state.txnum) })
+        state.list_left -= 1;
+        Some(Posting { prefix: ShortPrefix(state.prefix), txnum: TxNum(state.txnum) })
     }
 }
 

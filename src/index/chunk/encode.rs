@@ -1,70 +1,78 @@
-//! Sorted postings to chunks: groups are written until the page is full.
+//! Sorted postings to chunks: posting lists are written until the row is full.
 
-use crate::ids::Prefix;
+use crate::ids::{PrefixBits, ShortPrefix, TxNum};
 use crate::index::bits::{BitWriter, gamma_cost, rice_cost};
-use crate::limits::{CHUNK_BYTES_MAX, GROUP_POSTINGS_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, LIST_POSTINGS_MAX};
 
 use super::format::{
-    CRC_BYTES, Chunk, ChunkKey, K_BITS, PREFIX_BITS, Posting, TXNUM_BITS, TxRange, seal_row,
+    CRC_BYTES, Chunk, FIRST_BYTES, HEADER_BYTES, K_BITS, LINK_BYTES, PREFIX_BITS, Posting,
+    TXNUM_BITS, TxRange,
 };
+
+/// A posting that does not follow the one before it, or lies outside of its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("postings out of order")]
+pub struct OutOfOrder;
 
 /// Turns sorted postings into chunks.
 pub struct ChunkEncoder {
     range: TxRange,
     width: u32,
     k: u32,
-    key: Option<ChunkKey>,
     writer: BitWriter,
+    /// Postings and lists in the open chunk.
     count: u16,
-    groups: u64,
-    last_prefix: Prefix,
-    /// The group being collected.
-    prefix: Prefix,
+    lists: u64,
+    first_prefix: ShortPrefix,
+    last_prefix: ShortPrefix,
+    /// The list being collected.
+    prefix: ShortPrefix,
     txnums: Vec<u32>,
 }
 
 impl ChunkEncoder {
-    /// For a run over `range` of about `postings` postings (the guess sets the first chunk's k).
-    pub fn new(range: TxRange, postings: u64) -> Self {
+    /// For a run over `range` of about `postings` postings with prefixes of `bits`: the guess sets
+    /// the k of the first chunk.
+    pub fn new(range: TxRange, bits: PrefixBits, postings: u64) -> Self {
         ChunkEncoder {
             range,
             width: TXNUM_BITS - range.count().saturating_sub(1).leading_zeros(),
-            k: rice_k(Prefix::END / postings.max(1)),
-            key: None,
+            k: rice_k(bits.end() / postings.max(1)),
             writer: BitWriter::default(),
             count: 0,
-            groups: 0,
-            last_prefix: Prefix(0),
-            prefix: Prefix(0),
-            txnums: Vec::with_capacity(GROUP_POSTINGS_MAX),
+            lists: 0,
+            first_prefix: ShortPrefix(0),
+            last_prefix: ShortPrefix(0),
+            prefix: ShortPrefix(0),
+            txnums: Vec::with_capacity(LIST_POSTINGS_MAX),
         }
     }
 
     /// Takes the next posting: larger than the one before, txnum within the run. A chunk comes
     /// out when one is full.
-    pub fn push(&mut self, posting: Posting) -> Option<Chunk> {
-        assert!(self.range.contains(posting.txnum), "posting outside of its run");
+    pub fn push(&mut self, posting: Posting) -> Result<Option<Chunk>, OutOfOrder> {
+        let Posting { prefix, txnum: TxNum(txnum) } = posting;
+        let last = self.txnums.last().copied();
+        let follows = last.is_none() || (self.prefix, last) < (prefix, Some(txnum));
+        if !follows || !self.range.contains(posting.txnum) {
+            return Err(OutOfOrder);
+        }
         let mut full = None;
-        let goes_on = posting.prefix == self.prefix && !self.txnums.is_empty();
-        if goes_on {
-            assert!(self.txnums.last() < Some(&posting.txnum.0), "postings out of order");
+        if prefix != self.prefix || self.txnums.len() == LIST_POSTINGS_MAX {
+            full = self.write_list();
+            self.prefix = prefix;
         }
-        if !goes_on || self.txnums.len() == GROUP_POSTINGS_MAX {
-            assert!(posting.prefix >= self.prefix, "postings out of order");
-            full = self.write_group();
-            self.prefix = posting.prefix;
-        }
-        self.txnums.push(posting.txnum.0);
-        full
+        self.txnums.push(txnum);
+        Ok(full)
     }
 
     /// Ends the run; up to two chunks come out.
     pub fn finish(mut self) -> impl Iterator<Item = Chunk> {
-        let full = self.write_group();
+        let full = self.write_list();
         full.into_iter().chain(self.close())
     }
 
-    fn write_group(&mut self) -> Option<Chunk> {
+    fn write_list(&mut self) -> Option<Chunk> {
         let (Some(&first), count) = (self.txnums.first(), self.txnums.len() as u32) else {
             return None;
         };
@@ -88,35 +96,36 @@ impl ChunkEncoder {
             }
         }
         self.count += count as u16;
-        self.groups += 1;
+        self.lists += 1;
         self.last_prefix = self.prefix;
         self.txnums.clear();
         full
     }
 
     fn open(&mut self) {
-        let key = match self.key {
-            Some(last) => last.after(self.prefix),
-            None => ChunkKey::first_of(self.prefix),
-        };
-        self.key = Some(key);
+        self.first_prefix = self.prefix;
         let mut header = Vec::with_capacity(CHUNK_BYTES_MAX);
+        // the link comes when the chunk is stored
+        header.extend([0; LINK_BYTES]);
+        header.extend(&self.prefix.0.to_le_bytes()[..FIRST_BYTES]);
         header.extend([0, 0, self.k as u8, self.width as u8]);
         self.writer = BitWriter::new(header);
     }
 
     fn close(&mut self) -> Option<Chunk> {
-        let key = self.key.filter(|_| self.count > 0)?;
+        if self.count == 0 {
+            return None;
+        }
         let mut bytes = std::mem::take(&mut self.writer).finish();
-        bytes[..2].copy_from_slice(&self.count.to_le_bytes());
-        seal_row(key.0, &mut bytes);
-        assert!(bytes.len() <= CHUNK_BYTES_MAX, "chunk over its page");
-        if self.groups > 1 {
-            self.k = rice_k((self.last_prefix.0 - key.prefix().0) / (self.groups - 1));
+        let at = LINK_BYTES + FIRST_BYTES;
+        bytes[at..at + 2].copy_from_slice(&self.count.to_le_bytes());
+        debug_assert!((HEADER_BYTES..=CHUNK_BYTES_MAX - CRC_BYTES).contains(&bytes.len()));
+        if self.lists > 1 {
+            self.k = rice_k((self.last_prefix.0 - self.first_prefix.0) / (self.lists - 1));
         }
         self.count = 0;
-        self.groups = 0;
-        Some(Chunk { key, bytes })
+        self.lists = 0;
+        Some(Chunk { prefixes: (self.first_prefix, self.last_prefix), bytes })
     }
 }
 
@@ -126,7 +135,7 @@ fn rice_k(mean: u64) -> u32 {
     (mean.saturating_mul(11) / 16).max(1).ilog2().min(31)
 }
 
-/// The k that writes the gaps of a group in the fewest bits, and the bits; none for one posting.
+/// The k that writes the gaps of a list in the fewest bits, and the bits; none for one posting.
 fn best_gap_k(txnums: &[u32]) -> (u32, u32) {
     let (Some(&first), Some(&last)) = (txnums.first(), txnums.last()) else {
         return (0, 0);

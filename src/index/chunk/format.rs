@@ -1,35 +1,45 @@
-//! The form of chunks: the keys that they are filed under, their parts and their checksum.
+//! Chunks of a run: rows of sorted postings (prefix, txnum), bit-packed, checksummed, and linked.
 //!
-//! A chunk is filed under a key of 63 bits: its first prefix (40 bits), then a sequence number
-//! (23 bits) that counts the chunks of a run that begin with the same prefix. Its bytes:
+//! A chunk is filed under the last posting that it holds: a key of 63 bits, its last prefix (40
+//! bits) and a sequence number (23 bits) that counts the chunks of a run that end with the same
+//! prefix. Its bytes:
 //!
 //! | bytes | what |
 //! |---|---|
+//! | 8 | key of the chunk before it in the run, little-endian; -1 in the first one |
+//! | 5 | first prefix, little-endian |
 //! | 2 | number of postings, little-endian |
 //! | 1 | k of the Rice code of prefix gaps |
 //! | 1 | width in bits of a first txnum |
-//! | … | groups, bit by bit |
-//! | 4 | CRC32C over the key (8 bytes, big-endian) and all bytes before, little-endian |
+//! | … | posting lists, bit by bit |
+//! | 4 | CRC32C over number of the run, key and all bytes before, little-endian |
 //!
-//! A group: gap to the prefix before (Rice k; 0 in the chunk's first group, and where a group
+//! So a chunk says, under its checksum, which keys it answers for: those behind the key of the
+//! chunk before it, up to its own. A search that finds the first chunk at or behind a place reads
+//! one row, and that row proves that nothing else could have held what was looked for.
+//!
+//! A posting list: gap to the prefix before (Rice k; 0 in the chunk's first list, and where a list
 //! goes on with the prefix before), number of postings (Elias gamma), first txnum counted from the
 //! run's first (fixed width); where there are more, the k of their gaps (5 bits) and each gap
 //! less one (Rice).
 
-use crate::ids::{Prefix, TxNum};
+use crate::ids::{ShortPrefix, TxNum};
+use crate::index::rows::RowTable;
 
-pub(super) const HEADER_BYTES: usize = 4;
+pub(super) const LINK_BYTES: usize = 8;
+pub(super) const FIRST_BYTES: usize = 5;
+pub(super) const HEADER_BYTES: usize = LINK_BYTES + FIRST_BYTES + 4;
 pub(super) const CRC_BYTES: usize = 4;
 const SEQUENCE_BITS: u32 = 23;
 pub(super) const PREFIX_BITS: u32 = 40;
 pub(super) const TXNUM_BITS: u32 = 32;
 pub(super) const K_BITS: u32 = 5;
 
-/// One entry of the index: the transaction touches a hash with that prefix.
+/// One entry of a run: the transaction touches a hash with that prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Posting {
     /// First bits of a script hash or txid.
-    pub prefix: Prefix,
+    pub prefix: ShortPrefix,
     /// The transaction.
     pub txnum: TxNum,
 }
@@ -39,42 +49,51 @@ pub struct Posting {
 pub struct ChunkKey(pub i64);
 
 impl ChunkKey {
-    /// The smallest key of a chunk that begins with `prefix`.
-    pub fn first_of(prefix: Prefix) -> ChunkKey {
+    /// Stands before the first chunk of a run, and is the last key of an empty one.
+    pub const NONE: ChunkKey = ChunkKey(-1);
+
+    /// The smallest key of a chunk that ends with `prefix`: all postings of smaller prefixes are in
+    /// chunks below it.
+    pub fn first_of(prefix: ShortPrefix) -> ChunkKey {
         ChunkKey((prefix.0 << SEQUENCE_BITS) as i64)
     }
 
-    /// The largest key of a chunk that begins with `prefix`.
-    pub fn last_of(prefix: Prefix) -> ChunkKey {
-        ChunkKey(ChunkKey::first_of(prefix).0 | ((1 << SEQUENCE_BITS) - 1))
+    /// The chunk's last prefix.
+    pub fn prefix(self) -> ShortPrefix {
+        ShortPrefix(self.0.max(0) as u64 >> SEQUENCE_BITS)
     }
 
-    /// The chunk's first prefix.
-    pub fn prefix(self) -> Prefix {
-        Prefix(self.0 as u64 >> SEQUENCE_BITS)
-    }
-
-    /// The key of the next chunk, which begins with `prefix`.
-    pub fn after(self, prefix: Prefix) -> ChunkKey {
-        if self.prefix() == prefix { ChunkKey(self.0 + 1) } else { ChunkKey::first_of(prefix) }
+    /// The key of the next chunk, which ends with `prefix`.
+    pub fn after(self, prefix: ShortPrefix) -> ChunkKey {
+        if self != ChunkKey::NONE && self.prefix() == prefix {
+            ChunkKey(self.0 + 1)
+        } else {
+            ChunkKey::first_of(prefix)
+        }
     }
 }
 
-/// A chunk ready to be stored.
+/// An encoded chunk that has no place in its run yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// Its place.
-    pub key: ChunkKey,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
+    /// Its first and its last prefix.
+    pub(super) prefixes: (ShortPrefix, ShortPrefix),
+    /// Its bytes; link and checksum come with [`Chunk::seal`].
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Chunk {
-    /// Gives it another place.
-    pub fn refile(&mut self, key: ChunkKey) {
-        self.key = key;
-        self.bytes.truncate(self.bytes.len().saturating_sub(CRC_BYTES));
-        seal_row(key.0, &mut self.bytes);
+    /// Gives the chunk its place behind `previous` in run `table`; `None` if it does not belong
+    /// there because it begins before `previous` ends. Its key and the finished row come back.
+    pub fn seal(mut self, table: RowTable, previous: ChunkKey) -> Option<(ChunkKey, Vec<u8>)> {
+        let (first, last) = self.prefixes;
+        if previous != ChunkKey::NONE && first < previous.prefix() {
+            return None;
+        }
+        let key = previous.after(last);
+        self.bytes[..LINK_BYTES].copy_from_slice(&previous.0.to_le_bytes());
+        table.seal(key.0, &mut self.bytes);
+        Some((key, self.bytes))
     }
 }
 
@@ -99,27 +118,38 @@ impl TxRange {
     }
 }
 
-/// The checksum of rows: CRC32C over key and bytes.
-pub fn row_crc(key: i64, bytes: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&key.to_be_bytes()), bytes)
+/// How many postings there are, and a sum over their content that does not depend on their order:
+/// a merge must come to the sum of what it was made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Their number.
+    pub postings: u64,
+    /// Sum of a hash of each, modulo 2^64.
+    pub sum: u64,
 }
 
-/// Appends the checksum to a row.
-pub fn seal_row(key: i64, bytes: &mut Vec<u8>) {
-    let crc = row_crc(key, bytes);
-    bytes.extend(crc.to_le_bytes());
+impl Tally {
+    /// Counts one more.
+    #[inline]
+    pub fn add(&mut self, posting: Posting) {
+        self.postings = self.postings.wrapping_add(1);
+        self.sum = self.sum.wrapping_add(mix(posting));
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Tally) -> Tally {
+        Tally {
+            postings: self.postings.wrapping_add(other.postings),
+            sum: self.sum.wrapping_add(other.sum),
+        }
+    }
 }
 
-/// A sealed copy of a row, with no byte to spare: a batch holds tens of thousands of them.
-pub fn sealed(key: i64, bytes: &[u8]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(bytes.len() + CRC_BYTES);
-    row.extend_from_slice(bytes);
-    seal_row(key, &mut row);
-    row
-}
-
-/// The row without its checksum; `None` if that does not fit.
-pub fn open_row(key: i64, bytes: &[u8]) -> Option<&[u8]> {
-    let (row, crc) = bytes.split_last_chunk::<CRC_BYTES>()?;
-    (row_crc(key, row) == u32::from_le_bytes(*crc)).then_some(row)
+/// A hash of 64 bits over a posting, cheap: two multiplications (constants of splitmix64).
+#[inline]
+fn mix(posting: Posting) -> u64 {
+    let Posting { prefix: ShortPrefix(prefix), txnum: TxNum(txnum) } = posting;
+    let mut z = prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(txnum);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z ^ (z >> 29)
 }

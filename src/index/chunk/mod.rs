@@ -1,4 +1,4 @@
-//! Chunks of a run: page-sized rows of sorted postings (prefix, txnum), bit-packed and checksummed.
+//! Chunks of a run: rows of sorted postings (prefix, txnum), bit-packed, checksummed and linked.
 
 mod decode;
 mod encode;
@@ -8,4 +8,4 @@ mod tests;
 
 pub use self::decode::{ChunkDecoder, DamagedChunk, Paused};
 pub use self::encode::ChunkEncoder;
-pub use self::format::{Chunk, ChunkKey, Posting, TxRange, open_row, row_crc, seal_row, sealed};
+pub use self::format::{Chunk, ChunkKey, Posting, Tally, TxRange};

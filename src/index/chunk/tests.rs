@@ -4,27 +4,59 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::{Prefix, TxNum};
+use crate::ids::{Prefix, PrefixBits, ShortPrefix, TxNum};
+use crate::index::rows::RowTable;
 
-fn round_trip(postings: &[Posting], range: TxRange) -> Vec<Chunk> {
-    let mut encoder = ChunkEncoder::new(range, postings.len() as u64);
-    let mut chunks: Vec<Chunk> = postings.iter().filter_map(|p| encoder.push(*p)).collect();
+const TABLE: RowTable = RowTable::of_run(3);
+
+/// A chunk as it is stored.
+struct Stored {
+    key: ChunkKey,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    fn decoder(&self, range: TxRange) -> ChunkDecoder<'_> {
+        ChunkDecoder::new(TABLE, self.key, &self.bytes, range.first).unwrap()
+    }
+}
+
+fn posting(prefix: u64, txnum: u32) -> Posting {
+    Posting { prefix: ShortPrefix(prefix), txnum: TxNum(txnum) }
+}
+
+fn round_trip(postings: &[Posting], range: TxRange) -> Vec<Stored> {
+    let bits = PrefixBits::new(40);
+    let mut encoder = ChunkEncoder::new(range, bits, postings.len() as u64);
+    let mut chunks: Vec<Chunk> =
+        postings.iter().filter_map(|p| encoder.push(*p).unwrap()).collect();
     chunks.extend(encoder.finish());
-    assert!(chunks.is_sorted_by_key(|chunk| chunk.key));
-    let read: Vec<Posting> = chunks
-        .iter()
-        .flat_map(|chunk| ChunkDecoder::new(chunk.key, &chunk.bytes, range.first).unwrap())
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(read, postings);
+    let mut last = ChunkKey::NONE;
+    let store = |chunk: Chunk| {
+        let (key, bytes) = chunk.seal(TABLE, last).unwrap();
+        assert!(key > last && bytes.len() <= crate::limits::CHUNK_BYTES_MAX);
+        last = key;
+        Stored { key, bytes }
+    };
+    let chunks: Vec<Stored> = chunks.into_iter().map(store).collect();
+    let mut before = ChunkKey::NONE;
+    for chunk in &chunks {
+        assert_eq!(chunk.decoder(range).previous(), before);
+        let postings: Vec<Posting> = chunk.decoder(range).map(Result::unwrap).collect();
+        assert!(postings.iter().all(|p| p.prefix >= before.prefix()));
+        assert_eq!(postings.last().unwrap().prefix, chunk.key.prefix());
+        before = chunk.key;
+    }
+    let read = chunks.iter().flat_map(|chunk| chunk.decoder(range)).map(Result::unwrap);
+    assert_eq!(read.collect::<Vec<Posting>>(), postings);
     let paused: Vec<Posting> = chunks.iter().flat_map(|chunk| by_parts(chunk, range)).collect();
     assert_eq!(paused, postings);
     chunks
 }
 
 /// The postings of a chunk, a few at a time.
-fn by_parts(chunk: &Chunk, range: TxRange) -> Vec<Posting> {
-    let mut place = ChunkDecoder::new(chunk.key, &chunk.bytes, range.first).unwrap().pause();
+fn by_parts(chunk: &Stored, range: TxRange) -> Vec<Posting> {
+    let mut place = chunk.decoder(range).pause();
     let mut postings = Vec::new();
     loop {
         let mut decoder = ChunkDecoder::resume(&chunk.bytes, place);
@@ -39,8 +71,8 @@ fn by_parts(chunk: &Chunk, range: TxRange) -> Vec<Posting> {
 
 #[test]
 fn a_hot_prefix_fills_chunks_that_stay_in_order() {
-    let hot = (1000..90_000).map(|n| Posting { prefix: Prefix(77), txnum: TxNum(n * 50) });
-    let few = [76, 78].map(|p| Posting { prefix: Prefix(p), txnum: TxNum(1001) });
+    let hot = (1000..90_000).map(|n| posting(77, n * 50));
+    let few = [76, 78].map(|p| posting(p, 1001));
     let postings: Vec<Posting> = [few[0]].into_iter().chain(hot).chain([few[1]]).collect();
     let chunks = round_trip(&postings, TxRange { first: TxNum(1000), end: TxNum(5_000_000) });
     let bytes: usize = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
@@ -52,13 +84,16 @@ fn a_hot_prefix_fills_chunks_that_stay_in_order() {
 #[test]
 fn one_flipped_bit_is_noticed() {
     let range = TxRange { first: TxNum(0), end: TxNum(10) };
-    let chunk = round_trip(&[Posting { prefix: Prefix(5), txnum: TxNum(3) }], range).remove(0);
+    let chunk = round_trip(&[posting(5, 3)], range).remove(0);
     for bit in 0..chunk.bytes.len() * 8 {
         let mut bytes = chunk.bytes.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(ChunkDecoder::new(chunk.key, &bytes, TxNum(0)).is_err());
+        assert!(ChunkDecoder::new(TABLE, chunk.key, &bytes, TxNum(0)).is_err());
     }
-    assert!(ChunkDecoder::new(ChunkKey(chunk.key.0 + 1), &chunk.bytes, TxNum(0)).is_err());
+    let other = ChunkKey(chunk.key.0 + 1);
+    assert!(ChunkDecoder::new(TABLE, other, &chunk.bytes, TxNum(0)).is_err());
+    let table = RowTable::of_run(4);
+    assert!(ChunkDecoder::new(table, chunk.key, &chunk.bytes, TxNum(0)).is_err());
 }
 
 proptest! {
@@ -70,10 +105,26 @@ proptest! {
         pairs.sort_unstable();
         pairs.dedup();
         pairs.retain(|(_, txnum)| *txnum < u32::MAX);
-        let postings: Vec<Posting> = pairs
-            .iter()
-            .map(|(p, n)| Posting { prefix: Prefix(*p), txnum: TxNum(*n) })
-            .collect();
+        let postings: Vec<Posting> = pairs.iter().map(|(p, n)| posting(*p, *n)).collect();
         round_trip(&postings, TxRange { first: TxNum(7), end: TxNum(u32::MAX) });
     }
+}
+
+#[test]
+fn what_is_out_of_order_is_an_error_and_no_abort() {
+    let range = TxRange { first: TxNum(5), end: TxNum(10) };
+    for (first, second) in [((7, 6), (7, 6)), ((7, 6), (7, 5)), ((7, 6), (6, 9)), ((7, 6), (8, 10))]
+    {
+        let mut encoder = ChunkEncoder::new(range, PrefixBits::new(40), 2);
+        assert!(encoder.push(posting(first.0, first.1)).is_ok());
+        assert!(encoder.push(posting(second.0, second.1)).is_err(), "{second:?}");
+    }
+    let chunk = |prefix| {
+        let mut encoder = ChunkEncoder::new(range, PrefixBits::new(40), 1);
+        assert!(encoder.push(posting(prefix, 6)).is_ok());
+        encoder.finish().next().unwrap()
+    };
+    let (key, _) = chunk(7).seal(TABLE, ChunkKey::NONE).unwrap();
+    assert!(chunk(6).seal(TABLE, key).is_none());
+    assert_eq!(chunk(7).seal(TABLE, key).unwrap().0, ChunkKey(key.0 + 1));
 }

@@ -3,15 +3,16 @@
 use std::thread;
 
 use crate::error::{Error, Result};
-use crate::ids::{Prefix, TxNum};
-use crate::index::chunk::{Posting, TxRange};
+use crate::ids::{Height, Prefix, PrefixBits, ShortPrefix, TxNum};
+use crate::index::chunk::{Posting, Tally, TxRange};
 use crate::index::encoders::{STRIPE_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::LoadedBlock;
-use crate::index::items::{BlockItem, PositionItem, first_node_of};
-use crate::index::packed::{POSITIONS, PackedPosting};
+use crate::index::items::{BlockItem, PositionItem};
+use crate::index::packed::POSITIONS;
+use crate::index::spans::first_span_of;
 use crate::parse::tx::header;
+use crate::store::records::{RunKind, State};
 use crate::store::run::fill;
-use crate::store::tables::{RunInfo, RunKind, State};
 use crate::store::write::{Change, RowWriters};
 
 /// Transactions that a batch can number.
@@ -23,18 +24,18 @@ const SORTED_ALONE_MAX: usize = 1 << 16;
 pub const ENCODERS_MAX: usize = 4;
 /// Bytes of a posting.
 const POSTING_BYTES: usize = 8;
-/// Bytes of the rows of a transaction: its length, its share of Merkle nodes.
-const TX_BYTES: usize = 5;
-/// Bytes of the rows of a block: header, first txnum, position.
-const BLOCK_BYTES: usize = 96;
+/// Bytes of the rows of a transaction: its share of a span and a Merkle node, rounded up.
+const TX_BYTES: usize = 3;
+/// Bytes of the rows of a block: header and numbers, position, a span.
+const BLOCK_BYTES: usize = 112;
 
 /// What is collected, counted together with the rows of the same blocks.
 #[derive(Debug)]
 pub struct Batch {
     first: TxNum,
     txs: u32,
-    scripts: Vec<PackedPosting>,
-    txids: Vec<PackedPosting>,
+    scripts: Postings,
+    txids: Postings,
     bytes: usize,
     capacity: usize,
 }
@@ -47,8 +48,8 @@ impl Batch {
         Batch {
             first,
             txs: 0,
-            scripts: Vec::with_capacity(postings),
-            txids: Vec::with_capacity(postings / 2),
+            scripts: Postings::with_capacity(postings),
+            txids: Postings::with_capacity(postings / 2),
             bytes: 0,
             capacity,
         }
@@ -66,13 +67,16 @@ impl Batch {
         self.txs == 0 || (bytes <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
     }
 
-    /// Adds the next block.
-    pub fn push(&mut self, block: &LoadedBlock) -> Result<()> {
+    /// Adds the next block, with prefixes as short as the runs will hold them.
+    pub fn push(&mut self, block: &LoadedBlock, bits: PrefixBits) -> Result<()> {
         let rows = &block.rows;
-        let first = self.txs;
-        self.scripts.extend(rows.scripts.iter().map(|script| script.behind(first)));
-        let txids = rows.txids.iter().zip(first..);
-        self.txids.extend(txids.map(|(txid, n)| PackedPosting::new(Prefix::of_txid(txid), n)));
+        let (first, before) = (self.first, self.txs);
+        for script in &rows.scripts {
+            self.scripts.push(bits.shorten(script.prefix()), first, before + script.pos());
+        }
+        for (txid, n) in rows.txids.iter().zip(before..) {
+            self.txids.push(bits.shorten(Prefix::of_txid(txid)), first, n);
+        }
         self.txs += rows.txids.len() as u32;
         self.bytes += bytes_of(block);
         match self.first.0.checked_add(self.txs) {
@@ -83,7 +87,7 @@ impl Batch {
 
     /// How many postings it holds.
     pub fn postings(&self) -> usize {
-        self.scripts.len() + self.txids.len()
+        self.scripts.packed.len() + self.txids.packed.len()
     }
 
     /// Empties it; the next block begins with transaction `first`.
@@ -98,39 +102,87 @@ impl Batch {
     /// Writes one run of each kind; sorts and encodes with so many threads.
     pub fn write_runs(&mut self, change: &Change<'_>, threads: usize) -> Result<()> {
         let range = self.range();
-        sort(&mut self.scripts, threads);
-        sort(&mut self.txids, threads);
+        sort(&mut self.scripts.packed, threads);
+        sort(&mut self.txids.packed, threads);
         for (kind, postings) in [(RunKind::Script, &self.scripts), (RunKind::Txid, &self.txids)] {
-            let run = empty_run(change.create_run(kind, range)?, kind, range);
-            let stripes = postings.chunks(STRIPE_POSTINGS);
+            let run = change.create_run(kind, range, postings.tally)?;
+            let stripes = postings.packed.chunks(STRIPE_POSTINGS);
             let encoders = threads.min(ENCODERS_MAX).min(stripes.len()).max(1);
             let every = |turn| stripes.clone().skip(turn).step_by(encoders);
             let stripe = |packed| Ok(Part { first: range.first, packed });
             let inputs = (0..encoders).map(|turn| every(turn).map(stripe)).collect();
-            let expected = postings.len() as u64;
-            encode_in_turn(range, expected, inputs, |encoded| fill(change, run, encoded))?;
+            let shape = change.shape_of(&run);
+            encode_in_turn(shape, inputs, |encoded| fill(change, run, encoded))?;
         }
         Ok(())
     }
 }
 
-/// Sorted postings of a batch, packed, counted from its first transaction.
+/// A posting of a batch in one word: a shortened prefix above the number of the transaction in the
+/// batch. The order is that of the prefixes, then that of the numbers, so that a list of these is
+/// sorted as fast as plain numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+struct BatchPosting(u64);
+
+impl BatchPosting {
+    /// Packs a number below [`BATCH_TXS_MAX`].
+    #[inline]
+    fn new(prefix: ShortPrefix, n: u32) -> BatchPosting {
+        BatchPosting(prefix.0 * u64::from(BATCH_TXS_MAX) + u64::from(n % BATCH_TXS_MAX))
+    }
+
+    /// The posting, in a batch whose first transaction is `first`.
+    #[inline]
+    fn unpack(self, first: TxNum) -> Posting {
+        let n = (self.0 % u64::from(BATCH_TXS_MAX)) as u32;
+        let prefix = ShortPrefix(self.0 / u64::from(BATCH_TXS_MAX));
+        Posting { prefix, txnum: TxNum(first.0.wrapping_add(n)) }
+    }
+}
+
+/// Postings of one kind as they come.
+#[derive(Debug)]
+struct Postings {
+    packed: Vec<BatchPosting>,
+    /// Counted as they come, before anything is sorted, encoded or stored.
+    tally: Tally,
+}
+
+impl Postings {
+    fn with_capacity(postings: usize) -> Postings {
+        Postings { packed: Vec::with_capacity(postings), tally: Tally::default() }
+    }
+
+    /// Adds transaction `n` of the batch that begins with `first`. Two scripts of one transaction
+    /// may share a short prefix; they come one behind the other and are one posting.
+    #[inline]
+    fn push(&mut self, prefix: ShortPrefix, first: TxNum, n: u32) {
+        let packed = BatchPosting::new(prefix, n);
+        if self.packed.last() != Some(&packed) {
+            self.packed.push(packed);
+            self.tally.add(packed.unpack(first));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.packed.clear();
+        self.tally = Tally::default();
+    }
+}
+
+/// Sorted postings of a batch, whose first transaction is `first`.
 struct Part<'a> {
     first: TxNum,
-    packed: &'a [PackedPosting],
+    packed: &'a [BatchPosting],
 }
 
 impl Sorted for Part<'_> {
     fn postings(&self) -> impl Iterator<Item = Posting> {
-        let first = self.first;
-        let posting = move |packed: &PackedPosting| Posting {
-            prefix: packed.prefix(),
-            txnum: packed.txnum(first),
-        };
-        self.packed.iter().map(posting)
+        self.packed.iter().map(|packed| packed.unpack(self.first))
     }
 
-    fn next(&self) -> Option<Prefix> {
+    fn next(&self) -> Option<ShortPrefix> {
         None
     }
 }
@@ -153,22 +205,18 @@ fn bytes_of(block: &LoadedBlock) -> usize {
     (scripts + txs) * POSTING_BYTES + txs * TX_BYTES + BLOCK_BYTES
 }
 
-/// A run with nothing in it yet.
-pub fn empty_run(id: i64, kind: RunKind, range: TxRange) -> RunInfo {
-    RunInfo { id, kind, range, complete: false, resume: Prefix(0), postings: 0, bytes: 0 }
-}
-
 /// Adds a block's rows behind `state`, and moves `state` on.
 pub fn push_rows(writers: &mut RowWriters, state: &mut State, block: &LoadedBlock) -> Result<()> {
     let rows = &block.rows;
     let first = TxNum(state.txs);
-    writers.blocks.push(&BlockItem { header: rows.header, first }.encode());
-    writers.positions.push(&PositionItem(block.pos).encode());
-    writers.nodes.skip_to(first_node_of(first));
-    for node in &rows.nodes {
-        writers.nodes.push(node);
-    }
-    writers.lens.push_block(&rows.lens);
+    let (header, bytes, weight) = (rows.header, block.bytes, rows.weight);
+    writers.blocks.push(&BlockItem { header, first, bytes, weight }.encode());
+    writers.positions.push(&PositionItem { block: block.pos, undo: block.undo }.encode());
+    let span = first_span_of(Height(state.blocks), first);
+    writers.nodes.skip_to(span);
+    rows.nodes.iter().for_each(|node| writers.nodes.push(node));
+    writers.spans.skip_to(span);
+    rows.spans.iter().for_each(|span| writers.spans.push(&span.encode()));
     state.blocks += 1;
     state.tip = header::hash(&rows.header);
     match state.txs.checked_add(rows.txids.len() as u32) {

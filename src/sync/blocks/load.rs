@@ -65,6 +65,8 @@ pub struct LoadBuffers {
     undo: Vec<u8>,
     /// The record in its rev file behind the last one found.
     next_undo: usize,
+    /// Where the undo record of the block stands, if it was found in one place only.
+    undo_at: Option<u32>,
 }
 
 impl BlockLoader {
@@ -151,6 +153,7 @@ impl BlockLoader {
             }
         };
         let (previous, txs) = (header::previous(view.header), view.txs as u32);
+        buffers.undo_at = None;
         let undo = if key == BlockKey::of(&self.params.genesis) {
             None
         } else if contested && txs > 1 {
@@ -168,8 +171,9 @@ impl BlockLoader {
         };
         let bytes = buffers.block.len() as u32;
         self.dir.forget(Kind::Block, pos, bytes);
+        let undo_at = buffers.undo_at;
         Ok(match extract(&buffers.block, undo) {
-            Ok(rows) => RecordCopy::Whole(LoadedBlock { pos, rows, bytes }),
+            Ok(rows) => RecordCopy::Whole(LoadedBlock { pos, rows, bytes, undo: undo_at }),
             Err(misfit) => RecordCopy::Unusable(misfit.to_string()),
         })
     }
@@ -225,6 +229,7 @@ impl BlockLoader {
         let (body, next) = (&mut buffers.undo, &mut buffers.next_undo);
         let (rev, fresh) = self.rev_file(file, Listed::MayBeOld)?;
         if rev.find(&self.dir, previous, txs, body, next)? {
+            buffers.undo_at = rev.offset_before(*next).filter(|_| txs > 0);
             return Ok(true);
         }
         if fresh {
@@ -232,7 +237,9 @@ impl BlockLoader {
         }
         // bitcoind may have written it since the file was listed
         let (rev, _) = self.rev_file(file, Listed::Anew)?;
-        rev.find(&self.dir, previous, txs, body, next)
+        let found = rev.find(&self.dir, previous, txs, body, next)?;
+        buffers.undo_at = rev.offset_before(*next).filter(|_| found && txs > 0);
+        Ok(found)
     }
 
     /// The records of a rev file, and whether they were listed just now.

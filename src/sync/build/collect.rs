@@ -7,11 +7,11 @@ use crate::blockfile::dir::Kind;
 use crate::error::Result;
 use crate::host::beat;
 use crate::host::stop::StopToken;
-use crate::ids::{Height, TxNum};
+use crate::ids::{Height, PrefixBits, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::live::progress::{Progress, Stage};
 use crate::store::open::Db;
-use crate::store::tables::{BuildState, State};
+use crate::store::records::{BuildState, State};
 use crate::store::write::RowWriters;
 use crate::sync::blocks::batch::{Batch, push_rows};
 use crate::sync::blocks::load::{BlockLoader, Load};
@@ -70,7 +70,8 @@ impl Reading<'_> {
         let mut blocked = None;
         let databases = thread::scope(|scope| -> Result<Databases> {
             let writer = Writer::start(scope, databases, half, first, self.pace);
-            let mut collector = Collector { writer, batch, rows, state, handed_over: begun };
+            let bits = self.loader.params().prefix_bits();
+            let mut collector = Collector { writer, bits, batch, rows, state, handed_over: begun };
             let threads = self.pace.threads;
             let read = read_blocks(self.loader, self.plan, begun, threads, |height, load| {
                 let block = match load {
@@ -119,6 +120,8 @@ impl Reading<'_> {
 /// Collects blocks until a batch is full, and hands it to the writer.
 struct Collector<'scope> {
     writer: Writer<'scope>,
+    /// How much of a prefix the runs hold.
+    bits: PrefixBits,
     batch: Batch,
     rows: RowWriters,
     /// The state once everything collected is stored.
@@ -137,7 +140,7 @@ impl Collector<'_> {
             }
         }
         beat::step();
-        self.batch.push(block)?;
+        self.batch.push(block, self.bits)?;
         push_rows(&mut self.rows, &mut self.state, block)?;
         Ok(true)
     }

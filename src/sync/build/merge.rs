@@ -6,13 +6,12 @@ use std::thread;
 
 use crate::error::Result;
 use crate::index::chunk::TxRange;
-use crate::index::encoders::{ENCODER_BYTES, Encoded, STRIPE_POSTINGS, encode_in_turn};
+use crate::index::encoders::{ENCODER_BYTES, Encoded, RunShape, STRIPE_POSTINGS, encode_in_turn};
 use crate::index::rounds::{Rounds, Stripe};
 use crate::store::open::Db;
+use crate::store::records::{RunInfo, RunKind};
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
-use crate::store::tables::{RunInfo, RunKind};
-use crate::sync::blocks::batch::empty_run;
 
 use super::pace::DiskPace;
 
@@ -69,19 +68,20 @@ impl RunMerge<'_> {
     ) -> Result<RunInfo> {
         let RunMerge { from, sources, kind, range, pages_at_once, pace, merged } = self;
         let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
-        merged.fetch_add(begun.map_or(0, |run| run.postings), Ordering::Relaxed);
+        merged.fetch_add(begun.map_or(0, |run| run.written.postings), Ordering::Relaxed);
         let target = match begun {
             Some(run) if run.complete => return Ok(run),
             Some(run) => run,
             None => {
+                let wanted = from.tally_of_all(sources)?;
                 let change = into.change()?;
-                let id = change.create_run(kind, range)?;
+                let run = change.create_run(kind, range, wanted)?;
                 change.commit()?;
-                empty_run(id, kind, range)
+                run
             }
         };
         let start = target.resume;
-        let expected = sources.iter().map(|run| run.postings).sum();
+        let shape = RunShape { range, bits: into.prefix_bits(), expected: target.wanted.postings };
         let stripe_postings = stripe_postings(pace.slice_bytes);
         may_go_on()?;
         thread::scope(|scope| {
@@ -91,10 +91,10 @@ impl RunMerge<'_> {
                 let runs = sources.iter().map(|run| from.stream(*run, start, pages_at_once));
                 send_merged(runs.collect(), stripe_postings, &senders);
             });
-            encode_in_turn(range, expected, inputs, |encoded| {
+            encode_in_turn(shape, inputs, |encoded| {
                 let counted = encoded.inspect(|piece| {
-                    if let Ok(Encoded::End(postings, _)) = piece {
-                        merged.fetch_add(*postings, Ordering::Relaxed);
+                    if let Ok(Encoded::End(tally, _)) = piece {
+                        merged.fetch_add(tally.postings, Ordering::Relaxed);
                     }
                 });
                 fill_in_slices(into, target, counted, pace.slice_bytes, may_go_on)

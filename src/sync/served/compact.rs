@@ -9,12 +9,11 @@ use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
 use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
+use crate::store::records::{RunInfo, RunKind, State};
 use crate::store::run::fill_slice;
 use crate::store::runs::in_force;
 use crate::store::space::{Step, check_room};
-use crate::store::stream::STREAM_PAGES;
-use crate::store::tables::{RunInfo, RunKind, State};
-use crate::sync::blocks::batch::empty_run;
+use crate::store::stream::STREAM_ROWS;
 use crate::sync::build::merge::sources_of;
 
 /// The newest neighbouring runs of one kind that are worth merging, as few as possible: at least
@@ -117,14 +116,13 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
     let mut state = db.state()?;
     let change = db.change()?;
     let target = match target {
-        Target::New(kind, range) => empty_run(change.create_run(kind, range)?, kind, range),
+        Target::New(kind, range) => change.create_run(kind, range, db.tally_of_all(&sources)?)?,
         Target::Begun(run) => run,
     };
-    let expected = sources.iter().map(|run| run.postings).sum();
     let start = target.resume;
-    let streams = sources.iter().map(|run| db.stream(*run, start, STREAM_PAGES)).collect();
+    let streams = sources.iter().map(|run| db.stream(*run, start, STREAM_ROWS)).collect();
     let mut merged = Merge::new(streams)?.peekable();
-    let filled = fill_slice(&change, target, &mut merged, expected, slice_bytes)?;
+    let filled = fill_slice(&change, target, &mut merged, slice_bytes)?;
     if filled.complete {
         // from now on it is the one that counts
         state.generation += 1;

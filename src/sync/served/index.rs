@@ -19,10 +19,10 @@ use crate::live::touched::{Touched, TouchedList};
 use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
-use crate::store::items::stored_block;
+use crate::store::items::{stored_block, stored_position};
 use crate::store::open::{Db, Mode};
+use crate::store::records::{BuildState, ItemTable, RunKind, State};
 use crate::store::runs::{in_force, tiles};
-use crate::store::tables::{BuildState, ItemTable, RunKind, State};
 use crate::sync::blocks::rollback::roll_back;
 
 use super::settings::UpkeepSettings;
@@ -199,12 +199,16 @@ impl ServedIndex {
     fn store_positions(&self, from: Height) -> Result<()> {
         let per_row = items_per_row(PositionItem::BYTES);
         let start = u64::from(from.0) / per_row * per_row;
-        let Some(mut writer) = PageWriter::<{ PositionItem::BYTES }>::resume(start, &[]) else {
+        let table = ItemTable::Positions.rows();
+        let Some(mut writer) = PageWriter::<{ PositionItem::BYTES }>::resume(table, start, &[])
+        else {
             return Err(Error::Software("a row's start is not one".into()));
         };
         for height in start as u32..self.snap.disk_blocks {
             if let Some(block) = self.snap.table.get(Height(height)) {
-                writer.push(&PositionItem(block.pos).encode());
+                let stored = stored_position(&self.db, Height(height))?;
+                let undo = stored.filter(|stored| stored.block == block.pos).and_then(|s| s.undo);
+                writer.push(&PositionItem { block: block.pos, undo }.encode());
             }
         }
         let change = self.db.change()?;

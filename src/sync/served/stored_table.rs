@@ -5,14 +5,14 @@ use crate::index::items::{BlockItem, PositionItem};
 use crate::live::table::{ChainTable, HeaderTag};
 use crate::store::error::damaged;
 use crate::store::open::Db;
-use crate::store::tables::{ItemTable, State};
+use crate::store::records::{ItemTable, State};
 
 /// Reads it; beside the table only the positions are held meanwhile.
 pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     let mut positions = Vec::with_capacity(state.blocks as usize);
     db.each_row(ItemTable::Positions, |_, row| {
         let items = row.as_chunks().0;
-        positions.extend(items.iter().map(|item| PositionItem::decode(item).0));
+        positions.extend(items.iter().map(|item| PositionItem::decode(item).block));
         Ok(())
     })?;
     // straight into the table, each block when the next one tells where it ends
@@ -33,7 +33,7 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     let mut read = 0;
     db.each_row(ItemTable::Blocks, |_, row| {
         for item in row.as_chunks().0.iter().take(count - read) {
-            let BlockItem { header, first } = BlockItem::decode(item);
+            let BlockItem { header, first, .. } = BlockItem::decode(item);
             add(first.0, Some(HeaderTag::of(&header)))?;
             read += 1;
         }

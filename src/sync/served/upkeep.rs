@@ -55,7 +55,7 @@ impl ServedIndex {
             let mut block = block.to_loaded();
             // bitcoind may have moved it since it was connected
             block.pos = self.snap.table.get(Height(height)).map_or(block.pos, |known| known.pos);
-            batch.push(&block)?;
+            batch.push(&block, self.db.prefix_bits())?;
             push_rows(&mut writers, &mut state, &block)?;
         }
         state.generation += 1;
