@@ -66,8 +66,8 @@ fn send(states: &[NotifyState<'_>]) {
     note(try_send(&text_of(states), true));
 }
 
-/// Sends a message that is said once. Where the queue is full, or an earlier one still waits, a
-/// thread of its own waits for room, in the order of the messages.
+/// Sends a message that no later one repeats. If the queue is full, or an earlier message still
+/// waits, a thread of its own waits for room and keeps the order of the messages.
 fn send_surely(states: &[NotifyState<'_>]) {
     let text = text_of(states);
     if WAITING.load(Ordering::Acquire) == 0 {
@@ -86,7 +86,7 @@ fn send_surely(states: &[NotifyState<'_>]) {
 /// Messages that the waiting thread has not sent yet.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// The thread that may wait for room, started when it is needed first.
+/// The sender to the thread that may wait for room; the thread is started at the first call.
 fn waiting_thread() -> &'static SyncSender<String> {
     static SENDER: OnceLock<SyncSender<String>> = OnceLock::new();
     SENDER.get_or_init(|| {
@@ -122,7 +122,8 @@ fn try_send(text: &str, at_once: bool) -> io::Result<()> {
     socket.send_to_addr(text.as_bytes(), &address).map(|_| ())
 }
 
-/// A lost message is not worth stopping for: systemd's own time limits act on silence.
+/// Logs a message that could not be sent. hekte goes on without it: systemd's own time limits act on
+/// silence.
 fn note(sent: io::Result<()>) {
     if let Err(error) = sent {
         log::debug!("cannot notify systemd: {error}");
