@@ -126,8 +126,8 @@ pub const HOP_WINDOW_BYTES: usize = 4 << 10;
 
 // --- the index ---
 
-/// Page of the index's databases: a leaf holds four full rows, and an inner page points to some 1400
-/// leaves, so that the inner pages of a large index fit into a small cache.
+/// Page of the index's databases: a leaf holds four full rows, and an inner page points to some
+/// 1400 leaves, so that the inner pages of a large index fit into a small cache.
 pub const PAGE_BYTES: usize = 16 << 10;
 /// Largest row of data, checksum included: four of them fill a page. Beside the data a row has its
 /// place in the page (2 bytes), its length (2), its key (up to 9) and SQLite's record header (4);

@@ -122,8 +122,8 @@ fn try_send(text: &str, at_once: bool) -> io::Result<()> {
     socket.send_to_addr(text.as_bytes(), &address).map(|_| ())
 }
 
-/// Logs a message that could not be sent. hekte goes on without it: systemd's own time limits act on
-/// silence.
+/// Logs a message that could not be sent. hekte goes on without it: systemd's own time limits act
+/// on silence.
 fn note(sent: io::Result<()>) {
     if let Err(error) = sent {
         log::debug!("cannot notify systemd: {error}");
