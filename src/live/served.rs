@@ -10,9 +10,9 @@ use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
 use crate::store::tables::RunInfo;
 
+use super::pool_changes::PoolChanges;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
-use super::touch::Touch;
 use super::touched::Touched;
 use super::wakeup::Wakeup;
 use super::watched::WatchedCoins;
@@ -101,10 +101,10 @@ impl Served {
         read(&self.snapshot).clone()
     }
 
-    /// The next moment; from now on every question is answered. `confirmed`: blocks that came
-    /// since the last one, whose transactions leave the mempool in the same swap. What is left
-    /// there of their dependents is shown with another height now: those are touched, in the
-    /// sense of [`Touch`].
+    /// Puts the next moment in force; from now on every question is answered. The transactions of
+    /// `confirmed`, the blocks that came since the last moment, leave the mempool in the same swap.
+    /// Unconfirmed transactions that spend them are shown with another height now, so their scripts
+    /// are touched; those are returned.
     pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) -> Touched {
         let mut mempool = write(&self.mempool);
         let left: Vec<&Txid> = confirmed
@@ -112,14 +112,14 @@ impl Served {
             .flat_map(|block| block.txids())
             .filter(|txid| mempool.remove(txid).is_some() | mempool.forget_left_out(txid))
             .collect();
-        let mut touch = Touch::new(&self.watched);
-        left.iter().for_each(|txid| touch.dependents_of(&mempool, txid));
+        let mut changes = PoolChanges::new(&self.watched);
+        left.iter().for_each(|txid| changes.add_dependents_of(&mempool, txid));
         *write(&self.snapshot) = Arc::new(snapshot);
         drop(mempool);
         self.serving.store(true, Ordering::Release);
         *lock(&self.building) = None;
         self.mempool_wakeup.wake();
-        touch.finish()
+        changes.finish()
     }
 
     /// The mempool; no new moment is published while it is held, so hold it briefly.

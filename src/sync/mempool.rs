@@ -11,8 +11,8 @@ use crate::host::beat::{self, Beat};
 use crate::host::stop::StopToken;
 use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
+use crate::live::pool_changes::PoolChanges;
 use crate::live::served::Served;
-use crate::live::touch::Touch;
 use crate::live::touched::Touched;
 use crate::mempool::compare::{Difference, difference};
 use crate::mempool::pool::{MemTx, Mempool};
@@ -148,26 +148,26 @@ impl MempoolSync {
         if header::hash(&self.shared.snapshot().tip_header) != tip {
             return None;
         }
-        let mut touch = Touch::new(&self.shared.watched);
+        let mut changes = PoolChanges::new(&self.shared.watched);
         for txid in gone {
             match pool.remove(txid) {
-                Some(tx) => touch.changed(&pool, &tx),
-                None if pool.forget_left_out(txid) => touch.dependents_of(&pool, txid),
+                Some(tx) => changes.add(&pool, &tx),
+                None if pool.forget_left_out(txid) => changes.add_dependents_of(&pool, txid),
                 None => {}
             }
         }
         for tx in fetched {
-            touch.changed(&pool, &tx);
+            changes.add(&pool, &tx);
             pool.insert(tx);
         }
-        trim(&mut pool, self.bytes_max, &mut touch);
+        trim(&mut pool, self.bytes_max, &mut changes);
         drop(pool);
-        Some(touch.finish())
+        Some(changes.finish())
     }
 }
 
 /// Over the budget, the lowest fee rates go first.
-fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
+fn trim(pool: &mut Mempool, bytes_max: usize, changes: &mut PoolChanges<'_>) {
     if pool.bytes() <= bytes_max {
         return;
     }
@@ -183,7 +183,7 @@ fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
             break;
         }
         if let Some(tx) = pool.leave_out(&txid) {
-            touch.changed(pool, &tx);
+            changes.add(pool, &tx);
         }
     }
     info!(
