@@ -48,12 +48,12 @@ impl Engine {
 
 impl Answers for Engine {
     fn readiness(&self) -> Readiness {
-        if self.views.shared().serving() { Readiness::Serving } else { Readiness::Building }
+        if self.views.served().serving() { Readiness::Serving } else { Readiness::Building }
     }
 
     fn status_report(&self) -> StatusReport {
-        let shared = self.views.shared();
-        let report = self.progress.report(shared.served_tip());
+        let served = self.views.served();
+        let report = self.progress.report(served.served_tip());
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
             phase: report.stage.name(),
@@ -63,21 +63,21 @@ impl Answers for Engine {
             seconds_in_phase: report.seconds,
             seconds_left: report.seconds_left,
             bytes_per_second: report.bytes_per_second,
-            runs: shared.snapshot().runs.len() / 2,
+            runs: served.snapshot().runs.len() / 2,
             synced: report.serving,
             trouble: report.trouble,
         }
     }
 
     fn tip(&self) -> Tip {
-        let shared = self.views.shared();
-        if shared.serving() {
-            let snap = shared.snapshot();
+        let served = self.views.served();
+        if served.serving() {
+            let snap = served.snapshot();
             return Tip { height: snap.tip().unwrap_or_default(), header: snap.tip_header };
         }
-        match shared.header_source() {
+        match served.header_source() {
             // served since we looked
-            None if shared.serving() => self.tip(),
+            None if served.serving() => self.tip(),
             source => {
                 let genesis = (Height(0), self.views.params().genesis_header);
                 let (height, header) = source.and_then(|source| source.tip()).unwrap_or(genesis);
@@ -95,13 +95,13 @@ impl Answers for Engine {
     }
 
     fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
-        let shared = self.views.shared();
-        if shared.serving() {
+        let served = self.views.served();
+        if served.serving() {
             return self.views.open()?.headers(start, count);
         }
         let tip = self.tip().height;
         let end = start.0.saturating_add(count).min(tip.0 + 1);
-        let source = shared.header_source();
+        let source = served.header_source();
         let genesis = self.views.params().genesis_header;
         let header = |height| match (&source, height) {
             (_, 0) => Ok(genesis),
@@ -153,7 +153,7 @@ impl Answers for Engine {
         self.with_script(script, |summary, effect| {
             // clients ask for a status to watch it: note the coins whose spending would change it
             let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
-            self.views.shared().watched.note(script.prefix(), coins);
+            self.views.served().watched.note(script.prefix(), coins);
             let tail = effect.entries.iter();
             Ok(summary.status(tail.map(|entry| (entry.txid, -i64::from(entry.chained)))))
         })
@@ -234,14 +234,14 @@ impl Answers for Engine {
         for _ in 0..MOMENT_TRIES {
             let view = self.views.open()?;
             let confirmed = outpoint::confirmed(&view, outpoint, &limit)?;
-            let shared = self.views.shared();
-            let pool = shared.mempool();
-            if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
+            let served = self.views.served();
+            let pool = served.mempool();
+            if Arc::ptr_eq(&view.snap, &served.snapshot()) {
                 let status = outpoint::with_mempool(confirmed, outpoint, &pool);
                 // the client may watch this outpoint, whose spending would change the status
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
-                    shared.watched.note(script, std::iter::once(outpoint));
+                    served.watched.note(script, std::iter::once(outpoint));
                 }
                 return Ok(status);
             }
@@ -250,11 +250,11 @@ impl Answers for Engine {
     }
 
     fn fee_histogram(&self) -> Vec<(u64, u64)> {
-        fee_histogram(&self.views.shared().mempool())
+        fee_histogram(&self.views.served().mempool())
     }
 
     fn recent(&self, count: usize) -> Vec<RecentTx> {
-        let pool = self.views.shared().mempool();
+        let pool = self.views.served().mempool();
         let mut newest: Vec<_> = pool.iter().collect();
         newest.sort_unstable_by_key(|tx| std::cmp::Reverse(tx.arrival));
         newest.truncate(count);
@@ -263,6 +263,6 @@ impl Answers for Engine {
     }
 
     fn mempool_changed(&self) {
-        self.views.shared().mempool_wakeup.wake();
+        self.views.served().mempool_wakeup.wake();
     }
 }

@@ -30,12 +30,12 @@ use super::answers::{Answer, QueryError};
 /// How often a view is tried when the writer moves on between its two halves.
 const VIEW_TRIES: u32 = 200;
 
-/// Where views come from: connections that are used again, and the shared snapshot.
+/// Where views come from: connections that are used again, and the snapshot that is served.
 pub struct Views {
     path: PathBuf,
     params: ChainParams,
     dir: Arc<BlockDir>,
-    shared: Arc<Served>,
+    served: Arc<Served>,
     /// Views that are open.
     open: AtomicUsize,
     /// Threads that may work on one question while there is no other.
@@ -57,10 +57,10 @@ impl Views {
         path: PathBuf,
         params: ChainParams,
         dir: Arc<BlockDir>,
-        shared: Arc<Served>,
+        served: Arc<Served>,
     ) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
-        Views { path, params, dir, shared, open: AtomicUsize::new(0), threads }
+        Views { path, params, dir, served, open: AtomicUsize::new(0), threads }
     }
 
     /// The network.
@@ -68,19 +68,19 @@ impl Views {
         &self.params
     }
 
-    /// What sync shares.
-    pub fn shared(&self) -> &Arc<Served> {
-        &self.shared
+    /// The served moment, which sync shares.
+    pub fn served(&self) -> &Arc<Served> {
+        &self.served
     }
 
     /// Opens a view of the present moment.
     pub fn open(&self) -> Answer<View<'_>> {
-        if !self.shared.serving() {
+        if !self.served.serving() {
             return Err(QueryError::Building);
         }
         let db = self.reader().map_err(|error| self.failed(error))?;
         for _ in 0..VIEW_TRIES {
-            let snap = self.shared.snapshot();
+            let snap = self.served.snapshot();
             db.begin_read().map_err(|error| self.failed(error))?;
             let state = db.state().map_err(|error| self.failed(error))?;
             if state.generation == snap.generation {
@@ -94,7 +94,7 @@ impl Views {
     }
 
     fn reader(&self) -> Result<Db> {
-        match self.shared.take_reader() {
+        match self.served.take_reader() {
             Some(db) => Ok(db),
             None => Db::open(&self.path, &self.params, Mode::Read),
         }
@@ -110,7 +110,7 @@ impl Views {
     fn failed(&self, error: Error) -> QueryError {
         error!("{error}");
         if let Error::Damaged(why) = error {
-            self.shared.report_damage(why);
+            self.served.report_damage(why);
         }
         QueryError::Internal("the index cannot be read; see the server's log".into())
     }
@@ -122,7 +122,7 @@ impl Drop for View<'_> {
         if let Some(db) = self.db.take()
             && db.end_read().is_ok()
         {
-            self.views.shared.give_back(db);
+            self.views.served.give_back(db);
         }
     }
 }
@@ -175,7 +175,7 @@ impl<'a> View<'a> {
     /// Notes that a position was wrong, which the sync thread mends; the answer until then.
     pub fn wrong_position(&self, height: Height, why: &str) -> QueryError {
         error!("block {height} is not where it was ({why}); looking through the block files again");
-        self.views.shared.ask_for_rescan();
+        self.views.served.ask_for_rescan();
         QueryError::Internal(format!(
             "block {height} has moved in bitcoind's files and is being looked for; try again"
         ))
