@@ -91,7 +91,7 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     let Some(params) = params else { return Ok(()) };
     layout::verify(&config.blocks_dir, config.network, params.magic)?;
     let (driver, sources) = assemble(config, folder, &params, node, stop)?;
-    let (shared, progress) = (sources.live.clone(), sources.progress.clone());
+    let (served, progress) = (sources.served.clone(), sources.progress.clone());
     let (trigger, shutdown) = server::net::shutdown::channel();
     let serving = match config.sync_only {
         true => None,
@@ -104,7 +104,7 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
     let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
     let outcome = tokio::select! {
         outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
-        why = damage(&shared) => Err(Error::Damaged(why)),
+        why = damage(&served) => Err(Error::Damaged(why)),
     };
     stop.request();
     notify::stopping();
@@ -134,20 +134,20 @@ fn assemble(
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let (progress, tips) = (Arc::new(Progress::default()), TipChannel::default());
     let shares = shares(config);
-    let shared = Arc::new(Served::with_room_for(shares.watched_coins));
-    let views = Views::new(folder.join(INDEX_FILE), *params, dir.clone(), shared.clone());
+    let served = Arc::new(Served::with_room_for(shares.watched_coins));
+    let views = Views::new(folder.join(INDEX_FILE), *params, dir.clone(), served.clone());
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     // on a connection of its own, and not for long: these questions hold workers of the index
     let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
     let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
     if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
+        start_mempool(shares.mempool_bytes, node, served.clone(), stop.clone(), tips.clone())?;
     }
     let context = SyncContext {
         folder: folder.into(),
         loader: Arc::new(BlockLoader::new(dir, params).asking(node.clone())),
-        shared: shared.clone(),
+        served: served.clone(),
         node,
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
@@ -164,7 +164,7 @@ fn assemble(
         },
         sync_only: config.sync_only,
     };
-    let sources = Sources { engine, calls, live: shared, progress, shares, tips };
+    let sources = Sources { engine, calls, served, progress, shares, tips };
     Ok((Driver { context, settings }, sources))
 }
 
@@ -247,9 +247,9 @@ async fn wait(
 }
 
 /// Waits until a question meets damage in the index.
-async fn damage(shared: &Served) -> String {
+async fn damage(served: &Served) -> String {
     loop {
-        if let Some(why) = shared.damage() {
+        if let Some(why) = served.damage() {
             return why;
         }
         tokio::time::sleep(DAMAGE_LOOK).await;

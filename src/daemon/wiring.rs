@@ -162,9 +162,9 @@ pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
 }
 
 /// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(tips: TipChannel, shared: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
+fn mempool_announcer(tips: TipChannel, served: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
-        let snap = shared.snapshot();
+        let snap = served.snapshot();
         if let Some(height) = snap.tip() {
             let tip = Tip { height, header: snap.tip_header };
             tips.announce_touched(TipChange { tip, touched });
@@ -181,16 +181,16 @@ pub fn node_check(config: Config) -> NodeCheck {
 pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
-    shared: Arc<Served>,
+    served: Arc<Served>,
     stop: StopToken,
     tips: TipChannel,
 ) -> Result<()> {
     let mempool = MempoolSync {
         node: node.with_timeout(MEMPOOL_PATIENCE),
-        shared: shared.clone(),
+        served: served.clone(),
         stop,
         bytes_max,
-        on_change: mempool_announcer(tips, shared),
+        on_change: mempool_announcer(tips, served),
     };
     let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
     start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))

@@ -26,8 +26,8 @@ pub struct SyncContext {
     pub folder: PathBuf,
     /// The block files, and with them the network.
     pub loader: Arc<BlockLoader>,
-    /// What is shared with questions.
-    pub shared: Arc<Served>,
+    /// The moment that questions are answered from.
+    pub served: Arc<Served>,
     /// bitcoind; `None` offline.
     pub node: Option<Rpc>,
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
@@ -61,7 +61,7 @@ impl SyncContext {
     /// Answers questions about headers from a finished index that is not served yet.
     pub fn answer_headers_only(&self, index: &ServedIndex) {
         self.report_complete(index);
-        self.shared.build_with(Arc::new(StoredHeaders {
+        self.served.build_with(Arc::new(StoredHeaders {
             snapshot: index.snapshot().clone(),
             loader: self.loader.clone(),
         }));

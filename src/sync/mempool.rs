@@ -24,8 +24,8 @@ use crate::parse::tx::{TxView, header};
 pub struct MempoolSync {
     /// bitcoind, on a connection of its own.
     pub node: Rpc,
-    /// Where the mempool is.
-    pub shared: Arc<Served>,
+    /// The moment that is served, and the mempool that belongs to it.
+    pub served: Arc<Served>,
     /// When to stop.
     pub stop: StopToken,
     /// Bytes that the mempool may take.
@@ -50,8 +50,8 @@ impl MempoolSync {
         let mut away = false;
         while !self.stop.is_requested() {
             beat::step();
-            if !self.shared.serving() {
-                self.shared.mempool_wakeup.wait(Duration::from_millis(200));
+            if !self.served.serving() {
+                self.served.mempool_wakeup.wait(Duration::from_millis(200));
                 continue;
             }
             let wait = match self.look() {
@@ -75,13 +75,13 @@ impl MempoolSync {
                     Duration::from_secs(2)
                 }
             };
-            self.shared.mempool_wakeup.wait(wait);
+            self.served.mempool_wakeup.wait(wait);
         }
     }
 
     /// A list of 300 000 txids is 20 MB: the longer it is, the less often it is asked for.
     fn interval(&self) -> Duration {
-        match self.shared.mempool().len() {
+        match self.served.mempool().len() {
             0..5_000 => Duration::from_secs(1),
             5_000..50_000 => Duration::from_secs(5),
             _ => Duration::from_secs(30),
@@ -94,7 +94,7 @@ impl MempoolSync {
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
         let found = {
-            let pool = self.shared.mempool();
+            let pool = self.served.mempool();
             let room = pool.bytes() < self.bytes_max / 10 * 8;
             difference(&pool, &theirs, room)
         };
@@ -121,7 +121,7 @@ impl MempoolSync {
     /// The tip, if bitcoind's and ours are the same.
     fn common_tip(&self) -> Result<Option<BlockHash>> {
         let theirs = self.node.blockchain_info()?.best_block_hash;
-        let ours = header::hash(&self.shared.snapshot().tip_header);
+        let ours = header::hash(&self.served.snapshot().tip_header);
         Ok((theirs == ours).then_some(ours))
     }
 
@@ -144,11 +144,11 @@ impl MempoolSync {
     /// Changes the mempool and returns what that touched; `None` if the tip has moved, and
     /// nothing was changed.
     fn apply(&self, gone: &[Txid], fetched: Vec<MemTx>, tip: BlockHash) -> Option<Touched> {
-        let mut pool = self.shared.mempool_mut();
-        if header::hash(&self.shared.snapshot().tip_header) != tip {
+        let mut pool = self.served.mempool_mut();
+        if header::hash(&self.served.snapshot().tip_header) != tip {
             return None;
         }
-        let mut changes = PoolChanges::new(&self.shared.watched);
+        let mut changes = PoolChanges::new(&self.served.watched);
         for txid in gone {
             match pool.remove(txid) {
                 Some(tx) => changes.add(&pool, &tx),

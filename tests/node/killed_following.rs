@@ -39,7 +39,7 @@ fn follow_to_be_killed() {
     let context = SyncContext {
         folder: folder.into(),
         loader: Arc::new(BlockLoader::new(dir, &params)),
-        shared: Arc::new(Served::default()),
+        served: Arc::new(Served::default()),
         node: Some(Rpc::new(&node)),
         check_node: Box::new(|_| Ok(())),
         on_tip: Box::new(move |new| {

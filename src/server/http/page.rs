@@ -27,7 +27,7 @@ pub struct Facts {
     /// How far the sync thread is.
     pub progress: Arc<Progress>,
     /// The moment that is served.
-    pub live: Arc<Served>,
+    pub served: Arc<Served>,
     /// The sessions, for the number of watched scripts and outpoints.
     pub sessions: Arc<SessionHub>,
     /// The database that is served, and the one that is there during a build.
@@ -75,7 +75,7 @@ impl Facts {
     }
 
     fn report(&self) -> Report {
-        self.progress.report(self.live.served_tip())
+        self.progress.report(self.served.served_tip())
     }
 
     fn sync(&self, page: &mut Page) {
@@ -120,7 +120,7 @@ impl Facts {
             (name.into_owned(), size(path))
         });
         page.gauges("hekte_index_bytes", "Size of the databases.", "file", files);
-        let snap = self.live.snapshot();
+        let snap = self.served.snapshot();
         let count = |kind| snap.runs.iter().filter(|run| run.kind == kind).count();
         let runs = RunKind::ALL.map(|kind| (format!("{kind:?}").to_lowercase(), count(kind)));
         page.gauges("hekte_index_runs", "Runs that questions look into.", "kind", runs);
@@ -150,7 +150,7 @@ impl Facts {
     fn mempool(&self, page: &mut Page) {
         // not held while the page is written: the sync thread may be waiting for it
         let (count, bytes, bands) = {
-            let pool = self.live.mempool();
+            let pool = self.served.mempool();
             (pool.len(), pool.bytes(), fee_bands(&pool))
         };
         page.gauge("hekte_mempool_transactions", "Unconfirmed transactions known.", count);

@@ -112,11 +112,11 @@ impl Rescans {
     pub fn serve(
         &mut self,
         index: &mut ServedIndex,
-        shared: &Served,
+        served: &Served,
         loader: &BlockLoader,
     ) -> Result<()> {
         let begun = Instant::now();
-        if self.not_before.is_some_and(|then| begun < then) || !shared.take_rescan() {
+        if self.not_before.is_some_and(|then| begun < then) || !served.take_rescan() {
             return Ok(());
         }
         look_again(index, loader)?;

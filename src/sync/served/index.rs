@@ -40,7 +40,7 @@ pub struct NewTip {
 /// The writer's side of the served index.
 pub struct ServedIndex {
     pub(super) db: Db,
-    pub(super) shared: Arc<Served>,
+    pub(super) served: Arc<Served>,
     pub(super) snap: Snapshot,
     pub(super) settings: UpkeepSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
@@ -58,7 +58,7 @@ impl ServedIndex {
     pub fn open(
         folder: &Path,
         params: &ChainParams,
-        shared: Arc<Served>,
+        served: Arc<Served>,
         settings: UpkeepSettings,
     ) -> Result<ServedIndex> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::ReadWrite)?;
@@ -72,7 +72,7 @@ impl ServedIndex {
         }
         let mut index = ServedIndex {
             db,
-            shared,
+            served,
             snap: Snapshot::default(),
             settings,
             log_bytes: 0,
@@ -146,7 +146,7 @@ impl ServedIndex {
 
     /// Makes the present state the one that questions are answered from.
     pub fn publish(&mut self) -> NewTip {
-        let more = self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
+        let more = self.served.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
         let mut touched = std::mem::take(&mut self.touched);
         touched.merge(&more);
         NewTip { snapshot: Arc::new(self.snap.clone()), touched: touched.finish() }
@@ -177,22 +177,22 @@ impl ServedIndex {
 
     /// Corrects the moment that is served, which may be an older one than ours.
     fn correct_served(&self, corrected: &[(Height, FilePos, HeaderTag)]) {
-        if !self.shared.serving() {
+        if !self.served.serving() {
             return;
         }
-        let mut served = Snapshot::clone(&self.shared.snapshot());
+        let mut moment = Snapshot::clone(&self.served.snapshot());
         for (height, pos, tag) in corrected {
-            if served.table.get(*height).is_some_and(|block| block.tag == *tag) {
-                served.table.set_pos(*height, *pos);
+            if moment.table.get(*height).is_some_and(|block| block.tag == *tag) {
+                moment.table.set_pos(*height, *pos);
             }
         }
-        let _ = self.shared.publish(served, &[]);
+        let _ = self.served.publish(moment, &[]);
     }
 
     /// Publishes the same blocks again after the database has changed under them.
     pub(super) fn republish(&self) {
-        if self.shared.serving() {
-            let _ = self.shared.publish(self.snap.clone(), &[]);
+        if self.served.serving() {
+            let _ = self.served.publish(self.snap.clone(), &[]);
         }
     }
 
