@@ -5,6 +5,7 @@ pub mod progress;
 pub mod recent;
 pub mod served;
 pub mod table;
+pub mod tip;
 pub mod touched;
 pub mod wakeup;
 pub mod watched;

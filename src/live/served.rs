@@ -13,6 +13,7 @@ use crate::store::tables::RunInfo;
 use super::pool_changes::PoolChanges;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
+use super::tip::Tip;
 use super::touched::Touched;
 use super::wakeup::Wakeup;
 use super::watched::WatchedCoins;
@@ -42,6 +43,11 @@ impl Snapshot {
         self.table.blocks().checked_sub(1).map(Height)
     }
 
+    /// The last block.
+    pub fn newest(&self) -> Tip {
+        Tip { height: self.tip().unwrap_or_default(), header: self.tip_header }
+    }
+
     /// The block in memory at a height.
     pub fn recent_at(&self, height: Height) -> Option<&Arc<RecentBlock>> {
         self.recent.get(height.0.checked_sub(self.disk_blocks)? as usize)
@@ -64,8 +70,8 @@ impl Default for Snapshot {
 
 /// How headers are answered while the index is being built.
 pub trait HeaderSource: Send + Sync {
-    /// Height up to which blocks are indexed, with its header.
-    fn tip(&self) -> Option<(Height, HeaderBytes)>;
+    /// The last block indexed.
+    fn tip(&self) -> Option<Tip>;
     /// The header at a height at or below it.
     fn header(&self, height: Height) -> Option<HeaderBytes>;
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, TxNum, Txid};
+use crate::live::tip::Tip;
 use crate::mempool::effect::{MempoolEffect, PoolEntry};
 use crate::mempool::histogram::fee_histogram;
 use crate::mempool::pool::MemTx;
@@ -11,8 +12,7 @@ use crate::parse::tx::header;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, ListSink,
-    OutpointStatus, ProvenHeaders, QueryError, Readiness, RecentTx, Status, StatusReport, Tip,
-    TxProof,
+    OutpointStatus, ProvenHeaders, QueryError, Readiness, RecentTx, Status, StatusReport, TxProof,
 };
 use super::decoded::{Mined, VerboseTx, decode};
 use super::engine::{Engine, MOMENT_TRIES};
@@ -72,16 +72,15 @@ impl Answers for Engine {
     fn tip(&self) -> Tip {
         let served = self.views.served();
         if served.serving() {
-            let snap = served.snapshot();
-            return Tip { height: snap.tip().unwrap_or_default(), header: snap.tip_header };
+            return served.snapshot().newest();
         }
         match served.header_source() {
             // served since we looked
             None if served.serving() => self.tip(),
             source => {
-                let genesis = (Height(0), self.views.params().genesis_header);
-                let (height, header) = source.and_then(|source| source.tip()).unwrap_or(genesis);
-                Tip { height, header }
+                let genesis = self.views.params().genesis_header;
+                let genesis = Tip { height: Height(0), header: genesis };
+                source.and_then(|source| source.tip()).unwrap_or(genesis)
             }
         }
     }

@@ -11,11 +11,12 @@ use crate::host::beat;
 use crate::host::stop::StopToken;
 use crate::live::progress::Progress;
 use crate::live::served::Served;
+use crate::live::tip::TipChange;
 use crate::node::rpc::Rpc;
 
 use super::blocks::load::BlockLoader;
 use super::build::headers::StoredHeaders;
-use super::served::index::{NewTip, ServedIndex};
+use super::served::index::ServedIndex;
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -33,7 +34,7 @@ pub struct SyncContext {
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
     pub check_node: NodeCheck,
     /// Is told each published tip.
-    pub on_tip: Box<dyn Fn(NewTip) + Send>,
+    pub on_tip: Box<dyn Fn(TipChange) + Send>,
     /// How far the work is, for those who report it.
     pub progress: Arc<Progress>,
     /// When to stop.

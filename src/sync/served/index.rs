@@ -15,7 +15,8 @@ use crate::index::pages::{PageWriter, items_per_row};
 use crate::live::recent::RecentBlock;
 use crate::live::served::{Served, Snapshot};
 use crate::live::table::HeaderTag;
-use crate::live::touched::{Touched, TouchedList};
+use crate::live::tip::TipChange;
+use crate::live::touched::TouchedList;
 use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
@@ -27,15 +28,6 @@ use crate::sync::blocks::rollback::roll_back;
 
 use super::settings::UpkeepSettings;
 use super::stored_table::read_table;
-
-/// What a published moment changed.
-#[derive(Clone, Debug)]
-pub struct NewTip {
-    /// The moment.
-    pub snapshot: Arc<Snapshot>,
-    /// The scripts and transactions that the blocks and the mempool's changes touched.
-    pub touched: Touched,
-}
 
 /// The writer's side of the served index.
 pub struct ServedIndex {
@@ -116,7 +108,7 @@ impl ServedIndex {
 
     /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
     /// which changes what readers see, so the outcome is published at once.
-    pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<NewTip>> {
+    pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<TipChange>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
             if let Some(block) = self.snap.recent.pop() {
                 self.fresh.retain(|fresh| fresh.hash != block.hash);
@@ -145,11 +137,11 @@ impl ServedIndex {
     }
 
     /// Makes the present state the one that questions are answered from.
-    pub fn publish(&mut self) -> NewTip {
+    pub fn publish(&mut self) -> TipChange {
         let more = self.served.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
         let mut touched = std::mem::take(&mut self.touched);
         touched.merge(&more);
-        NewTip { snapshot: Arc::new(self.snap.clone()), touched: touched.finish() }
+        TipChange { tip: self.snap.newest(), touched: touched.finish() }
     }
 
     /// Corrects positions that `find` knows better; returns how many were wrong.
