@@ -135,7 +135,7 @@ pub fn session_config(
     let mut session = SessionConfig::new(config.network.genesis_hash());
     session.software.clone_from(&config.server_name);
     session.texts = Texts::of(&config.banner, &config.donation_address);
-    session.max_scripts = config.max_subscriptions as usize;
+    session.max_subscriptions = config.max_subscriptions as usize;
     session.max_watched = shares.watched;
     let address = listeners.first().and_then(|listener| listener.local_addr().ok());
     session.hosts = address

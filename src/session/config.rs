@@ -27,8 +27,8 @@ pub struct SessionConfig {
     pub genesis_hash: BlockHash,
     /// May be empty.
     pub hosts: Vec<Host>,
-    /// Scripts one client may watch.
-    pub max_scripts: usize,
+    /// Scripts one client may watch, as the option says.
+    pub max_subscriptions: usize,
     /// Outpoints one client may watch.
     pub max_outpoints: usize,
     /// Scripts and outpoints all clients may watch together.
@@ -43,7 +43,7 @@ impl SessionConfig {
             texts: Texts::of(&format!("Served by hekte {}.", env!("CARGO_PKG_VERSION")), ""),
             genesis_hash,
             hosts: Vec::new(),
-            max_scripts: limits::MAX_SCRIPTS_WATCHED_PER_CLIENT,
+            max_subscriptions: limits::MAX_SCRIPTS_WATCHED_PER_CLIENT,
             max_outpoints: limits::MAX_OUTPOINTS_WATCHED_PER_CLIENT,
             max_watched: limits::MAX_WATCHED,
         }

@@ -64,7 +64,7 @@ impl WatchList {
     }
 
     fn check_script_limit(&self, script: &ScriptHash) -> Result<(), ErrorObject> {
-        let (scripts, max) = (&self.subscriptions().scripts, self.hub.config.max_scripts);
+        let (scripts, max) = (&self.subscriptions().scripts, self.hub.config.max_subscriptions);
         match scripts.len() >= max && !scripts.contains_key(script) {
             true => Err(client_full(max, "scripts")),
             false => Ok(()),
