@@ -1,7 +1,7 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
+mod progress_lines;
 mod reload;
-mod report;
 mod serving;
 mod watch;
 mod wiring;
@@ -40,8 +40,8 @@ use crate::sync::context::SyncContext;
 use crate::sync::driver::{Driver, SyncSettings};
 use crate::sync::served::settings::UpkeepSettings;
 
+use self::progress_lines::ProgressLines;
 use self::reload::reload;
-use self::report::Reporter;
 use self::serving::{Serving, Sources};
 use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 
@@ -97,8 +97,8 @@ async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
         true => None,
         false => Some(Serving::start(config, folder, sources, shutdown).await?),
     };
-    let reporter = Reporter::new(progress, terminal::can_draw());
-    let reporting = tokio::spawn(watch::report(reporter));
+    let lines = ProgressLines::new(progress, terminal::can_draw());
+    let reporting = tokio::spawn(watch::report(lines));
     let (done, finished) = tokio::sync::oneshot::channel();
     let sync = start_sync(driver, done)?;
     let sessions = serving.as_ref().map(|serving| serving.sessions.clone());

@@ -33,8 +33,8 @@ struct Seen {
     bytes: u64,
 }
 
-/// Watches a build.
-pub struct Reporter {
+/// Watches how far a build is, and puts it into words.
+pub struct ProgressLines {
     progress: Arc<Progress>,
     terminal: bool,
     last_log: Instant,
@@ -43,11 +43,11 @@ pub struct Reporter {
     stage: Stage,
 }
 
-impl Reporter {
+impl ProgressLines {
     /// `terminal`: draw a bar on stderr.
-    pub fn new(progress: Arc<Progress>, terminal: bool) -> Reporter {
+    pub fn new(progress: Arc<Progress>, terminal: bool) -> ProgressLines {
         let (stage, now) = (Stage::Waiting, Instant::now());
-        Reporter { progress, terminal, last_log: now, seen: VecDeque::new(), stage }
+        ProgressLines { progress, terminal, last_log: now, seen: VecDeque::new(), stage }
     }
 
     /// Looks at the counters; the line for systemd comes back.
@@ -95,7 +95,7 @@ impl Reporter {
     }
 }
 
-impl Drop for Reporter {
+impl Drop for ProgressLines {
     fn drop(&mut self) {
         drop(terminal::wiped());
     }
