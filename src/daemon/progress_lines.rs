@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use crate::host::terminal;
-use crate::live::progress::{Progress, Report, Stage};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 
 /// How often a line goes to the log during a build.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
 }
 
 /// Stage, percent, rate, time left, and the height last, where dashboards look for it.
-fn line(report: &Report) -> String {
+fn line(report: &ProgressReport) -> String {
     let mut line = report.stage.name().to_string();
     if is_build(report.stage) {
         line += &format!(" {:.1} %", report.percent);

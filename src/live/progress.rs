@@ -41,7 +41,7 @@ impl Stage {
 
 /// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct ProgressReport {
     /// The stage.
     pub stage: Stage,
     /// Whether every question is answered.
@@ -62,7 +62,7 @@ pub struct Report {
     pub trouble: Option<String>,
 }
 
-impl Report {
+impl ProgressReport {
     /// The height of the last block that is known of, indexed or not.
     pub fn last_known(&self) -> u32 {
         self.target.max(self.height)
@@ -165,10 +165,10 @@ impl Progress {
     }
 
     /// Everything at once; `served` is the tip that is served, if one is.
-    pub fn report(&self, served: Option<Height>) -> Report {
+    pub fn report(&self, served: Option<Height>) -> ProgressReport {
         let (stage, since) = self.stage();
         let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
-        Report {
+        ProgressReport {
             stage,
             serving: served.is_some(),
             height: served.map_or(indexed, |tip| tip.0),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::host::{beat, memory};
-use crate::live::progress::{Progress, Report, Stage};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 use crate::live::served::Served;
 use crate::mempool::pool::Mempool;
 use crate::metrics;
@@ -54,7 +54,7 @@ impl Facts {
 
     /// Whether every question is answered.
     pub fn ready(&self) -> Probe {
-        let Report { stage, serving, height, target, percent, .. } = self.report();
+        let ProgressReport { stage, serving, height, target, percent, .. } = self.report();
         if serving {
             return Probe::Good(format!("serving, height={height}"));
         }
@@ -74,13 +74,13 @@ impl Facts {
         page.into_text()
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> ProgressReport {
         self.progress.report(self.served.served_tip())
     }
 
     fn sync(&self, page: &mut Page) {
         let report = self.report();
-        let Report { serving, height, .. } = report;
+        let ProgressReport { serving, height, .. } = report;
         let target = report.last_known();
         let safe = match serving {
             true => height,
