@@ -20,7 +20,7 @@ use crate::chain::params::ChainParams;
 use crate::config::network::Network;
 use crate::config::{Config, layout};
 use crate::error::{Error, Result};
-use crate::host::signal::{Request, Signals};
+use crate::host::signal::{OperatorRequest, Signals};
 use crate::host::stop::StopToken;
 use crate::host::{memory, notify, terminal};
 use crate::limits::SHUTDOWN_WAIT;
@@ -199,7 +199,7 @@ async fn ask_node(node: &Rpc, config: &Config, signals: &mut Signals) -> Result<
             Err(error) => return Err(error),
         }
         tokio::select! {
-            request = signals.next() => if request == Request::Stop {
+            request = signals.next() => if request == OperatorRequest::Stop {
                 return Ok(None);
             },
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
@@ -236,11 +236,11 @@ async fn wait(
                 });
             }
             request = signals.next() => match request {
-                Request::Stop => {
+                OperatorRequest::Stop => {
                     info!("stopping");
                     return Ok(None);
                 }
-                Request::Reload => reload(),
+                OperatorRequest::Reload => reload(),
             },
         }
     }
