@@ -36,7 +36,7 @@ pub struct MempoolSync {
 
 /// What one look came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum MempoolLook {
     /// In step.
     Same,
     /// More to come at once: a bounded batch was taken, or the tip moved meanwhile.
@@ -60,8 +60,8 @@ impl MempoolSync {
                         info!("bitcoind's mempool can be read again");
                     }
                     match look {
-                        Look::Same => self.interval(),
-                        Look::Again => Duration::from_millis(20),
+                        MempoolLook::Same => self.interval(),
+                        MempoolLook::Again => Duration::from_millis(20),
                     }
                 }
                 Err(error) => {
@@ -88,8 +88,8 @@ impl MempoolSync {
         }
     }
 
-    fn look(&mut self) -> Result<Look> {
-        let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
+    fn look(&mut self) -> Result<MempoolLook> {
+        let Some(tip) = self.common_tip()? else { return Ok(MempoolLook::Again) };
         // sorted in place: a set would hold all of them once more
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
@@ -100,7 +100,7 @@ impl MempoolSync {
         };
         drop(theirs);
         if found.is_empty() {
-            return Ok(Look::Same);
+            return Ok(MempoolLook::Same);
         }
         let Difference { mut gone, new } = found;
         let batches = new.chunks(MEMPOOL_BATCH).chain(new.is_empty().then_some(&[][..]));
@@ -108,14 +108,14 @@ impl MempoolSync {
             let fetched = self.fetch(batch)?;
             // a block in the meantime: its transactions are gone there, but not confirmed here
             if self.stop.is_requested() || self.common_tip()? != Some(tip) {
-                return Ok(Look::Again);
+                return Ok(MempoolLook::Again);
             }
             match self.apply(&std::mem::take(&mut gone), fetched, tip) {
                 Some(touched) => (self.on_change)(touched),
-                None => return Ok(Look::Again),
+                None => return Ok(MempoolLook::Again),
             }
         }
-        Ok(Look::Same)
+        Ok(MempoolLook::Same)
     }
 
     /// The tip, if bitcoind's and ours are the same.
