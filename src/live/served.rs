@@ -40,7 +40,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Height of the last block.
     pub fn tip(&self) -> Option<Height> {
-        self.table.blocks().checked_sub(1).map(Height)
+        self.table.blocks().tip()
     }
 
     /// The last block.

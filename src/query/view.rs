@@ -242,7 +242,7 @@ impl<'a> View<'a> {
 
     /// Up to `count` headers from `start`, fewer at the tip.
     pub fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
-        let end = start.0.saturating_add(count).min(self.snap.table.blocks());
+        let end = start.0.saturating_add(count).min(self.snap.table.blocks().0);
         let mut headers = Vec::with_capacity(end.saturating_sub(start.0) as usize);
         let mut row = Vec::new();
         let mut row_key = -1;

@@ -58,8 +58,8 @@ pub fn list_all(loader: &BlockLoader, expected: u32) -> Result<BlockList> {
 /// Whether the newest blocks stand where they did, without looking further.
 pub fn newest_are_in_place(index: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
     let table = &index.snapshot().table;
-    let from = table.blocks().saturating_sub(POSITIONS_CHECKED);
-    for height in (from..table.blocks()).map(Height) {
+    let blocks = table.blocks().0;
+    for height in (blocks.saturating_sub(POSITIONS_CHECKED)..blocks).map(Height) {
         let Some(block) = table.get(height) else { continue };
         let header = loader.header_at(block.pos)?;
         if header.is_none_or(|header| HeaderTag::of(&header) != block.tag) {

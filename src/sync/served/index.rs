@@ -83,7 +83,7 @@ impl ServedIndex {
 
     /// Number of blocks.
     pub fn blocks(&self) -> BlockCount {
-        BlockCount(self.snap.table.blocks())
+        self.snap.table.blocks()
     }
 
     /// Hash of a block of ours.
@@ -114,13 +114,13 @@ impl ServedIndex {
                 self.fresh.retain(|fresh| fresh.hash != block.hash);
                 self.touch(&block);
             }
-            self.snap.table.truncate(self.blocks().0.saturating_sub(1));
+            self.snap.table.truncate(self.blocks().less_one());
         }
         let deep = self.blocks() > keep;
         if deep {
             let state = roll_back(&self.db, keep)?;
             self.touched.add_any();
-            self.snap.table.truncate(keep.0);
+            self.snap.table.truncate(keep);
             self.adopt(&state)?;
         }
         if let Some(tip) = self.snap.tip() {
