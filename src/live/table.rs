@@ -75,8 +75,8 @@ impl ChainTable {
 
     /// Transactions of a block of the chain.
     pub fn txs_of(&self, height: Height) -> u32 {
-        let first = self.get(height).map_or(self.txs, |info| info.first.0);
-        self.end_of(height).0 - first
+        let first = self.get(height).map_or(TxNum(self.txs), |info| info.first);
+        self.end_of(height).offset_from(first).unwrap_or_default()
     }
 
     /// The block that holds a transaction.

@@ -221,7 +221,8 @@ impl Answers for Engine {
         let (txnum, place) = here.ok_or_else(|| {
             QueryError::BadRequest(format!("transaction {txid} is not in block {height}"))
         })?;
-        prove(&view, height, txnum.0 - place.block.first.0)
+        let pos = txnum.offset_from(place.block.first).unwrap_or_default();
+        prove(&view, height, pos)
     }
 
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof> {
