@@ -23,6 +23,11 @@ impl Height {
     pub fn next(self) -> Height {
         Height(self.0.saturating_add(1))
     }
+
+    /// The height of the parent; `None` for genesis.
+    pub fn previous(self) -> Option<Height> {
+        self.0.checked_sub(1).map(Height)
+    }
 }
 
 impl fmt::Display for Height {

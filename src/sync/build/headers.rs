@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::chain::key::BlockKey;
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::{BlockCount, HeaderBytes, Height};
 use crate::live::progress::Progress;
 use crate::live::served::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
@@ -25,7 +25,7 @@ pub struct BuildHeaders {
 
 impl HeaderSource for BuildHeaders {
     fn tip(&self) -> Option<Tip> {
-        let height = Height(self.progress.blocks.load(Ordering::Relaxed).checked_sub(1)?);
+        let height = BlockCount(self.progress.blocks.load(Ordering::Relaxed)).tip()?;
         Some(Tip { height, header: self.header(height)? })
     }
 

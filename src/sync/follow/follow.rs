@@ -193,8 +193,9 @@ impl<'a> Follow<'a> {
             let Some(block) = self.new_blocks.find(self.context, index, height, &hash)? else {
                 return Ok(Connected::Part);
             };
-            let previous = header::previous(&block.rows.header);
-            if height.0 > 0 && previous != index.hash(Height(height.0 - 1))? {
+            if let Some(parent) = height.previous()
+                && header::previous(&block.rows.header) != index.hash(parent)?
+            {
                 // bitcoind moved to another branch between two questions
                 return Ok(Connected::All);
             }
