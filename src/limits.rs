@@ -145,8 +145,9 @@ pub const MERGE_PAGES_MIN: usize = 2;
 pub const MERGE_PAGES_MAX: usize = 64;
 /// Block hashes asked of bitcoind in one batch.
 pub const HASHES_PER_BATCH: u32 = 2000;
-/// A step of the sync thread, its writer or the mempool thread: as much as is written at once, onto
-/// the slowest card, or a question that bitcoind never answers. Who is silent for longer hangs.
+/// The longest step of the sync thread, its writer or the mempool thread: one slice written to the
+/// slowest card, or one question to bitcoind that times out. A part that is silent for longer is
+/// considered hung.
 pub const STEP_TIME_MAX: Duration = Duration::from_secs(300);
 /// Reading connections kept open between questions.
 pub const IDLE_READERS_MAX: usize = INDEX_WORKERS;

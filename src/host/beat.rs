@@ -1,7 +1,7 @@
-//! Signs of life: each part that must make progress says by when it will be heard of again.
+//! Signs of life: each part that must make progress sets a deadline for its next sign.
 //!
-//! The watchdog is fed while nobody is overdue. A part that waits for another one rests meanwhile:
-//! it is the other one that must be heard of then.
+//! systemd's watchdog is notified only while no part is past its deadline. A part that waits for
+//! another one suspends its own deadline; the other part has one of its own.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::limits::STEP_TIME_MAX;
 static PARTS: Mutex<Vec<Weak<Part>>> = Mutex::new(Vec::new());
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Instead of a time: rests.
+/// Instead of a time: the part has no deadline now.
 const RESTS: u64 = u64::MAX;
 
 thread_local! {
@@ -25,16 +25,16 @@ thread_local! {
 #[derive(Debug)]
 struct Part {
     name: String,
-    /// When it will be heard of, in milliseconds since the first call.
+    /// The deadline of its next sign, in milliseconds since the first call.
     due: AtomicU64,
 }
 
-/// One part's voice; the part is over when the last clone is dropped.
+/// The handle by which a part gives its signs; the part is over when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Beat(Arc<Part>);
 
 impl Beat {
-    /// A new part, at rest.
+    /// A new part, without a deadline yet.
     pub fn new(name: impl Into<String>) -> Beat {
         let part = Arc::new(Part { name: name.into(), due: AtomicU64::new(RESTS) });
         let mut parts = parts();
@@ -43,12 +43,12 @@ impl Beat {
         Beat(part)
     }
 
-    /// Alive, and to be heard of again within that time.
+    /// A sign of life; the next one is due within `time`.
     pub fn within(&self, time: Duration) {
         self.0.due.store(millis(BEGUN.elapsed().saturating_add(time)), Ordering::Relaxed);
     }
 
-    /// Alive, with nothing to do.
+    /// A sign of life; no next one is due, since the part has nothing to do.
     pub fn rest(&self) {
         self.0.due.store(RESTS, Ordering::Relaxed);
     }
@@ -65,8 +65,8 @@ pub fn of_this_thread() -> Option<Beat> {
     OWN.with(|own| own.borrow().clone())
 }
 
-/// This thread's part is about to do a step of at most [`STEP_TIME_MAX`]; nothing where the thread
-/// speaks for none.
+/// A sign of this thread's part, which is about to do a step of at most [`STEP_TIME_MAX`]. Does
+/// nothing on a thread that speaks for no part.
 pub fn step() {
     OWN.with(|own| {
         if let Some(beat) = &*own.borrow() {
@@ -75,7 +75,7 @@ pub fn step() {
     });
 }
 
-/// This thread's part waits for another part, however long.
+/// Suspends the deadline of this thread's part while `wait` waits for another part, however long.
 pub fn waiting<T>(wait: impl FnOnce() -> T) -> T {
     OWN.with(|own| {
         if let Some(beat) = &*own.borrow() {
@@ -87,7 +87,7 @@ pub fn waiting<T>(wait: impl FnOnce() -> T) -> T {
     outcome
 }
 
-/// A part that should have been heard of, and how long ago.
+/// The name of a part that is past its deadline, and since when.
 pub fn overdue() -> Option<(String, Duration)> {
     let now = millis(BEGUN.elapsed());
     let parts: Vec<_> = parts().iter().filter_map(Weak::upgrade).collect();

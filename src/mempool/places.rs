@@ -6,8 +6,10 @@ use std::ops::RangeInclusive;
 /// Bits of a tag; two things may share one, so what is found must be looked at.
 const TAG_BITS: u32 = 40;
 const TAG_MAX: u64 = (1 << TAG_BITS) - 1;
-/// Outputs of one transaction that have tags of their own: as many as relayed ones have. The
-/// fewer, the harder it is to make txids whose outputs are filed among those of another one.
+/// Outputs of one transaction that have tags of their own: as many as a relayed transaction has.
+/// The tag of an output is that of its transaction plus its number, so the outputs of a transaction
+/// take up a range of tags. The smaller the range, the harder it is to make a txid whose outputs
+/// fall into the range of another transaction.
 const OUTPUTS_TOLD_APART: u32 = 1 << 12;
 /// The rest of the word is the place: more transactions than any node keeps.
 const SLOT_BITS: u32 = u64::BITS - TAG_BITS;

@@ -1,4 +1,4 @@
-//! Who we are to bitcoind: the Authorization header from cookie or password.
+//! The login at bitcoind: the Authorization header, from a cookie or a password.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,8 @@ use super::error::RpcError;
 use crate::config::node::{NodeConfig, RpcAuth, password_from};
 use crate::host::access;
 
-/// The value of the Authorization header; files are read each time: bitcoind writes another cookie
-/// at each start, and node images change passwords.
+/// The value of the Authorization header. Files are read each time, because bitcoind writes another
+/// cookie at each start, and node images change passwords.
 pub fn header(auth: &RpcAuth) -> Result<String, RpcError> {
     let credentials = match auth {
         RpcAuth::User { user, password } => format!("{user}:{password}"),

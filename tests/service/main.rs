@@ -1,4 +1,4 @@
-//! hekte as a service: what systemd, dashboards and the doctor's patient get to see.
+//! hekte as a service: what it shows to systemd, to dashboards and to users of `hekte check`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod activation;
