@@ -52,7 +52,7 @@ impl ProgressLines {
 
     /// Looks at the counters; the line for systemd comes back.
     pub fn tick(&mut self) -> String {
-        let (stage, _) = self.progress.stage();
+        let stage = self.progress.stage();
         let new = stage != self.stage;
         if new {
             self.stage = stage;

@@ -93,7 +93,7 @@ impl Facts {
         page.gauge("hekte_ready", "1 while every question is answered.", u8::from(serving));
         let healthy = u8::from(beat::overdue().is_none());
         page.gauge("hekte_healthy", "1 while all parts make progress.", healthy);
-        let now = self.progress.stage().0;
+        let now = self.progress.stage();
         let phases = Stage::ALL.map(|stage| (stage.name().to_owned(), u8::from(stage == now)));
         page.gauges("hekte_sync_phase", "1 for the present phase.", "phase", phases);
         let help = "How much of the phase is done, 0 to 1.";

@@ -229,7 +229,7 @@ impl<'a> Follow<'a> {
     /// says when its tip changes, but not when it has checked one more block below.
     fn wait_for_blocks_below_snapshot(&self, look: &Look) {
         let context = self.context;
-        if !context.served.serving() && context.progress.stage().0 != Stage::Waiting {
+        if !context.served.serving() && context.progress.stage() != Stage::Waiting {
             info!(
                 "bitcoind works from a UTXO snapshot and has checked {} of {} blocks; answers \
                  begin when it has checked them all",
