@@ -33,7 +33,9 @@ use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
 use crate::server::electrum::tips::TipChannel;
-use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
+use crate::store::folder::{
+    INDEX_FILE, lock, mark_damaged, remove_if_marked_damaged, remove_index,
+};
 use crate::store::tables::State;
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::context::SyncContext;
@@ -60,13 +62,13 @@ pub fn run(config: &Config) -> Result<()> {
     let _lock = lock(&folder)?;
     match config.rebuild {
         true => remove_index(&folder)?,
-        false => remove_condemned(&folder)?,
+        false => remove_if_marked_damaged(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
     let outcome = runtime.block_on(serve(config, &folder));
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome.map_err(|error| match error {
-        Error::Damaged(why) => condemn(&folder, &why),
+        Error::Damaged(why) => mark_damaged(&folder, &why),
         other => other,
     })
 }
