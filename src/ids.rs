@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::hash::sha256;
 use bitcoin::hashes::Hash;
+
+use crate::hash::sha256;
 
 /// The id of a transaction, the hash of a block, and an output by txid and index.
 ///
@@ -21,6 +22,11 @@ impl Height {
     /// The next height; saturates at `u32::MAX`, which no chain reaches.
     pub fn next(self) -> Height {
         Height(self.0.saturating_add(1))
+    }
+
+    /// The height of the parent; `None` for genesis.
+    pub fn previous(self) -> Option<Height> {
+        self.0.checked_sub(1).map(Height)
     }
 }
 
@@ -50,6 +56,11 @@ impl BlockCount {
         Height(self.0)
     }
 
+    /// One block less; none less than none.
+    pub fn less_one(self) -> BlockCount {
+        BlockCount(self.0.saturating_sub(1))
+    }
+
     /// By how many blocks this is more than `fewer`; 0 if it is not.
     pub fn above(self, fewer: BlockCount) -> u32 {
         self.0.saturating_sub(fewer.0)
@@ -65,6 +76,14 @@ impl fmt::Display for BlockCount {
 /// Number of a transaction in chain order; the genesis coinbase is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxNum(pub u32);
+
+impl TxNum {
+    /// How many transactions lie between `first` and this one: its position, if `first` is the
+    /// coinbase of its block. `None` if it comes before `first`.
+    pub fn offset_from(self, first: TxNum) -> Option<u32> {
+        self.0.checked_sub(first.0)
+    }
+}
 
 impl fmt::Display for TxNum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -184,7 +184,7 @@ pub const RECENT_BLOCKS_FLUSH: usize = RECENT_BLOCKS_KEPT + 144;
 pub const RECENT_BLOCKS_MAX: usize = RECENT_BLOCKS_FLUSH + 144;
 /// Bytes that a merge writes in one transaction while serving: some seconds of an SD card, for
 /// which a new block may have to wait.
-pub const LIVE_SLICE_BYTES: u64 = 16 << 20;
+pub const UPKEEP_SLICE_BYTES: u64 = 16 << 20;
 /// Merges wait while the write-ahead log is larger than this, which happens when readers keep it
 /// from being reset.
 pub const LOG_BYTES_MAX: u64 = 64 << 20;
@@ -207,7 +207,8 @@ pub const CATCH_UP_BLOCKS: u32 = 500;
 pub const NEWEST_FILES: usize = 3;
 
 const _: () = assert!(BEAT_EVERY.as_secs() * 4 < SERVER_SILENCE_MAX.as_secs());
-const _: () = assert!(LIVE_SLICE_BYTES <= MERGE_SLICE_BYTES && LIVE_SLICE_BYTES < LOG_BYTES_MAX);
+const _: () =
+    assert!(UPKEEP_SLICE_BYTES <= MERGE_SLICE_BYTES && UPKEEP_SLICE_BYTES < LOG_BYTES_MAX);
 const _: () = assert!(MAX_BATCH_REQUESTS * 16 <= MAX_JSON_VALUES_PER_LINE);
 const _: () = assert!(RUNNING_PER_CLIENT < INDEX_WORKERS && RUNNING_PER_CLIENT < NODE_WORKERS);
 const _: () = assert!(MAX_REPLY_BYTES <= MAX_QUEUED_BYTES_PER_CLIENT);

@@ -37,10 +37,10 @@ fn run(command: &Command, config: &Config) -> Result<ExitCode> {
             daemon::run(config)?;
         }
         Command::Check { json } => {
-            let report = check::run(config);
-            let text = if *json { report.json() } else { report.to_string() };
+            let findings = check::run(config);
+            let text = if *json { findings.json() } else { findings.to_string() };
             println!("{}", text.trim_end());
-            return Ok(ExitCode::from(report.code()));
+            return Ok(ExitCode::from(findings.code()));
         }
         Command::Status { json } => {
             let status = inspect::status::ask(config)?;

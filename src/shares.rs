@@ -66,9 +66,9 @@ pub struct Shares {
 impl Shares {
     /// The division of `memory` bytes where the chain has about `blocks` blocks and up to `clients`
     /// clients may be connected.
-    pub fn of(memory: u64, blocks: usize, clients: usize) -> Shares {
-        let memory = usize::try_from(memory).unwrap_or(usize::MAX);
-        let left = memory.saturating_sub(fixed_bytes(blocks, clients)).max(DIVIDED_BYTES_MIN);
+    pub fn of(memory_bytes: u64, blocks: usize, clients: usize) -> Shares {
+        let all = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
+        let left = all.saturating_sub(fixed_bytes(blocks, clients)).max(DIVIDED_BYTES_MIN);
         let part = |parts: usize| left / 64 * parts;
         Shares {
             recent_bytes: part(RECENT),
@@ -132,10 +132,13 @@ mod tests {
     fn all_parts_together_stay_within_the_budget() {
         for mib in [128, 160, 256, 512, 1024, 4096] {
             for blocks in [0, 500_000, 1_000_000] {
-                let memory = mib << 20;
-                let shares = Shares::of(memory, blocks, MAX_CLIENTS);
+                let memory_bytes = mib << 20;
+                let shares = Shares::of(memory_bytes, blocks, MAX_CLIENTS);
                 let all = shares.sum() + fixed_bytes(blocks, MAX_CLIENTS);
-                assert!(all as u64 <= memory, "{all} of {mib} MiB at {blocks} blocks: {shares:?}");
+                assert!(
+                    all as u64 <= memory_bytes,
+                    "{all} of {mib} MiB at {blocks} blocks: {shares:?}"
+                );
                 assert!(shares.watched_coins > 0 && shares.watched >= 20_000, "{shares:?}");
                 // a history of 100 000 entries can be sent, and a day's blocks fit in memory
                 // unwritten

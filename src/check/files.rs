@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::report::Report;
+use super::findings::Findings;
 use crate::blockfile::dir::{Kind, file_name, list_files};
 use crate::blockfile::xor::{KEY_BYTES, KEY_FILE, StoredKey};
 use crate::config::{Config, layout, units};
@@ -14,17 +14,17 @@ use crate::host::{access, acl};
 
 /// Checks the folders and files. Returns the sum of blk and rev files in bytes, if they can be
 /// listed.
-pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64> {
-    bitcoin_dir(config, report);
+pub fn look(config: &Config, magic: [u8; 4], findings: &mut Findings) -> Option<u64> {
+    bitcoin_dir(config, findings);
     let dir = &config.blocks_dir;
     if let Err(error) = layout::verify(dir, config.network, magic) {
-        report.error("blocks", &error);
+        findings.error("blocks", &error);
         return block_files(dir).ok().map(|files| files.bytes);
     }
     let files = match block_files(dir) {
         Ok(files) => files,
         Err(error) => {
-            report.error("blocks", &access::explain(dir, &error));
+            findings.error("blocks", &access::explain(dir, &error));
             return None;
         }
     };
@@ -36,54 +36,54 @@ pub fn look(config: &Config, magic: [u8; 4], report: &mut Report) -> Option<u64>
     };
     let size = units::show_size(files.bytes);
     let shown = dir.display();
-    report.ok("blocks", format!("{shown}: {} files, {size}{kind}", files.count));
+    findings.ok("blocks", format!("{shown}: {} files, {size}{kind}", files.count));
     let newest = [files.newest_blk.as_deref(), files.newest_rev.as_deref()];
     let mut newest = newest.into_iter().flatten().map(|name| access::readable(&dir.join(name)));
     match newest.find_map(Result::err) {
-        Some(error) => report.error("newest files", &error),
+        Some(error) => findings.error("newest files", &error),
         None => {
             let name = files.newest_blk.as_deref().unwrap_or_default();
-            report.ok("newest files", format!("{name} and its undo data can be read"));
-            new_files(dir, report);
+            findings.ok("newest files", format!("{name} and its undo data can be read"));
+            new_files(dir, findings);
         }
     }
     match key(dir) {
-        Ok(text) => report.ok("xor key", text),
-        Err(error) => report.error("xor key", &error),
+        Ok(text) => findings.ok("xor key", text),
+        Err(error) => findings.error("xor key", &error),
     }
     Some(files.bytes)
 }
 
 /// Checks whether we will be able to read the next file, too: bitcoind creates it for its own user,
 /// even if all present files are open to us.
-fn new_files(dir: &Path, report: &mut Report) {
+fn new_files(dir: &Path, findings: &mut Findings) {
     match acl::new_files_readable(dir) {
-        Some(true) => report.ok("new files", "can be read when bitcoind makes them"),
+        Some(true) => findings.ok("new files", "can be read when bitcoind makes them"),
         Some(false) => {
             let text = format!(
                 "bitcoind will make them for its own user alone -> as root: {}",
                 access::opening(dir)
             );
-            report.warning("new files", text);
+            findings.warning("new files", text);
         }
         None => {}
     }
 }
 
-fn bitcoin_dir(config: &Config, report: &mut Report) {
+fn bitcoin_dir(config: &Config, findings: &mut Findings) {
     let dir = &config.network_dir;
     match fs::metadata(dir) {
-        Ok(_) => report.ok("bitcoin dir", dir.display().to_string()),
+        Ok(_) => findings.ok("bitcoin dir", dir.display().to_string()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = format!(
                 "{} does not exist -> set bitcoin_dir to bitcoind's data folder",
                 dir.display()
             );
-            report.error("bitcoin dir", &Error::NoInput(text));
+            findings.error("bitcoin dir", &Error::NoInput(text));
         }
         // only the cookie and the blocks are needed, and the findings about each say how to open
         // it; the rest of this folder, wallets included, should stay closed
-        Err(_) => report.warning(
+        Err(_) => findings.warning(
             "bitcoin dir",
             format!("{} is closed to us ({})", dir.display(), access::owner_and_mode(dir)),
         ),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::report::Report;
+use super::findings::Findings;
 use crate::config::network::Network;
 use crate::config::{Config, units};
 use crate::error::Error;
@@ -25,38 +25,38 @@ pub fn look(
     config: &Config,
     block_bytes: Option<u64>,
     newest_block_time: Option<u64>,
-    report: &mut Report,
+    findings: &mut Findings,
 ) {
-    data_dir(config, report);
+    data_dir(config, findings);
     if let Some(bytes) = block_bytes {
-        space(config, bytes, report);
+        space(config, bytes, findings);
     }
-    memory_budget(config, memory::ram_bytes(), memory::cgroup_limit_bytes(), report);
+    memory_budget(config, memory::ram_bytes(), memory::cgroup_limit_bytes(), findings);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    clock(config.network, now, newest_block_time, report);
+    clock(config.network, now, newest_block_time, findings);
     for address in &config.listen {
-        port(*address, &config.server_name, report);
+        port(*address, &config.server_name, findings);
     }
     match config.metrics {
-        Some(address) => metrics_port(address, report),
-        None => report.ok("metrics", "off"),
+        Some(address) => metrics_port(address, findings),
+        None => findings.ok("metrics", "off"),
     }
 }
 
-fn data_dir(config: &Config, report: &mut Report) {
+fn data_dir(config: &Config, findings: &mut Findings) {
     let dir = &config.data_dir;
     if let Err(error) = access::writable(dir) {
-        return report.error("data dir", &error);
+        return findings.error("data dir", &error);
     }
     let text = format!("{} can be written", dir.display());
     match disk::storage(nearest(dir)) {
-        Storage::Card => report.warning(
+        Storage::Card => findings.warning(
             "data dir",
             format!("{text}, on an SD card or eMMC, slow to answer from -> set data_dir to an SSD"),
         ),
-        Storage::Rotating => report.ok("data dir", format!("{text}, on a rotating disk")),
-        Storage::SolidState => report.ok("data dir", format!("{text}, on an SSD")),
-        Storage::Unknown => report.ok("data dir", text),
+        Storage::Rotating => findings.ok("data dir", format!("{text}, on a rotating disk")),
+        Storage::SolidState => findings.ok("data dir", format!("{text}, on an SSD")),
+        Storage::Unknown => findings.ok("data dir", text),
     }
 }
 
@@ -65,11 +65,11 @@ fn nearest(dir: &Path) -> &Path {
     dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"))
 }
 
-fn space(config: &Config, block_bytes: u64, report: &mut Report) {
+fn space(config: &Config, block_bytes: u64, findings: &mut Findings) {
     let dir = nearest(&config.data_dir);
     let free = match disk::free_bytes(dir) {
         Ok(free) => free,
-        Err(error) => return report.error("disk space", &error),
+        Err(error) => return findings.error("disk space", &error),
     };
     let DiskNeed { index, more, .. } = disk_need(&config.index_dir(), block_bytes, 0);
     let text = format!(
@@ -81,16 +81,16 @@ fn space(config: &Config, block_bytes: u64, report: &mut Report) {
     );
     let advice = "free some space, or set data_dir to a larger disk";
     if free < more {
-        report.error("disk space", &Error::Io(format!("{text} -> {advice}")));
+        findings.error("disk space", &Error::Io(format!("{text} -> {advice}")));
     } else if free - more < index / 10 {
         // the chain grows by this much in a year or two
-        report.warning("disk space", format!("{text}, and it grows -> {advice}"));
+        findings.warning("disk space", format!("{text}, and it grows -> {advice}"));
     } else {
-        report.ok("disk space", text);
+        findings.ok("disk space", text);
     }
 }
 
-fn memory_budget(config: &Config, ram: Option<u64>, limit: Option<u64>, report: &mut Report) {
+fn memory_budget(config: &Config, ram: Option<u64>, limit: Option<u64>, findings: &mut Findings) {
     let budget = config.memory_bytes;
     let shown = units::show_size;
     let mut text = format!("budget {}", shown(budget));
@@ -102,20 +102,20 @@ fn memory_budget(config: &Config, ram: Option<u64>, limit: Option<u64>, report: 
     }
     if limit.is_some_and(|limit| budget > limit) {
         let text = format!("{text} -> the kernel would kill hekte: set memory below the limit");
-        report.error("memory", &Error::Config(text));
+        findings.error("memory", &Error::Config(text));
     } else if ram.is_some_and(|ram| budget > ram / 2) {
-        report.warning("memory", format!("{text} -> bitcoind needs room too: lower memory"));
+        findings.warning("memory", format!("{text} -> bitcoind needs room too: lower memory"));
     } else {
-        report.ok("memory", text);
+        findings.ok("memory", text);
     }
 }
 
-fn clock(network: Network, now: u64, newest_block: Option<u64>, report: &mut Report) {
+fn clock(network: Network, now: u64, newest_block: Option<u64>, findings: &mut Findings) {
     let newest_block = newest_block.filter(|_| network != Network::Regtest);
     if now < OLDEST_SANE_TIME {
         let text = "the clock says it is before 2024 -> wait for time synchronisation, or set it \
                     with timedatectl";
-        return report.error("clock", &Error::TryAgain(text.into()));
+        return findings.error("clock", &Error::TryAgain(text.into()));
     }
     match newest_block {
         Some(block) if block > now + BLOCK_AHEAD_SECONDS => {
@@ -124,21 +124,21 @@ fn clock(network: Network, now: u64, newest_block: Option<u64>, report: &mut Rep
                 "the clock is {hours} h behind the newest block -> set it; timedatectl shows \
                  whether it is synchronised"
             );
-            report.error("clock", &Error::TryAgain(text));
+            findings.error("clock", &Error::TryAgain(text));
         }
-        Some(_) => report.ok("clock", "agrees with the newest block"),
-        None => report.ok("clock", "plausible"),
+        Some(_) => findings.ok("clock", "agrees with the newest block"),
+        None => findings.ok("clock", "plausible"),
     }
 }
 
-fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
+fn port(address: SocketAddr, our_name: &str, findings: &mut Findings) {
     let error = match TcpListener::bind(address) {
-        Ok(_) => return report.ok("port", format!("{address} is free")),
+        Ok(_) => return findings.ok("port", format!("{address} is free")),
         Err(error) => error,
     };
     let error = match error.kind() {
         io::ErrorKind::AddrInUse if answers_as(address, our_name) => {
-            return report.ok("port", format!("{address} is served by hekte already"));
+            return findings.ok("port", format!("{address} is served by hekte already"));
         }
         io::ErrorKind::AddrInUse => Error::Unavailable(format!(
             "{address} is in use -> stop the other program (ss -ltnp shows it), or set listen"
@@ -151,23 +151,23 @@ fn port(address: SocketAddr, our_name: &str, report: &mut Report) {
         )),
         _ => Error::Io(format!("cannot listen on {address}: {error}")),
     };
-    report.error("port", &error);
+    findings.error("port", &error);
 }
 
 /// Checks the metrics port. A port in use is a warning only, as hekte runs without metrics.
-fn metrics_port(address: SocketAddr, report: &mut Report) {
+fn metrics_port(address: SocketAddr, findings: &mut Findings) {
     const QUESTION: &[u8] = b"GET /health HTTP/1.0\r\n\r\n";
     let error = match TcpListener::bind(address) {
-        Ok(_) => return report.ok("metrics", format!("{address} is free")),
+        Ok(_) => return findings.ok("metrics", format!("{address} is free")),
         Err(error) => error,
     };
     let text = match exchange(address, QUESTION, "alive") {
-        true => return report.ok("metrics", format!("{address} is served by hekte already")),
+        true => return findings.ok("metrics", format!("{address} is served by hekte already")),
         false if error.kind() == io::ErrorKind::AddrInUse => format!("{address} is in use"),
         false => format!("cannot listen on {address}: {error}"),
     };
     let text = format!("{text} -> set metrics to another port, or to off; electrs uses 4224, too");
-    report.warning("metrics", text);
+    findings.warning("metrics", text);
 }
 
 /// True if an Electrum server with our name answers at this address.
@@ -201,18 +201,18 @@ mod tests {
 
     use super::*;
 
-    fn code_of(look: impl FnOnce(&mut Report)) -> u8 {
-        let mut report = Report::default();
-        look(&mut report);
-        assert_eq!(report.findings.len(), 1, "{report}");
-        report.code()
+    fn code_of(look: impl FnOnce(&mut Findings)) -> u8 {
+        let mut findings = Findings::default();
+        look(&mut findings);
+        assert_eq!(findings.list.len(), 1, "{findings}");
+        findings.code()
     }
 
     #[test]
     fn a_clock_behind_the_newest_block_or_not_set_is_found() {
         let now = 1_800_000_000;
         let check = |network, now, block, code| {
-            assert_eq!(code_of(|report| clock(network, now, block, report)), code);
+            assert_eq!(code_of(|findings| clock(network, now, block, findings)), code);
         };
         check(Network::Bitcoin, now, Some(now - 600), 0);
         check(Network::Bitcoin, now, Some(now + 7000), 0);
@@ -235,9 +235,9 @@ mod tests {
             }
             other
         });
-        assert_eq!(code_of(|report| port(address, "hekte/1", report)), 69);
-        assert_eq!(code_of(|report| port(address, "hekte/1", report)), 0);
+        assert_eq!(code_of(|findings| port(address, "hekte/1", findings)), 69);
+        assert_eq!(code_of(|findings| port(address, "hekte/1", findings)), 0);
         drop(answer.join().unwrap());
-        assert_eq!(code_of(|report| port("192.0.2.1:1".parse().unwrap(), "x", report)), 78);
+        assert_eq!(code_of(|findings| port("192.0.2.1:1".parse().unwrap(), "x", findings)), 78);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::report::Report;
+use super::findings::Findings;
 use crate::config::network::Network;
 use crate::config::{Config, DuringIbd};
 use crate::host::disk::{self, Storage};
@@ -13,30 +13,30 @@ use crate::node::rpc::Rpc;
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Asks bitcoind. `None` if offline or if bitcoind cannot be used; the report then says why.
-pub fn look(config: &Config, report: &mut Report) -> Option<NodeFacts> {
+pub fn look(config: &Config, findings: &mut Findings) -> Option<NodeFacts> {
     let Some(node) = &config.node else {
-        report.ok("rpc", "offline: bitcoind is not asked, stored undo data is trusted");
+        findings.ok("rpc", "offline: bitcoind is not asked, stored undo data is trusted");
         return None;
     };
     let rpc = Rpc::new(node).with_timeout(TIMEOUT);
     let facts = match fits::check(&rpc, config) {
         Ok(facts) => facts,
         Err(error) => {
-            report.error("rpc", &error);
+            findings.error("rpc", &error);
             return None;
         }
     };
     let version = facts.network.as_ref().map_or("", |network| network.subversion.as_str());
-    report.ok("rpc", format!("{} answers on {} {version}", node.url, config.network));
-    progress(config, &rpc, &facts, report);
+    findings.ok("rpc", format!("{} answers on {} {version}", node.url, config.network));
+    progress(config, &rpc, &facts, findings);
     Some(facts)
 }
 
-fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, report: &mut Report) {
+fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, findings: &mut Findings) {
     let info = &facts.info;
     let (at, of) = (info.blocks, info.headers.max(info.blocks));
     match rpc.background_height(info) {
-        Ok(Some(height)) => report.warning(
+        Ok(Some(height)) => findings.warning(
             "chain",
             format!(
                 "bitcoind works from a snapshot and has checked blocks up to {height} of {at} -> \
@@ -58,9 +58,9 @@ fn progress(config: &Config, rpc: &Rpc, facts: &NodeFacts, report: &mut Report) 
                 (DuringIbd::Always | DuringIbd::Auto, _) => "hekte indexes along",
             };
             let text = format!("bitcoind is in its first download, at block {at} of {of}");
-            report.warning("chain", format!("{text} -> {plan}"));
+            findings.warning("chain", format!("{text} -> {plan}"));
         }
-        Ok(None) => report.ok("chain", format!("bitcoind is at block {at} of {of}")),
-        Err(error) => report.warning("chain", error.to_string()),
+        Ok(None) => findings.ok("chain", format!("bitcoind is at block {at} of {of}")),
+        Err(error) => findings.warning("chain", error.to_string()),
     }
 }

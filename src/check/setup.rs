@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, getgroups};
 
-use super::report::Report;
+use super::findings::Findings;
 use crate::config::Config;
 use crate::config::node::RpcAuth;
 use crate::error::Error;
@@ -20,27 +20,27 @@ const UNIT_FOLDERS: [&str; 4] = [
 ];
 
 /// Checks unit, user, groups, cookie and marker.
-pub fn look(config: &Config, report: &mut Report) {
+pub fn look(config: &Config, findings: &mut Findings) {
     match Path::new("/run/systemd/system").is_dir() {
-        true => unit(&UNIT_FOLDERS.map(PathBuf::from), &access::our_user(), report),
-        false => report.ok("unit", "systemd does not run here, so there is none"),
+        true => unit(&UNIT_FOLDERS.map(PathBuf::from), &access::our_user(), findings),
+        false => findings.ok("unit", "systemd does not run here, so there is none"),
     }
-    user(report);
-    cookie(config, report);
+    user(findings);
+    cookie(config, findings);
     match config.verify_marker() {
-        Err(error) => report.error("marker", &error),
+        Err(error) => findings.error("marker", &error),
         Ok(()) => {
             if let Some(marker) = &config.require_marker {
-                report.ok("marker", format!("{} is there", marker.display()));
+                findings.ok("marker", format!("{} is there", marker.display()));
             }
         }
     }
 }
 
-fn unit(folders: &[PathBuf], us: &str, report: &mut Report) {
+fn unit(folders: &[PathBuf], us: &str, findings: &mut Findings) {
     let found = folders.iter().map(|folder| folder.join("hekte.service"));
     let Some(path) = found.into_iter().find(|path| path.is_file()) else {
-        return report.warning(
+        return findings.warning(
             "unit",
             "there is no hekte.service -> install the package, or: sudo make install",
         );
@@ -51,7 +51,7 @@ fn unit(folders: &[PathBuf], us: &str, report: &mut Report) {
     });
     let owner = unit_user(&path, folders);
     if owner != us {
-        report.warning(
+        findings.warning(
             "unit",
             format!(
                 "{shown} runs hekte as {owner}, but it is {us} who looks now, and may see more or \
@@ -60,9 +60,9 @@ fn unit(folders: &[PathBuf], us: &str, report: &mut Report) {
         );
     } else if !enabled {
         let text = format!("{shown} is not enabled -> sudo systemctl enable --now hekte");
-        report.warning("unit", text);
+        findings.warning("unit", text);
     } else {
-        report.ok("unit", format!("{shown}, enabled"));
+        findings.ok("unit", format!("{shown}, enabled"));
     }
 }
 
@@ -87,7 +87,7 @@ fn unit_user(unit: &Path, folders: &[PathBuf]) -> String {
     user
 }
 
-fn user(report: &mut Report) {
+fn user(findings: &mut Findings) {
     let name = |gid| match Group::from_gid(gid) {
         Ok(Some(group)) => group.name,
         _ => gid.to_string(),
@@ -99,28 +99,28 @@ fn user(report: &mut Report) {
     };
     let text = format!("{}, {groups}", access::our_user());
     match access::we_are_root() {
-        true => report.warning(
+        true => findings.warning(
             "user",
             format!(
                 "{text}: root may read and write everything, so this check proves little -> \
                  sudo -u hekte hekte check, with the unit's --config"
             ),
         ),
-        false => report.ok("user", text),
+        false => findings.ok("user", text),
     }
 }
 
-fn cookie(config: &Config, report: &mut Report) {
+fn cookie(config: &Config, findings: &mut Findings) {
     let Some(RpcAuth::Cookie(path)) = config.node.as_ref().map(|node| &node.auth) else { return };
     let shown = path.display();
     match fs::read(path) {
-        Ok(_) => report.ok("cookie", format!("{shown} can be read")),
+        Ok(_) => findings.ok("cookie", format!("{shown} can be read")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let text = format!(
                 "{shown} is not there; bitcoind makes it when it starts -> start bitcoind, or set \
                  rpc_cookie, or rpc_user where it has rpcauth="
             );
-            report.error("cookie", &Error::Unavailable(text));
+            findings.error("cookie", &Error::Unavailable(text));
         }
         Err(error) => {
             let (facts, us) = (access::owner_and_mode(path), access::our_user());
@@ -129,7 +129,7 @@ fn cookie(config: &Config, report: &mut Report) {
                  bitcoin.conf, restart bitcoind, and: sudo usermod -aG GROUP {us}, with bitcoind's \
                  group"
             );
-            report.error("cookie", &Error::NoPermission(text));
+            findings.error("cookie", &Error::NoPermission(text));
         }
     }
 }
@@ -141,9 +141,9 @@ mod tests {
     use super::*;
 
     fn found(folders: &[PathBuf]) -> String {
-        let mut report = Report::default();
-        unit(folders, "hekte", &mut report);
-        report.to_string()
+        let mut findings = Findings::default();
+        unit(folders, "hekte", &mut findings);
+        findings.to_string()
     }
 
     #[test]

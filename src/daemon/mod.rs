@@ -1,7 +1,8 @@
 //! Everything together: opens what is needed, starts sync thread and server, stops them in order.
 
+mod progress_lines;
 mod reload;
-mod report;
+mod running;
 mod serving;
 mod watch;
 mod wiring;
@@ -9,10 +10,10 @@ mod wiring;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use log::{debug, error, info, warn};
+use log::{debug, warn};
 use tokio::runtime::Runtime;
 
 use crate::blockfile::dir::BlockDir;
@@ -20,9 +21,9 @@ use crate::chain::params::ChainParams;
 use crate::config::network::Network;
 use crate::config::{Config, layout};
 use crate::error::{Error, Result};
-use crate::host::signal::{Request, Signals};
+use crate::host::signal::{OperatorRequest, Signals};
 use crate::host::stop::StopToken;
-use crate::host::{memory, notify, terminal};
+use crate::host::{memory, notify};
 use crate::limits::SHUTDOWN_WAIT;
 use crate::live::progress::Progress;
 use crate::live::served::Served;
@@ -31,34 +32,25 @@ use crate::node::fits;
 use crate::node::rpc::Rpc;
 use crate::query::engine::Engine;
 use crate::query::view::Views;
-use crate::server;
 use crate::server::electrum::tips::TipChannel;
-use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
+use crate::store::folder::{
+    INDEX_FILE, lock, mark_damaged, remove_if_marked_damaged, remove_index,
+};
 use crate::store::records::State;
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::context::SyncContext;
 use crate::sync::driver::{Driver, SyncSettings};
 use crate::sync::served::settings::UpkeepSettings;
 
-use self::reload::reload;
-use self::report::Reporter;
-use self::serving::{Serving, Sources};
+use self::running::{Running, STOP_WAIT};
+use self::serving::Sources;
 use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
-
-/// How long the sync thread may take to end its transaction when told to stop.
-const STOP_WAIT: Duration = Duration::from_secs(40);
 
 /// How long a start may take from each time on that bitcoind is asked for what is needed to begin.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
 const RAW_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often is looked whether a question met damage.
-const DAMAGE_LOOK: Duration = Duration::from_millis(200);
-
-/// What the sync thread came to.
-type Synced = Result<Option<State>>;
 
 /// Indexes and serves until a signal, an error, or with `sync_only` the end of the build.
 pub fn run(config: &Config) -> Result<()> {
@@ -70,56 +62,49 @@ pub fn run(config: &Config) -> Result<()> {
     let _lock = lock(&folder)?;
     match config.rebuild {
         true => remove_index(&folder)?,
-        false => remove_condemned(&folder)?,
+        false => remove_if_marked_damaged(&folder)?,
     }
     let runtime = Runtime::new().map_err(|error| Error::Io(format!("async runtime: {error}")))?;
-    let stop = StopToken::default();
-    let outcome = runtime.block_on(serve(config, &folder, &stop));
-    stop.request();
-    notify::stopping();
+    let outcome = runtime.block_on(serve(config, &folder));
     runtime.shutdown_timeout(Duration::from_secs(2));
     outcome.map_err(|error| match error {
-        Error::Damaged(why) => condemn(&folder, &why),
+        Error::Damaged(why) => mark_damaged(&folder, &why),
         other => other,
     })
 }
 
-async fn serve(config: &Config, folder: &Path, stop: &StopToken) -> Result<()> {
-    let mut signals = Signals::listen()?;
-    let node = config.node.as_ref().map(Rpc::new);
-    let params = chain_params(config, node.as_ref(), &mut signals).await?;
-    let Some(params) = params else { return Ok(()) };
-    layout::verify(&config.blocks_dir, config.network, params.magic)?;
-    let (driver, sources) = assemble(config, folder, &params, node, stop)?;
-    let (shared, progress) = (sources.live.clone(), sources.progress.clone());
-    let (trigger, shutdown) = server::net::shutdown::channel();
-    let serving = match config.sync_only {
-        true => None,
-        false => Some(Serving::start(config, folder, sources, shutdown).await?),
+async fn serve(config: &Config, folder: &Path) -> Result<()> {
+    let stop = StopToken::default();
+    let (running, outcome) = match start(config, folder, &stop).await {
+        Ok(Some(mut running)) => {
+            let outcome = running.until_end(config).await;
+            (Some(running), outcome)
+        }
+        Ok(None) => (None, Ok(None)),
+        Err(error) => (None, Err(error)),
     };
-    let reporter = Reporter::new(progress, terminal::can_draw());
-    let reporting = tokio::spawn(watch::report(reporter));
-    let (done, finished) = tokio::sync::oneshot::channel();
-    let sync = start_sync(driver, done)?;
-    let sessions = serving.as_ref().map(|serving| serving.sessions.clone());
-    let outcome = tokio::select! {
-        outcome = wait(&mut signals, finished, || reload(config, sessions.as_deref())) => outcome,
-        why = damage(&shared) => Err(Error::Damaged(why)),
-    };
+    // the only place that asks all parts to stop, those of a start that failed half way included
     stop.request();
     notify::stopping();
-    notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
-    trigger.stop();
-    if let Some(serving) = serving {
-        serving.finish().await;
+    if let Some(running) = running {
+        notify::extend_timeout(SHUTDOWN_WAIT + STOP_WAIT);
+        running.stop().await;
     }
-    join(sync).await;
-    reporting.abort();
-    let synced = outcome?;
-    if let (true, Some(state)) = (config.sync_only, synced) {
+    if let (true, Some(state)) = (config.sync_only, outcome?) {
         summary(&state, folder);
     }
     Ok(())
+}
+
+/// Starts all parts; `None` if a signal to stop came first.
+async fn start(config: &Config, folder: &Path, stop: &StopToken) -> Result<Option<Running>> {
+    let mut signals = Signals::listen()?;
+    let node = config.node.as_ref().map(Rpc::new);
+    let params = chain_params(config, node.as_ref(), &mut signals).await?;
+    let Some(params) = params else { return Ok(None) };
+    layout::verify(&config.blocks_dir, config.network, params.magic)?;
+    let (driver, sources) = assemble(config, folder, &params, node, stop)?;
+    Running::start(config, folder, driver, sources, signals).await.map(Some)
 }
 
 /// Makes the sync thread's part and what the answering part needs, and starts the thread that reads
@@ -134,12 +119,12 @@ fn assemble(
     let dir = Arc::new(BlockDir::open(&config.blocks_dir)?);
     let (progress, tips) = (Arc::new(Progress::default()), TipChannel::default());
     let shares = shares(config);
-    let shared = Arc::new(Served::with_room_for(shares.watched_coins));
+    let served = Arc::new(Served::with_room_for(shares.watched_coins));
     let views = Views::new(
         folder.join(INDEX_FILE),
         *params,
         dir.clone(),
-        shared.clone(),
+        served.clone(),
         shares.span_bytes,
     );
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
@@ -148,12 +133,12 @@ fn assemble(
     let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
     if let (Some(node), false) = (&node, config.sync_only) {
-        start_mempool(shares.mempool_bytes, node, shared.clone(), stop.clone(), tips.clone())?;
+        start_mempool(shares.mempool_bytes, node, served.clone(), stop.clone(), tips.clone())?;
     }
     let context = SyncContext {
         folder: folder.into(),
         loader: Arc::new(BlockLoader::new(dir, params).asking(node.clone())),
-        shared: shared.clone(),
+        served: served.clone(),
         node,
         check_node: node_check(config.clone()),
         on_tip: announcer(tips.clone()),
@@ -170,7 +155,7 @@ fn assemble(
         },
         sync_only: config.sync_only,
     };
-    let sources = Sources { engine, calls, live: shared, progress, shares, tips };
+    let sources = Sources { engine, calls, served, progress, shares, tips };
     Ok((Driver { context, settings }, sources))
 }
 
@@ -205,69 +190,11 @@ async fn ask_node(node: &Rpc, config: &Config, signals: &mut Signals) -> Result<
             Err(error) => return Err(error),
         }
         tokio::select! {
-            request = signals.next() => if request == Request::Stop {
+            request = signals.next() => if request == OperatorRequest::Stop {
                 return Ok(None);
             },
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
-    }
-}
-
-fn start_sync(
-    mut driver: Driver,
-    done: tokio::sync::oneshot::Sender<Synced>,
-) -> Result<JoinHandle<()>> {
-    let work = move || {
-        let outcome = driver.run();
-        // nobody waits any more only when the process is on its way out
-        let _ = done.send(outcome);
-    };
-    thread::Builder::new()
-        .name("sync".into())
-        .spawn(work)
-        .map_err(|error| Error::Io(format!("cannot start the sync thread: {error}")))
-}
-
-/// Waits for the end: a signal, or the sync thread's.
-async fn wait(
-    signals: &mut Signals,
-    mut finished: tokio::sync::oneshot::Receiver<Synced>,
-    reload: impl Fn(),
-) -> Synced {
-    loop {
-        tokio::select! {
-            outcome = &mut finished => {
-                return outcome.unwrap_or_else(|_| {
-                    Err(Error::Software("the sync thread ended without a word".into()))
-                });
-            }
-            request = signals.next() => match request {
-                Request::Stop => {
-                    info!("stopping");
-                    return Ok(None);
-                }
-                Request::Reload => reload(),
-            },
-        }
-    }
-}
-
-/// Waits until a question meets damage in the index.
-async fn damage(shared: &Served) -> String {
-    loop {
-        if let Some(why) = shared.damage() {
-            return why;
-        }
-        tokio::time::sleep(DAMAGE_LOOK).await;
-    }
-}
-
-async fn join(sync: JoinHandle<()>) {
-    let joined = tokio::task::spawn_blocking(move || sync.join());
-    match tokio::time::timeout(STOP_WAIT, joined).await {
-        Ok(Ok(Ok(()))) => {}
-        Ok(_) => error!("the sync thread failed"),
-        Err(_) => warn!("the sync thread is still busy; its open transaction will be undone"),
     }
 }
 

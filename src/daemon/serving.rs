@@ -31,7 +31,7 @@ pub struct Sources {
     /// bitcoind, if there is one.
     pub calls: Option<Arc<dyn NodeCalls>>,
     /// The moment that is served.
-    pub live: Arc<Served>,
+    pub served: Arc<Served>,
     /// Of the sync thread.
     pub progress: Arc<Progress>,
     /// How memory is divided.
@@ -55,7 +55,7 @@ impl Serving {
         sources: Sources,
         shutdown: Shutdown,
     ) -> Result<Serving> {
-        let Sources { engine, calls, live, progress, shares, tips } = sources;
+        let Sources { engine, calls, served, progress, shares, tips } = sources;
         let listeners = bind(config).await?;
         let metrics = bind_metrics(config).await;
         let relay = Arc::new(Relay::new(engine.clone(), calls));
@@ -65,14 +65,14 @@ impl Serving {
         let mut speaking: Vec<_> = Vec::new();
         if let Some(listener) = metrics {
             let files = [folder.join(INDEX_FILE), folder.join(BULK_FILE)];
-            let facts = Facts { progress, live, sessions: sessions.clone(), files };
+            let facts = Facts { progress, served, sessions: sessions.clone(), files };
             speaking.push((listener, Speaks::Metrics(Arc::new(facts))));
         }
         let settings = server_settings(config, &shares);
-        let shared = sessions.clone();
+        let hub = sessions.clone();
         let electrum = listeners.into_iter().map(|listener| (listener, Speaks::Electrum));
         speaking.extend(electrum);
-        let task = tokio::spawn(server::run(speaking, shutdown, tips, settings, shared));
+        let task = tokio::spawn(server::run(speaking, shutdown, tips, settings, hub));
         Ok(Serving { task, sessions })
     }
 

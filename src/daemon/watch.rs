@@ -6,20 +6,20 @@ use log::{error, info};
 
 use crate::host::{beat, notify};
 
-use super::report::Reporter;
+use super::progress_lines::ProgressLines;
 
 /// How often.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Until it is dropped. Nothing is said to the watchdog while a part is overdue: only a restart
 /// helps then, and that is what systemd does.
-pub async fn report(mut reporter: Reporter) {
+pub async fn report(mut lines: ProgressLines) {
     let interval = notify::watchdog_interval().map_or(TICK, |half| half.min(TICK));
     let mut tick = tokio::time::interval(interval);
     let mut stuck: Option<String> = None;
     loop {
         tick.tick().await;
-        let line = reporter.tick();
+        let line = lines.tick();
         match (beat::overdue(), &stuck) {
             (None, None) => {
                 notify::alive();

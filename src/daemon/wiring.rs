@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::host::disk::{self, Storage};
 use crate::host::stop::StopToken;
 use crate::live::served::Served;
+use crate::live::tip::TipChange;
 use crate::live::touched::Touched;
 use crate::node::fits;
 use crate::node::rpc::Rpc;
-use crate::query::answers::{Tip, TipChange};
 use crate::query::engine::Costs;
 use crate::server::electrum::tips::TipChannel;
 use crate::server::net::settings::Settings;
@@ -25,7 +25,6 @@ use crate::session::config::{Host, SessionConfig, Texts};
 use crate::shares::Shares;
 use crate::sync::context::NodeCheck;
 use crate::sync::mempool::MempoolSync;
-use crate::sync::served::index::NewTip;
 
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
@@ -136,7 +135,7 @@ pub fn session_config(
     let mut session = SessionConfig::new(config.network.genesis_hash());
     session.software.clone_from(&config.server_name);
     session.texts = Texts::of(&config.banner, &config.donation_address);
-    session.max_scripts = config.max_subscriptions as usize;
+    session.max_subscriptions = config.max_subscriptions as usize;
     session.max_watched = shares.watched;
     let address = listeners.first().and_then(|listener| listener.local_addr().ok());
     session.hosts = address
@@ -151,24 +150,14 @@ pub fn session_config(
 }
 
 /// Tells sessions of each new tip.
-pub fn announcer(tips: TipChannel) -> Box<dyn Fn(NewTip) + Send> {
-    Box::new(move |new: NewTip| {
-        if let Some(height) = new.snapshot.tip() {
-            let header = new.snapshot.tip_header;
-            let touched = new.touched;
-            tips.announce(TipChange { tip: Tip { height, header }, touched });
-        }
-    })
+pub fn announcer(tips: TipChannel) -> Box<dyn Fn(TipChange) + Send> {
+    Box::new(move |change| tips.announce(change))
 }
 
 /// Tells sessions that scripts may look different, at the same tip.
-fn mempool_announcer(tips: TipChannel, shared: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
+fn mempool_announcer(tips: TipChannel, served: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
-        let snap = shared.snapshot();
-        if let Some(height) = snap.tip() {
-            let tip = Tip { height, header: snap.tip_header };
-            tips.announce_touched(TipChange { tip, touched });
-        }
+        tips.announce_touched(TipChange { tip: served.snapshot().newest(), touched });
     })
 }
 
@@ -181,16 +170,16 @@ pub fn node_check(config: Config) -> NodeCheck {
 pub fn start_mempool(
     bytes_max: usize,
     node: &Rpc,
-    shared: Arc<Served>,
+    served: Arc<Served>,
     stop: StopToken,
     tips: TipChannel,
 ) -> Result<()> {
     let mempool = MempoolSync {
         node: node.with_timeout(MEMPOOL_PATIENCE),
-        shared: shared.clone(),
+        served: served.clone(),
         stop,
         bytes_max,
-        on_change: mempool_announcer(tips, shared),
+        on_change: mempool_announcer(tips, served),
     };
     let start = thread::Builder::new().name("mempool".into()).spawn(move || mempool.run());
     start.map(drop).map_err(|error| Error::Io(format!("cannot start the mempool thread: {error}")))

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum OperatorRequest {
     /// SIGTERM or SIGINT: finish and exit 0.
     Stop,
     /// SIGHUP: read the configuration again.
@@ -34,11 +34,11 @@ impl Signals {
     }
 
     /// Waits for the next signal. The future may be dropped and made again, as in `select!`.
-    pub async fn next(&mut self) -> Request {
+    pub async fn next(&mut self) -> OperatorRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Request::Stop,
-            _ = self.interrupt.recv() => Request::Stop,
-            _ = self.hangup.recv() => Request::Reload,
+            _ = self.terminate.recv() => OperatorRequest::Stop,
+            _ = self.interrupt.recv() => OperatorRequest::Stop,
+            _ = self.hangup.recv() => OperatorRequest::Reload,
         }
     }
 }

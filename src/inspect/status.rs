@@ -22,11 +22,11 @@ const BUILDING_CODE: u8 = 75;
 
 /// What is known; keys as in the JSON form.
 #[derive(Clone, Debug)]
-pub struct Status {
+pub struct IndexStatus {
     facts: Map<String, Value>,
 }
 
-impl Status {
+impl IndexStatus {
     /// One JSON object.
     pub fn json(&self) -> String {
         Value::Object(self.facts.clone()).to_string()
@@ -41,7 +41,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for IndexStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, (key, value)) in self.facts.iter().enumerate() {
             let line_break = if i > 0 { "\n" } else { "" };
@@ -55,7 +55,7 @@ impl fmt::Display for Status {
 }
 
 /// Asks the server on each configured address, then the database.
-pub fn ask(config: &Config) -> Result<Status> {
+pub fn ask(config: &Config) -> Result<IndexStatus> {
     let mut facts = Map::new();
     facts.insert("network".into(), json!(config.network.name()));
     let server = config.listen.iter().find_map(|address| ask_server(*address));
@@ -68,7 +68,7 @@ pub fn ask(config: &Config) -> Result<Status> {
         let bytes = std::fs::metadata(config.index_dir().join(file)).map_or(0, |meta| meta.len());
         facts.insert(key.into(), json!(bytes));
     }
-    Ok(Status { facts })
+    Ok(IndexStatus { facts })
 }
 
 fn ask_server(address: SocketAddr) -> Option<Map<String, Value>> {

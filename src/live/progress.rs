@@ -41,7 +41,7 @@ impl Stage {
 
 /// How far hekte is at one moment, for people and dashboards.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct ProgressReport {
     /// The stage.
     pub stage: Stage,
     /// Whether every question is answered.
@@ -62,7 +62,7 @@ pub struct Report {
     pub trouble: Option<String>,
 }
 
-impl Report {
+impl ProgressReport {
     /// The height of the last block that is known of, indexed or not.
     pub fn last_known(&self) -> u32 {
         self.target.max(self.height)
@@ -94,10 +94,17 @@ impl Default for Estimate {
     }
 }
 
+/// The stage that was entered last, and when that was.
+#[derive(Clone, Copy, Debug)]
+struct Entered {
+    stage: Stage,
+    at: Instant,
+}
+
 /// Shared counters; written by the sync thread, read by whoever reports.
 #[derive(Debug)]
 pub struct Progress {
-    stage: Mutex<(Stage, Instant)>,
+    entered: Mutex<Entered>,
     /// Blocks indexed so far.
     pub blocks: AtomicU32,
     /// Blocks there will be.
@@ -124,7 +131,7 @@ pub struct Progress {
 impl Default for Progress {
     fn default() -> Self {
         Progress {
-            stage: Mutex::new((Stage::Waiting, Instant::now())),
+            entered: Mutex::new(Entered { stage: Stage::Waiting, at: Instant::now() }),
             blocks: AtomicU32::new(0),
             target: AtomicU32::new(0),
             files: AtomicU32::new(0),
@@ -145,12 +152,12 @@ impl Progress {
     pub fn enter(&self, stage: Stage) {
         self.seconds_left.set(None);
         self.bytes_per_second.set(None);
-        *lock(&self.stage) = (stage, Instant::now());
+        *lock(&self.entered) = Entered { stage, at: Instant::now() };
     }
 
-    /// The present stage and since when.
-    pub fn stage(&self) -> (Stage, Instant) {
-        *lock(&self.stage)
+    /// The present stage.
+    pub fn stage(&self) -> Stage {
+        lock(&self.entered).stage
     }
 
     /// What keeps hekte from going on, if anything.
@@ -165,16 +172,16 @@ impl Progress {
     }
 
     /// Everything at once; `served` is the tip that is served, if one is.
-    pub fn report(&self, served: Option<Height>) -> Report {
-        let (stage, since) = self.stage();
+    pub fn report(&self, served: Option<Height>) -> ProgressReport {
+        let Entered { stage, at } = *lock(&self.entered);
         let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);
-        Report {
+        ProgressReport {
             stage,
             serving: served.is_some(),
             height: served.map_or(indexed, |tip| tip.0),
             target: self.target.load(Ordering::Relaxed).saturating_sub(1),
             percent: (self.fraction_of(stage) * 1000.0).floor() / 10.0,
-            seconds: since.elapsed().as_secs(),
+            seconds: at.elapsed().as_secs(),
             seconds_left: self.seconds_left.get(),
             bytes_per_second: self.bytes_per_second.get(),
             trouble: self.trouble(),
@@ -183,7 +190,7 @@ impl Progress {
 
     /// How much of the present stage is done, 0.0 to 1.0.
     pub fn fraction(&self) -> f64 {
-        self.fraction_of(self.stage().0)
+        self.fraction_of(self.stage())
     }
 
     fn fraction_of(&self, stage: Stage) -> f64 {

@@ -69,7 +69,7 @@ impl RecentBlock {
 
     /// Offset in the block and length of a transaction.
     pub fn locate(&self, txnum: TxNum) -> Option<(u32, u32)> {
-        let pos = txnum.0.checked_sub(self.first.0)? as usize;
+        let pos = txnum.offset_from(self.first)? as usize;
         Some((*self.offsets.get(pos)?, *self.rows.lens.get(pos)?))
     }
 

@@ -10,9 +10,10 @@ use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
 use crate::store::records::RunInfo;
 
+use super::pool_changes::PoolChanges;
 use super::recent::RecentBlock;
 use super::table::ChainTable;
-use super::touch::Touch;
+use super::tip::Tip;
 use super::touched::Touched;
 use super::wakeup::Wakeup;
 use super::watched::WatchedCoins;
@@ -39,7 +40,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// Height of the last block.
     pub fn tip(&self) -> Option<Height> {
-        self.table.blocks().checked_sub(1).map(Height)
+        self.table.blocks().tip()
+    }
+
+    /// The last block.
+    pub fn newest(&self) -> Tip {
+        Tip { height: self.tip().unwrap_or_default(), header: self.tip_header }
     }
 
     /// The block in memory at a height.
@@ -64,8 +70,8 @@ impl Default for Snapshot {
 
 /// How headers are answered while the index is being built.
 pub trait HeaderSource: Send + Sync {
-    /// Height up to which blocks are indexed, with its header.
-    fn tip(&self) -> Option<(Height, HeaderBytes)>;
+    /// The last block indexed.
+    fn tip(&self) -> Option<Tip>;
     /// The header at a height at or below it.
     fn header(&self, height: Height) -> Option<HeaderBytes>;
 }
@@ -101,10 +107,10 @@ impl Served {
         read(&self.snapshot).clone()
     }
 
-    /// The next moment; from now on every question is answered. `confirmed`: blocks that came
-    /// since the last one, whose transactions leave the mempool in the same swap. What is left
-    /// there of their dependents is shown with another height now: those are touched, in the
-    /// sense of [`Touch`].
+    /// Puts the next moment in force; from now on every question is answered. The transactions of
+    /// `confirmed`, the blocks that came since the last moment, leave the mempool in the same swap.
+    /// Unconfirmed transactions that spend them are shown with another height now, so their scripts
+    /// are touched; those are returned.
     pub fn publish(&self, snapshot: Snapshot, confirmed: &[Arc<RecentBlock>]) -> Touched {
         let mut mempool = write(&self.mempool);
         let left: Vec<&Txid> = confirmed
@@ -112,14 +118,14 @@ impl Served {
             .flat_map(|block| block.txids())
             .filter(|txid| mempool.remove(txid).is_some() | mempool.forget_left_out(txid))
             .collect();
-        let mut touch = Touch::new(&self.watched);
-        left.iter().for_each(|txid| touch.dependents_of(&mempool, txid));
+        let mut changes = PoolChanges::new(&self.watched);
+        left.iter().for_each(|txid| changes.add_dependents_of(&mempool, txid));
         *write(&self.snapshot) = Arc::new(snapshot);
         drop(mempool);
         self.serving.store(true, Ordering::Release);
         *lock(&self.building) = None;
         self.mempool_wakeup.wake();
-        touch.finish()
+        changes.finish()
     }
 
     /// The mempool; no new moment is published while it is held, so hold it briefly.

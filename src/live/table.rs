@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitcoin::hashes::Hash;
 
 use crate::blockfile::dir::FilePos;
-use crate::ids::{BlockHash, HeaderBytes, Height, TxNum};
+use crate::ids::{BlockCount, BlockHash, HeaderBytes, Height, TxNum};
 use crate::parse::tx::header;
 use crate::shares::TABLE_BYTES_PER_BLOCK;
 
@@ -53,8 +53,8 @@ pub struct ChainTable {
 
 impl ChainTable {
     /// Number of blocks.
-    pub fn blocks(&self) -> u32 {
-        self.blocks
+    pub fn blocks(&self) -> BlockCount {
+        BlockCount(self.blocks)
     }
 
     /// Number of transactions.
@@ -75,8 +75,8 @@ impl ChainTable {
 
     /// Transactions of a block of the chain.
     pub fn txs_of(&self, height: Height) -> u32 {
-        let first = self.get(height).map_or(self.txs, |info| info.first.0);
-        self.end_of(height).0 - first
+        let first = self.get(height).map_or(TxNum(self.txs), |info| info.first);
+        self.end_of(height).offset_from(first).unwrap_or_default()
     }
 
     /// The block that holds a transaction.
@@ -102,15 +102,16 @@ impl ChainTable {
         self.txs += txs;
     }
 
-    /// Keeps the first `blocks`.
-    pub fn truncate(&mut self, blocks: u32) {
-        if blocks >= self.blocks {
+    /// Keeps the first `keep` blocks.
+    pub fn truncate(&mut self, keep: BlockCount) {
+        if keep >= self.blocks() {
             return;
         }
-        self.txs = self.get(Height(blocks)).map_or(self.txs, |info| info.first.0);
-        self.blocks = blocks;
-        self.parts.truncate((blocks as usize).div_ceil(PART_BLOCKS));
-        let rest = blocks as usize % PART_BLOCKS;
+        self.txs = self.get(keep.next()).map_or(self.txs, |info| info.first.0);
+        self.blocks = keep.0;
+        let blocks = keep.0 as usize;
+        self.parts.truncate(blocks.div_ceil(PART_BLOCKS));
+        let rest = blocks % PART_BLOCKS;
         if let (Some(last), true) = (self.parts.last_mut(), rest > 0) {
             Arc::make_mut(last).truncate(rest);
         }
@@ -157,12 +158,12 @@ mod tests {
         assert_eq!(table.height_of(TxNum(table.txs())), None);
         assert!(table.set_pos(Height(5000), pos(1)) && !table.set_pos(Height(5000), pos(1)));
         for cut in [9000, 8192, 4097, 4096, 0] {
-            table.truncate(cut);
+            table.truncate(BlockCount(cut));
             let txs = before.get(Height(cut)).map_or(0, |info| info.first.0);
-            assert_eq!((table.blocks(), table.txs()), (cut, txs));
+            assert_eq!((table.blocks().0, table.txs()), (cut, txs));
             assert_eq!(table.get(Height(cut)), None);
         }
         table.push(pos(1), HeaderTag([0; 4]), 1);
-        assert_eq!((table.txs(), before.blocks()), (1, 10_000));
+        assert_eq!((table.txs(), before.blocks().0), (1, 10_000));
     }
 }

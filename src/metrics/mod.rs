@@ -51,9 +51,9 @@ impl Number {
     }
 
     /// Counts one more until the returned guard is dropped.
-    pub fn hold(&'static self) -> Held {
+    pub fn count_one(&'static self) -> CountedOne {
         self.add(1);
-        Held(self)
+        CountedOne(self)
     }
 
     /// The present value.
@@ -64,9 +64,9 @@ impl Number {
 
 /// Counts one less when it is dropped.
 #[derive(Debug)]
-pub struct Held(&'static Number);
+pub struct CountedOne(&'static Number);
 
-impl Drop for Held {
+impl Drop for CountedOne {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }

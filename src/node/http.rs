@@ -28,7 +28,7 @@ pub enum HttpError {
 
 /// A reply of bitcoind.
 #[derive(Debug)]
-pub struct Reply {
+pub struct HttpReply {
     /// The status code: 200, 401, ...
     pub status: u16,
     /// The body, complete.
@@ -37,16 +37,16 @@ pub struct Reply {
     pub reusable: bool,
 }
 
-/// One open connection.
+/// An open connection to bitcoind.
 #[derive(Debug)]
-pub struct Connection {
+pub struct HttpConnection {
     stream: BufReader<TcpStream>,
     host: String,
 }
 
-impl Connection {
+impl HttpConnection {
     /// Connects. Any later read or write may take up to `timeout`.
-    pub fn open(host: &str, port: u16, timeout: Duration) -> io::Result<Connection> {
+    pub fn open(host: &str, port: u16, timeout: Duration) -> io::Result<HttpConnection> {
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host, port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIME) {
@@ -56,7 +56,7 @@ impl Connection {
                     // a request is one write, so there is nothing to wait for
                     stream.set_nodelay(true)?;
                     let host = format!("{host}:{port}");
-                    return Ok(Connection { stream: BufReader::new(stream), host });
+                    return Ok(HttpConnection { stream: BufReader::new(stream), host });
                 }
                 Err(error) => failure = error,
             }
@@ -71,7 +71,7 @@ impl Connection {
         authorization: &str,
         body: &[u8],
         max_body_bytes: u64,
-    ) -> Result<Reply, HttpError> {
+    ) -> Result<HttpReply, HttpError> {
         let mut request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: keep-alive\r\nAuthorization: \
              {authorization}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -88,7 +88,7 @@ impl Connection {
         self.read_reply(max_body_bytes)
     }
 
-    fn read_reply(&mut self, max_body_bytes: u64) -> Result<Reply, HttpError> {
+    fn read_reply(&mut self, max_body_bytes: u64) -> Result<HttpReply, HttpError> {
         let mut head = (&mut self.stream).take(MAX_HEAD_BYTES);
         let first = read_head_line(&mut head)?;
         let mut words = first.split(' ');
@@ -124,7 +124,7 @@ impl Connection {
         if body.len() as u64 != length {
             return Err(HttpError::Malformed("a reply that was cut off".into()));
         }
-        Ok(Reply { status, body, reusable })
+        Ok(HttpReply { status, body, reusable })
     }
 }
 

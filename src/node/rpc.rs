@@ -13,7 +13,7 @@ use super::auth;
 use super::calls::{NodeCalls, NodeError};
 use super::counted::count;
 use super::error::RpcError;
-use super::http::{Connection, HttpError, Reply};
+use super::http::{HttpConnection, HttpError, HttpReply};
 use crate::config::node::NodeConfig;
 use crate::host::beat;
 use crate::host::lock::lock;
@@ -38,7 +38,7 @@ pub struct Rpc {
 /// A connection to bitcoind, with the login that was sent on it.
 #[derive(Debug)]
 struct RpcLine {
-    connection: Connection,
+    connection: HttpConnection,
     authorization: String,
     used: bool,
 }
@@ -222,7 +222,7 @@ impl Rpc {
 
     fn connect(&self) -> Result<RpcLine, RpcError> {
         let url = &self.node.url;
-        let connection = Connection::open(&url.host, url.port, self.timeout).map_err(|error| {
+        let connection = HttpConnection::open(&url.host, url.port, self.timeout).map_err(|error| {
             RpcError::Away(format!(
                 "cannot reach bitcoind at {url}: {error} -> is it running, with server=1, and is \
                  rpc_url right?"
@@ -232,7 +232,7 @@ impl Rpc {
     }
 
     /// The body if the status allows one to parse; otherwise the error that the status stands for.
-    fn judge(&self, method: &str, reply: Reply) -> Result<Vec<u8>, RpcError> {
+    fn judge(&self, method: &str, reply: HttpReply) -> Result<Vec<u8>, RpcError> {
         let url = &self.node.url;
         match reply.status {
             // a method's errors come with status 400, 404 or 500 and a JSON body

@@ -149,7 +149,7 @@ pub enum Method {
     /// `server.add_peer`
     AddPeer,
     /// `hekte.status`, a method of our own: the progress of the index.
-    Report,
+    StatusReport,
 }
 
 impl Method {

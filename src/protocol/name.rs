@@ -32,7 +32,7 @@ impl Method {
             Method::DonationAddress => "server.donation_address",
             Method::PeersSubscribe => "server.peers.subscribe",
             Method::AddPeer => "server.add_peer",
-            Method::Report => "hekte.status",
+            Method::StatusReport => "hekte.status",
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn method(name: &str, params: &Value, version: Version) -> Read<Method> {
         Some(("blockchain", rest)) => blockchain(rest, params, version)?,
         Some(("mempool", rest)) => mempool(rest, version),
         Some(("server", rest)) => server(rest, params, version)?,
-        Some(("hekte", "status")) => Some(Method::Report),
+        Some(("hekte", "status")) => Some(Method::StatusReport),
         _ => None,
     };
     found.ok_or_else(|| unknown(name, version))

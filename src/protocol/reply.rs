@@ -6,13 +6,14 @@ use serde_json::json;
 
 use crate::ids::{HeaderBytes, ScriptHash};
 use crate::limits::{MAX_HEADERS_PER_REPLY, MAX_REPLY_BYTES};
+use crate::live::tip::Tip;
 use crate::protocol::json::{Json, push_hash, push_plain};
 use crate::protocol::message::{ErrorObject, HISTORY_TOO_LONG, ReplyBody};
 use crate::protocol::method::Naming;
 use crate::protocol::version::Version;
 use crate::query::answers::{
     Balance, Coin, Confirmation, HeaderProof, HistoryEntry, OutpointStatus, RecentTx, Status,
-    StatusReport, Tip, TxProof,
+    StatusReport, TxProof,
 };
 
 /// Bytes of `{"height":1234567,"tx_hash":"…"},`.

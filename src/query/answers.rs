@@ -1,7 +1,7 @@
 //! What a session may ask, and the shapes of the answers; one call is one consistent moment.
 
 use crate::ids::{HeaderBytes, Height, OutPoint, Prefix, ScriptHash, Txid};
-use crate::live::touched::Touched;
+use crate::live::tip::Tip;
 
 use super::decoded::VerboseTx;
 
@@ -37,15 +37,6 @@ pub enum QueryError {
 
 /// The result of a question.
 pub type Answer<T> = Result<T, QueryError>;
-
-/// The newest block served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tip {
-    /// Its height.
-    pub height: Height,
-    /// Its header.
-    pub header: HeaderBytes,
-}
 
 /// How a transaction is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,15 +167,6 @@ pub struct StatusReport {
     pub synced: bool,
     /// What keeps hekte from going on.
     pub trouble: Option<String>,
-}
-
-/// A change of the tip, told to every session.
-#[derive(Clone, Debug)]
-pub struct TipChange {
-    /// The new tip.
-    pub tip: Tip,
-    /// What the connected and disconnected blocks and the mempool's changes touched.
-    pub touched: Touched,
 }
 
 /// Takes a list: how many items there are, and the items one by one, so that a long list is never

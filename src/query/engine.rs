@@ -92,10 +92,10 @@ impl Engine {
         let limit = self.search_limit();
         for _ in 0..MOMENT_TRIES {
             let snap = self.up_to_date(script, &mut summary, &limit)?;
-            let shared = self.views.shared();
-            let pool = shared.mempool();
+            let served = self.views.served();
+            let pool = served.mempool();
             // no moment is published while the mempool is held
-            if !Arc::ptr_eq(&snap, &shared.snapshot()) {
+            if !Arc::ptr_eq(&snap, &served.snapshot()) {
                 continue;
             }
             let value_of = |out: &OutPoint| summary.coins.get(out).map(|coin| coin.value);
@@ -118,9 +118,9 @@ impl Engine {
         summary: &mut Summary,
         limit: &SearchLimit,
     ) -> Answer<Arc<Snapshot>> {
-        let shared = self.views.shared();
-        let snap = shared.snapshot();
-        if shared.serving() && summary.is_of(&snap) {
+        let served = self.views.served();
+        let snap = served.snapshot();
+        if served.serving() && summary.is_of(&snap) {
             return Ok(snap);
         }
         let view = self.views.open()?;

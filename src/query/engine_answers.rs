@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ids::{HeaderBytes, Height, OutPoint, ScriptHash, Txid};
+use crate::live::tip::Tip;
 use crate::mempool::effect::{MempoolEffect, PoolEntry};
 use crate::mempool::histogram::fee_histogram;
 use crate::mempool::pool::MemTx;
@@ -11,8 +12,7 @@ use crate::parse::tx::header;
 
 use super::answers::{
     Answer, Answers, Balance, Coin, Confirmation, HeaderProof, HistoryEntry, ListSink,
-    OutpointStatus, ProvenHeaders, QueryError, Readiness, RecentTx, Status, StatusReport, Tip,
-    TxProof,
+    OutpointStatus, ProvenHeaders, QueryError, Readiness, RecentTx, Status, StatusReport, TxProof,
 };
 use super::decoded::{Mined, VerboseTx, decode};
 use super::engine::{Engine, MOMENT_TRIES};
@@ -46,12 +46,12 @@ impl Engine {
 
 impl Answers for Engine {
     fn readiness(&self) -> Readiness {
-        if self.views.shared().serving() { Readiness::Serving } else { Readiness::Building }
+        if self.views.served().serving() { Readiness::Serving } else { Readiness::Building }
     }
 
     fn status_report(&self) -> StatusReport {
-        let shared = self.views.shared();
-        let report = self.progress.report(shared.served_tip());
+        let served = self.views.served();
+        let report = self.progress.report(served.served_tip());
         StatusReport {
             version: env!("CARGO_PKG_VERSION"),
             phase: report.stage.name(),
@@ -61,25 +61,24 @@ impl Answers for Engine {
             seconds_in_phase: report.seconds,
             seconds_left: report.seconds_left,
             bytes_per_second: report.bytes_per_second,
-            runs: shared.snapshot().runs.len() / 2,
+            runs: served.snapshot().runs.len() / 2,
             synced: report.serving,
             trouble: report.trouble,
         }
     }
 
     fn tip(&self) -> Tip {
-        let shared = self.views.shared();
-        if shared.serving() {
-            let snap = shared.snapshot();
-            return Tip { height: snap.tip().unwrap_or_default(), header: snap.tip_header };
+        let served = self.views.served();
+        if served.serving() {
+            return served.snapshot().newest();
         }
-        match shared.header_source() {
+        match served.header_source() {
             // served since we looked
-            None if shared.serving() => self.tip(),
+            None if served.serving() => self.tip(),
             source => {
-                let genesis = (Height(0), self.views.params().genesis_header);
-                let (height, header) = source.and_then(|source| source.tip()).unwrap_or(genesis);
-                Tip { height, header }
+                let genesis = self.views.params().genesis_header;
+                let genesis = Tip { height: Height(0), header: genesis };
+                source.and_then(|source| source.tip()).unwrap_or(genesis)
             }
         }
     }
@@ -93,13 +92,13 @@ impl Answers for Engine {
     }
 
     fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
-        let shared = self.views.shared();
-        if shared.serving() {
+        let served = self.views.served();
+        if served.serving() {
             return self.views.open()?.headers(start, count);
         }
         let tip = self.tip().height;
         let end = start.0.saturating_add(count).min(tip.0 + 1);
-        let source = shared.header_source();
+        let source = served.header_source();
         let genesis = self.views.params().genesis_header;
         let header = |height| match (&source, height) {
             (_, 0) => Ok(genesis),
@@ -151,7 +150,7 @@ impl Answers for Engine {
         self.with_script(script, |summary, effect| {
             // clients ask for a status to watch it: note the coins whose spending would change it
             let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
-            self.views.shared().watched.note(script.prefix(), coins);
+            self.views.served().watched.note(script.prefix(), coins);
             let tail = effect.entries.iter();
             Ok(summary.status(tail.map(|entry| (entry.txid, -i64::from(entry.chained)))))
         })
@@ -222,7 +221,8 @@ impl Answers for Engine {
         let (txnum, place) = here.ok_or_else(|| {
             QueryError::BadRequest(format!("transaction {txid} is not in block {height}"))
         })?;
-        prove(&view, &mut reader, height, txnum.0 - place.block.first.0)
+        let pos = txnum.offset_from(place.block.first).unwrap_or_default();
+        prove(&view, &mut reader, height, pos)
     }
 
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof> {
@@ -235,14 +235,14 @@ impl Answers for Engine {
         for _ in 0..MOMENT_TRIES {
             let view = self.views.open()?;
             let confirmed = outpoint::confirmed(&view, outpoint, &limit)?;
-            let shared = self.views.shared();
-            let pool = shared.mempool();
-            if Arc::ptr_eq(&view.snap, &shared.snapshot()) {
+            let served = self.views.served();
+            let pool = served.mempool();
+            if Arc::ptr_eq(&view.snap, &served.snapshot()) {
                 let status = outpoint::with_mempool(confirmed, outpoint, &pool);
                 // the client may watch this outpoint, whose spending would change the status
                 let buried = matches!(status.spender, Some((_, Confirmation::Block(_))));
                 if let (Some(script), false) = (status.script, buried) {
-                    shared.watched.note(script, std::iter::once(outpoint));
+                    served.watched.note(script, std::iter::once(outpoint));
                 }
                 return Ok(status);
             }
@@ -251,11 +251,11 @@ impl Answers for Engine {
     }
 
     fn fee_histogram(&self) -> Vec<(u64, u64)> {
-        fee_histogram(&self.views.shared().mempool())
+        fee_histogram(&self.views.served().mempool())
     }
 
     fn recent(&self, count: usize) -> Vec<RecentTx> {
-        let pool = self.views.shared().mempool();
+        let pool = self.views.served().mempool();
         let mut newest: Vec<_> = pool.iter().collect();
         newest.sort_unstable_by_key(|tx| std::cmp::Reverse(tx.arrival));
         newest.truncate(count);
@@ -264,6 +264,6 @@ impl Answers for Engine {
     }
 
     fn mempool_changed(&self) {
-        self.views.shared().mempool_wakeup.wake();
+        self.views.served().mempool_wakeup.wake();
     }
 }

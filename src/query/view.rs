@@ -31,12 +31,12 @@ use super::span_rows::SpanRows;
 /// How often a view is tried when the writer moves on between its two halves.
 const VIEW_TRIES: u32 = 200;
 
-/// Where views come from: connections that are used again, and the shared snapshot.
+/// Where views come from: connections that are used again, and the snapshot that is served.
 pub struct Views {
     path: PathBuf,
     params: ChainParams,
     dir: Arc<BlockDir>,
-    shared: Arc<Served>,
+    served: Arc<Served>,
     /// Views that are open.
     open: AtomicUsize,
     /// Threads that may work on one question while there is no other.
@@ -60,12 +60,12 @@ impl Views {
         path: PathBuf,
         params: ChainParams,
         dir: Arc<BlockDir>,
-        shared: Arc<Served>,
+        served: Arc<Served>,
         span_bytes: usize,
     ) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get).min(INDEX_WORKERS);
         let span_rows = SpanRows::new(span_bytes);
-        Views { path, params, dir, shared, open: AtomicUsize::new(0), threads, span_rows }
+        Views { path, params, dir, served, open: AtomicUsize::new(0), threads, span_rows }
     }
 
     /// The network.
@@ -73,19 +73,19 @@ impl Views {
         &self.params
     }
 
-    /// What sync shares.
-    pub fn shared(&self) -> &Arc<Served> {
-        &self.shared
+    /// The served moment, which sync shares.
+    pub fn served(&self) -> &Arc<Served> {
+        &self.served
     }
 
     /// Opens a view of the present moment.
     pub fn open(&self) -> Answer<View<'_>> {
-        if !self.shared.serving() {
+        if !self.served.serving() {
             return Err(QueryError::Building);
         }
         let db = self.reader().map_err(|error| self.failed(error))?;
         for _ in 0..VIEW_TRIES {
-            let snap = self.shared.snapshot();
+            let snap = self.served.snapshot();
             db.begin_read().map_err(|error| self.failed(error))?;
             let state = db.state().map_err(|error| self.failed(error))?;
             if state.generation == snap.generation {
@@ -99,7 +99,7 @@ impl Views {
     }
 
     fn reader(&self) -> Result<Db> {
-        match self.shared.take_reader() {
+        match self.served.take_reader() {
             Some(db) => Ok(db),
             None => Db::open(&self.path, &self.params, Mode::Read),
         }
@@ -115,7 +115,7 @@ impl Views {
     fn failed(&self, error: Error) -> QueryError {
         error!("{error}");
         if let Error::Damaged(why) = error {
-            self.shared.report_damage(why);
+            self.served.report_damage(why);
         }
         QueryError::Internal("the index cannot be read; see the server's log".into())
     }
@@ -127,7 +127,7 @@ impl Drop for View<'_> {
         if let Some(db) = self.db.take()
             && db.end_read().is_ok()
         {
-            self.views.shared.give_back(db);
+            self.views.served.give_back(db);
         }
     }
 }
@@ -180,7 +180,7 @@ impl<'a> View<'a> {
     /// Notes that a position was wrong, which the sync thread mends; the answer until then.
     pub fn wrong_position(&self, height: Height, why: &str) -> QueryError {
         error!("block {height} is not where it was ({why}); looking through the block files again");
-        self.views.shared.ask_for_rescan();
+        self.views.served.ask_for_rescan();
         QueryError::Internal(format!(
             "block {height} has moved in bitcoind's files and is being looked for; try again"
         ))
@@ -240,7 +240,7 @@ impl<'a> View<'a> {
 
     /// Up to `count` headers from `start`, fewer at the tip.
     pub fn headers(&self, start: Height, count: u32) -> Answer<Vec<HeaderBytes>> {
-        let end = start.0.saturating_add(count).min(self.snap.table.blocks());
+        let end = start.0.saturating_add(count).min(self.snap.table.blocks().0);
         let mut headers = Vec::with_capacity(end.saturating_sub(start.0) as usize);
         let mut row = Vec::new();
         let mut row_key = -1;

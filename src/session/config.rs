@@ -28,7 +28,7 @@ pub struct SessionConfig {
     /// The names for `server.features`; may be empty.
     pub hosts: Vec<Host>,
     /// Most scripts that one client may watch.
-    pub max_scripts: usize,
+    pub max_subscriptions: usize,
     /// Most outpoints that one client may watch.
     pub max_outpoints: usize,
     /// Most scripts and outpoints that all clients together may watch.
@@ -43,7 +43,7 @@ impl SessionConfig {
             texts: Texts::of(&format!("Served by hekte {}.", env!("CARGO_PKG_VERSION")), ""),
             genesis_hash,
             hosts: Vec::new(),
-            max_scripts: limits::MAX_SCRIPTS_WATCHED_PER_CLIENT,
+            max_subscriptions: limits::MAX_SCRIPTS_WATCHED_PER_CLIENT,
             max_outpoints: limits::MAX_OUTPOINTS_WATCHED_PER_CLIENT,
             max_watched: limits::MAX_WATCHED,
         }

@@ -93,7 +93,7 @@ impl Dispatch<'_> {
             Method::DonationAddress => Ok(Json::text(&hub.texts().donation_address)),
             Method::PeersSubscribe => Ok(Json::array([])),
             Method::AddPeer => Ok(Json::bool(false)),
-            Method::Report => Ok(reply::status_report(&hub.answers.status_report())),
+            Method::StatusReport => Ok(reply::status_report(&hub.answers.status_report())),
         }
     }
 

@@ -41,7 +41,7 @@ impl Job {
             Broadcast(_) | BroadcastPackage { .. } | TestMempoolAccept(_) => Runs::OnNodeThread,
             EstimateFee { .. } | RelayFee | MempoolInfo => Runs::OnNodeThread,
             HeadersSubscribe | Version { .. } => Runs::Here,
-            Ping { .. } | Features | Banner | DonationAddress | Report => Runs::Here,
+            Ping { .. } | Features | Banner | DonationAddress | StatusReport => Runs::Here,
             PeersSubscribe | AddPeer | OutpointUnsubscribe(_) => Runs::Here,
             Script { question: ScriptQuestion::Unsubscribe, .. } => Runs::Here,
             // both go over the whole mempool, which takes long

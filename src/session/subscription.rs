@@ -6,8 +6,9 @@ use bitcoin::OutPoint;
 
 use crate::hash::sha256;
 use crate::ids::{Prefix, ScriptHash};
+use crate::live::tip::{Tip, TipChange};
 use crate::protocol::method::Naming;
-use crate::query::answers::{OutpointStatus, Status, Tip, TipChange};
+use crate::query::answers::{OutpointStatus, Status};
 
 /// A watched script.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use log::{debug, warn};
 
 use crate::host::lock::lock;
 use crate::ids::ScriptHash;
+use crate::live::tip::{Tip, TipChange};
 use crate::protocol::json::Json;
 use crate::protocol::message::{ErrorObject, ReplyBody, notification};
 use crate::protocol::method::Naming;
 use crate::protocol::reply;
-use crate::query::answers::{QueryError, Tip, TipChange};
+use crate::query::answers::QueryError;
 use crate::session::faults::{client_full, server_full, wire_error};
 use crate::session::hub::SessionHub;
 use crate::session::subscription::{
@@ -62,7 +63,7 @@ impl WatchList {
     }
 
     fn check_script_limit(&self, script: &ScriptHash) -> Result<(), ErrorObject> {
-        let (scripts, max) = (&self.subscriptions().scripts, self.hub.config.max_scripts);
+        let (scripts, max) = (&self.subscriptions().scripts, self.hub.config.max_subscriptions);
         match scripts.len() >= max && !scripts.contains_key(script) {
             true => Err(client_full(max, "scripts")),
             false => Ok(()),

@@ -85,9 +85,9 @@ fn at(path: &Path, error: &io::Error) -> Error {
     Error::Io(format!("{}: {error}", path.display()))
 }
 
-/// The index was found damaged: notes that the next start is to build it anew, unless that was
-/// done not long ago. The error to end with, either way.
-pub fn condemn(folder: &Path, why: &str) -> Error {
+/// Marks the index as damaged, so that the next start builds it anew; not if that was done a short
+/// time ago. Returns the error to end with, either way.
+pub fn mark_damaged(folder: &Path, why: &str) -> Error {
     let rebuilt = fs::metadata(folder.join(REBUILT_FILE)).and_then(|meta| meta.modified());
     // a clock that was set back, as on boards without one, makes it recent, too
     let age = rebuilt.map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
@@ -113,8 +113,8 @@ pub fn condemn(folder: &Path, why: &str) -> Error {
     }
 }
 
-/// Removes an index that was found damaged the last time.
-pub fn remove_condemned(folder: &Path) -> Result<()> {
+/// Removes an index that [`mark_damaged`] has marked.
+pub fn remove_if_marked_damaged(folder: &Path) -> Result<()> {
     let path = folder.join(DAMAGED_FILE);
     let mut why = String::new();
     match File::open(&path) {

@@ -11,11 +11,12 @@ use crate::host::beat;
 use crate::host::stop::StopToken;
 use crate::live::progress::Progress;
 use crate::live::served::Served;
+use crate::live::tip::TipChange;
 use crate::node::rpc::Rpc;
 
 use super::blocks::load::BlockLoader;
 use super::build::headers::StoredHeaders;
-use super::served::index::{NewTip, ServedIndex};
+use super::served::index::ServedIndex;
 
 /// Says whether a bitcoind is the one that is meant, and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
@@ -26,14 +27,14 @@ pub struct SyncContext {
     pub folder: PathBuf,
     /// The block files, and with them the network.
     pub loader: Arc<BlockLoader>,
-    /// What is shared with questions.
-    pub shared: Arc<Served>,
+    /// The moment that questions are answered from.
+    pub served: Arc<Served>,
     /// bitcoind; `None` offline.
     pub node: Option<Rpc>,
     /// Whether that bitcoind is the one that is meant, and can do what is needed.
     pub check_node: NodeCheck,
     /// Is told each published tip.
-    pub on_tip: Box<dyn Fn(NewTip) + Send>,
+    pub on_tip: Box<dyn Fn(TipChange) + Send>,
     /// How far the work is, for those who report it.
     pub progress: Arc<Progress>,
     /// When to stop.
@@ -61,7 +62,7 @@ impl SyncContext {
     /// Answers questions about headers from a finished index that is not served yet.
     pub fn answer_headers_only(&self, index: &ServedIndex) {
         self.report_complete(index);
-        self.shared.build_with(Arc::new(StoredHeaders {
+        self.served.build_with(Arc::new(StoredHeaders {
             snapshot: index.snapshot().clone(),
             loader: self.loader.clone(),
         }));

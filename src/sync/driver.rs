@@ -100,9 +100,9 @@ impl Driver {
     }
 
     fn open_index(&self) -> Result<ServedIndex> {
-        let SyncContext { folder, loader, shared, .. } = &self.context;
+        let SyncContext { folder, loader, served, .. } = &self.context;
         let mut index =
-            ServedIndex::open(folder, loader.params(), shared.clone(), self.settings.upkeep)?;
+            ServedIndex::open(folder, loader.params(), served.clone(), self.settings.upkeep)?;
         if !newest_are_in_place(&index, loader)? {
             look_again(&mut index, loader)?;
         }
@@ -118,7 +118,7 @@ impl Driver {
         info!("serving, height={}", index.blocks().tip().unwrap_or_default());
         let (mut rescans, mut upkeep) = (Rescans::default(), Upkeep::new(&context.progress));
         while !context.stop.is_requested() {
-            rescans.serve(index, &context.shared, &context.loader)?;
+            rescans.serve(index, &context.served, &context.loader)?;
             beat::step();
             if !upkeep.step(index)? {
                 thread::sleep(Duration::from_millis(200));
@@ -166,11 +166,11 @@ impl Driver {
 
     /// Builds to the end of a plan, answering questions about headers meanwhile.
     fn build_along(&self, plan: Arc<Plan>) -> Result<Outcome> {
-        let SyncContext { folder, loader, shared, progress, stop, .. } = &self.context;
+        let SyncContext { folder, loader, served, progress, stop, .. } = &self.context;
         let SyncSettings { memory_bytes, threads, .. } = self.settings;
         self.release_files()?;
         warn_if_short(memory_bytes, plan.blocks(), threads);
-        shared.build_with(Arc::new(BuildHeaders {
+        served.build_with(Arc::new(BuildHeaders {
             plan: plan.clone(),
             loader: loader.clone(),
             progress: progress.clone(),

@@ -11,8 +11,8 @@ use crate::host::beat::{self, Beat};
 use crate::host::stop::StopToken;
 use crate::ids::{BlockHash, Txid};
 use crate::limits::MEMPOOL_BATCH;
+use crate::live::pool_changes::PoolChanges;
 use crate::live::served::Served;
-use crate::live::touch::Touch;
 use crate::live::touched::Touched;
 use crate::mempool::compare::{Difference, difference};
 use crate::mempool::pool::{MemTx, Mempool};
@@ -24,8 +24,8 @@ use crate::parse::tx::{TxView, header};
 pub struct MempoolSync {
     /// bitcoind, on a connection of its own.
     pub node: Rpc,
-    /// Where the mempool is.
-    pub shared: Arc<Served>,
+    /// The moment that is served, and the mempool that belongs to it.
+    pub served: Arc<Served>,
     /// When to stop.
     pub stop: StopToken,
     /// Bytes that the mempool may take.
@@ -36,7 +36,7 @@ pub struct MempoolSync {
 
 /// What one look came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum MempoolLook {
     /// In step.
     Same,
     /// More to come at once: a bounded batch was taken, or the tip moved meanwhile.
@@ -50,8 +50,8 @@ impl MempoolSync {
         let mut away = false;
         while !self.stop.is_requested() {
             beat::step();
-            if !self.shared.serving() {
-                self.shared.mempool_wakeup.wait(Duration::from_millis(200));
+            if !self.served.serving() {
+                self.served.mempool_wakeup.wait(Duration::from_millis(200));
                 continue;
             }
             let wait = match self.look() {
@@ -60,8 +60,8 @@ impl MempoolSync {
                         info!("bitcoind's mempool can be read again");
                     }
                     match look {
-                        Look::Same => self.interval(),
-                        Look::Again => Duration::from_millis(20),
+                        MempoolLook::Same => self.interval(),
+                        MempoolLook::Again => Duration::from_millis(20),
                     }
                 }
                 Err(error) => {
@@ -75,32 +75,32 @@ impl MempoolSync {
                     Duration::from_secs(2)
                 }
             };
-            self.shared.mempool_wakeup.wait(wait);
+            self.served.mempool_wakeup.wait(wait);
         }
     }
 
     /// A list of 300 000 txids is 20 MB: the longer it is, the less often it is asked for.
     fn interval(&self) -> Duration {
-        match self.shared.mempool().len() {
+        match self.served.mempool().len() {
             0..5_000 => Duration::from_secs(1),
             5_000..50_000 => Duration::from_secs(5),
             _ => Duration::from_secs(30),
         }
     }
 
-    fn look(&mut self) -> Result<Look> {
-        let Some(tip) = self.common_tip()? else { return Ok(Look::Again) };
+    fn look(&mut self) -> Result<MempoolLook> {
+        let Some(tip) = self.common_tip()? else { return Ok(MempoolLook::Again) };
         // sorted in place: a set would hold all of them once more
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
         let found = {
-            let pool = self.shared.mempool();
+            let pool = self.served.mempool();
             let room = pool.bytes() < self.bytes_max / 10 * 8;
             difference(&pool, &theirs, room)
         };
         drop(theirs);
         if found.is_empty() {
-            return Ok(Look::Same);
+            return Ok(MempoolLook::Same);
         }
         let Difference { mut gone, new } = found;
         let batches = new.chunks(MEMPOOL_BATCH).chain(new.is_empty().then_some(&[][..]));
@@ -108,20 +108,20 @@ impl MempoolSync {
             let fetched = self.fetch(batch)?;
             // a block in the meantime: its transactions are gone there, but not confirmed here
             if self.stop.is_requested() || self.common_tip()? != Some(tip) {
-                return Ok(Look::Again);
+                return Ok(MempoolLook::Again);
             }
             match self.apply(&std::mem::take(&mut gone), fetched, tip) {
                 Some(touched) => (self.on_change)(touched),
-                None => return Ok(Look::Again),
+                None => return Ok(MempoolLook::Again),
             }
         }
-        Ok(Look::Same)
+        Ok(MempoolLook::Same)
     }
 
     /// The tip, if bitcoind's and ours are the same.
     fn common_tip(&self) -> Result<Option<BlockHash>> {
         let theirs = self.node.blockchain_info()?.best_block_hash;
-        let ours = header::hash(&self.shared.snapshot().tip_header);
+        let ours = header::hash(&self.served.snapshot().tip_header);
         Ok((theirs == ours).then_some(ours))
     }
 
@@ -144,30 +144,30 @@ impl MempoolSync {
     /// Changes the mempool and returns what that touched; `None` if the tip has moved, and
     /// nothing was changed.
     fn apply(&self, gone: &[Txid], fetched: Vec<MemTx>, tip: BlockHash) -> Option<Touched> {
-        let mut pool = self.shared.mempool_mut();
-        if header::hash(&self.shared.snapshot().tip_header) != tip {
+        let mut pool = self.served.mempool_mut();
+        if header::hash(&self.served.snapshot().tip_header) != tip {
             return None;
         }
-        let mut touch = Touch::new(&self.shared.watched);
+        let mut changes = PoolChanges::new(&self.served.watched);
         for txid in gone {
             match pool.remove(txid) {
-                Some(tx) => touch.changed(&pool, &tx),
-                None if pool.forget_left_out(txid) => touch.dependents_of(&pool, txid),
+                Some(tx) => changes.add(&pool, &tx),
+                None if pool.forget_left_out(txid) => changes.add_dependents_of(&pool, txid),
                 None => {}
             }
         }
         for tx in fetched {
-            touch.changed(&pool, &tx);
+            changes.add(&pool, &tx);
             pool.insert(tx);
         }
-        trim(&mut pool, self.bytes_max, &mut touch);
+        trim(&mut pool, self.bytes_max, &mut changes);
         drop(pool);
-        Some(touch.finish())
+        Some(changes.finish())
     }
 }
 
 /// Over the budget, the lowest fee rates go first.
-fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
+fn trim(pool: &mut Mempool, bytes_max: usize, changes: &mut PoolChanges<'_>) {
     if pool.bytes() <= bytes_max {
         return;
     }
@@ -183,7 +183,7 @@ fn trim(pool: &mut Mempool, bytes_max: usize, touch: &mut Touch<'_>) {
             break;
         }
         if let Some(tx) = pool.leave_out(&txid) {
-            touch.changed(pool, &tx);
+            changes.add(pool, &tx);
         }
     }
     info!(

@@ -39,12 +39,11 @@ fn follow_to_be_killed() {
     let context = SyncContext {
         folder: folder.into(),
         loader: Arc::new(BlockLoader::new(dir, &params)),
-        shared: Arc::new(Served::default()),
+        served: Arc::new(Served::default()),
         node: Some(Rpc::new(&node)),
         check_node: Box::new(|_| Ok(())),
         on_tip: Box::new(move |new| {
-            let height = new.snapshot.tip().unwrap_or_default();
-            fs::write(&tip, height.to_string()).unwrap();
+            fs::write(&tip, new.tip.height.to_string()).unwrap();
         }),
         progress: Arc::default(),
         stop: StopToken::default(),

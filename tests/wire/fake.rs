@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex};
 use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{OutPoint, Txid};
 use hekte::ids::{HeaderBytes, Height, ScriptHash};
+use hekte::live::tip::Tip;
 use hekte::protocol::reply::wire_height;
 use hekte::query::answers::*;
 use hekte::query::decoded::VerboseTx;

@@ -179,7 +179,7 @@ fn tls_on_the_plain_port_is_closed_at_once() {
 #[test]
 fn subscriptions_over_the_cap_are_refused_and_the_others_stay() {
     let change = |config: &mut hekte::session::config::SessionConfig| {
-        (config.max_scripts, config.max_outpoints, config.max_watched) = (2, 1, 3);
+        (config.max_subscriptions, config.max_outpoints, config.max_watched) = (2, 1, 3);
     };
     let server = serve_with(Settings::default(), change, true);
     let mut client = server.client();

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hekte::ids::ScriptHash;
+use hekte::live::tip::TipChange;
 use hekte::live::touched::Touched;
-use hekte::query::answers::{Answers, TipChange};
+use hekte::query::answers::Answers;
 use hekte::server::net::settings::Settings;
 use serde_json::{Value, json};
 

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use hekte::live::tip::TipChange;
 use hekte::live::touched::Touched;
-use hekte::query::answers::{Answers, TipChange};
+use hekte::query::answers::Answers;
 use serde_json::{Value, json};
 
 use crate::fake::{EXAMPLE, LARGE, bytes};

@@ -92,8 +92,8 @@ pub fn run_one(folder: &Path, data: &Path) {
     assert!(matches!(build.run(), Ok(Outcome::Complete(_))));
     let (loader, plan) = read_and_hash::open(folder);
     let settings = UpkeepSettings::default();
-    let shared = Arc::new(Served::default());
-    let live = ServedIndex::open(data, &params, shared, settings);
+    let served = Arc::new(Served::default());
+    let live = ServedIndex::open(data, &params, served, settings);
     let mut live = live.unwrap_or_else(|error| panic!("{error}"));
     live.publish();
     let size = || fs::metadata(data.join(INDEX_FILE)).map_or(0, |meta| meta.len());

@@ -6,8 +6,8 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::limits::TIP_QUEUE_CHANGES;
+use crate::live::tip::TipChange;
 use crate::live::touched::TouchedList;
-use crate::query::answers::TipChange;
 
 /// A tip change on its way to the clients. Each client holds an `Arc` of it until the new header is
 /// queued; when the last one is dropped, `drop` tells all clients which scripts to look at again.
@@ -121,8 +121,8 @@ fn joined(changes: &[Arc<TipChange>], lagged: bool) -> Option<TipChange> {
 mod tests {
     use super::*;
     use crate::ids::{Height, Prefix};
+    use crate::live::tip::Tip;
     use crate::live::touched::Touched;
-    use crate::query::answers::Tip;
 
     fn these(touched: Option<&[u64]>) -> Touched {
         touched.map_or(Touched::Any, |list| Touched::from_iter(list.iter().copied().map(Prefix)))

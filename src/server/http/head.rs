@@ -4,8 +4,21 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A status code with its words, and a body.
-pub(crate) type Reply = (&'static str, String);
+/// What a request is answered with.
+#[derive(Debug)]
+pub(crate) struct Response {
+    /// The status code with its words.
+    pub(crate) status: &'static str,
+    /// The body.
+    pub(crate) body: String,
+}
+
+impl Response {
+    /// A response of that status.
+    pub(crate) fn new(status: &'static str, body: impl Into<String>) -> Response {
+        Response { status, body: body.into() }
+    }
+}
 
 /// The first line of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +52,11 @@ pub(crate) async fn read_head(
 impl RequestLine<'_> {
     /// Parses the first line of a head that was read with this `limit`; the error is the refusal to
     /// send.
-    pub(crate) fn of(head: &[u8], limit: usize) -> Result<RequestLine<'_>, Reply> {
-        let bad = || ("400 Bad Request", "this port speaks HTTP\n".to_owned());
+    pub(crate) fn of(head: &[u8], limit: usize) -> Result<RequestLine<'_>, Response> {
+        let bad = || Response::new("400 Bad Request", "this port speaks HTTP\n");
         if head.len() >= limit {
             let status = "431 Request Header Fields Too Large";
-            return Err((status, "the head is too long\n".to_owned()));
+            return Err(Response::new(status, "the head is too long\n"));
         }
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = std::str::from_utf8(line).map_err(|_| bad())?;

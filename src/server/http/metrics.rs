@@ -11,7 +11,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use crate::limits::{BEAT_EVERY, METRICS_CLIENTS, METRICS_HEAD_BYTES, METRICS_TIME};
-use crate::server::http::head::{Reply, RequestLine, read_head};
+use crate::server::http::head::{RequestLine, Response, read_head};
 use crate::server::http::page::{Facts, Probe};
 use crate::server::net::shutdown::Shutdown;
 
@@ -57,15 +57,15 @@ pub async fn serve_metrics(listener: TcpListener, mut shutdown: Shutdown, facts:
 
 async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
     let head = read_head(&mut stream, METRICS_HEAD_BYTES).await?;
-    let (reply, with_body) = match wanted(&head) {
+    let (response, with_body) = match wanted(&head) {
         Ok((wanted, with_body)) => {
             // making the reply looks at files and takes locks, so it runs on a blocking thread
-            let reply = spawn_blocking(move || answer(wanted, &facts)).await;
-            (reply.map_err(io::Error::other)?, with_body)
+            let response = spawn_blocking(move || answer(wanted, &facts)).await;
+            (response.map_err(io::Error::other)?, with_body)
         }
-        Err(reply) => (reply, true),
+        Err(refusal) => (refusal, true),
     };
-    let (status, body) = reply;
+    let Response { status, body } = response;
     let mut text = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
          Content-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
@@ -90,12 +90,12 @@ async fn serve(mut stream: TcpStream, facts: Arc<Facts>) -> io::Result<()> {
 }
 
 /// The page that a head asks for, and whether to send its body; the error is the refusal to send.
-fn wanted(head: &[u8]) -> Result<(Wanted, bool), Reply> {
+fn wanted(head: &[u8]) -> Result<(Wanted, bool), Response> {
     let line = RequestLine::of(head, METRICS_HEAD_BYTES)?;
     let with_body = match line.method {
         "GET" => true,
         "HEAD" => false,
-        _ => return Err(("405 Method Not Allowed", "GET and HEAD only\n".to_owned())),
+        _ => return Err(Response::new("405 Method Not Allowed", "GET and HEAD only\n")),
     };
     let wanted = match line.path {
         "/health" => Wanted::Health,
@@ -106,15 +106,15 @@ fn wanted(head: &[u8]) -> Result<(Wanted, bool), Reply> {
     Ok((wanted, with_body))
 }
 
-fn answer(wanted: Wanted, facts: &Facts) -> Reply {
+fn answer(wanted: Wanted, facts: &Facts) -> Response {
     let probe = match wanted {
-        Wanted::Metrics => return ("200 OK", facts.metrics()),
+        Wanted::Metrics => return Response::new("200 OK", facts.metrics()),
         Wanted::Health => facts.health(),
         Wanted::Ready => facts.ready(),
     };
     match probe {
-        Probe::Good(text) => ("200 OK", text + "\n"),
-        Probe::Bad(text) => ("503 Service Unavailable", text + "\n"),
+        Probe::Good(text) => Response::new("200 OK", text + "\n"),
+        Probe::Bad(text) => Response::new("503 Service Unavailable", text + "\n"),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn refusal(head: &str) -> Option<&'static str> {
-        wanted(head.as_bytes()).err().map(|(status, _)| &status[..3])
+        wanted(head.as_bytes()).err().map(|refusal| &refusal.status[..3])
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::host::{beat, memory};
-use crate::live::progress::{Progress, Report, Stage};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 use crate::live::served::Served;
 use crate::mempool::pool::Mempool;
 use crate::metrics;
@@ -27,7 +27,7 @@ pub struct Facts {
     /// The progress of the sync thread.
     pub progress: Arc<Progress>,
     /// The chain and mempool that are served.
-    pub live: Arc<Served>,
+    pub served: Arc<Served>,
     /// The sessions, for the number of watched scripts and outpoints.
     pub sessions: Arc<SessionHub>,
     /// The files of the served database, and of the one that exists during a build.
@@ -54,7 +54,7 @@ impl Facts {
 
     /// Whether every question can be answered.
     pub fn ready(&self) -> Probe {
-        let Report { stage, serving, height, target, percent, .. } = self.report();
+        let ProgressReport { stage, serving, height, target, percent, .. } = self.report();
         if serving {
             return Probe::Good(format!("serving, height={height}"));
         }
@@ -74,13 +74,13 @@ impl Facts {
         page.into_text()
     }
 
-    fn report(&self) -> Report {
-        self.progress.report(self.live.served_tip())
+    fn report(&self) -> ProgressReport {
+        self.progress.report(self.served.served_tip())
     }
 
     fn sync(&self, page: &mut Page) {
         let report = self.report();
-        let Report { serving, height, .. } = report;
+        let ProgressReport { serving, height, .. } = report;
         let target = report.last_known();
         let safe = match serving {
             true => height,
@@ -93,7 +93,7 @@ impl Facts {
         page.gauge("hekte_ready", "1 while every question is answered.", u8::from(serving));
         let healthy = u8::from(beat::overdue().is_none());
         page.gauge("hekte_healthy", "1 while all parts make progress.", healthy);
-        let now = self.progress.stage().0;
+        let now = self.progress.stage();
         let phases = Stage::ALL.map(|stage| (stage.name().to_owned(), u8::from(stage == now)));
         page.gauges("hekte_sync_phase", "1 for the present phase.", "phase", phases);
         let help = "How much of the phase is done, 0 to 1.";
@@ -120,7 +120,7 @@ impl Facts {
             (name.into_owned(), size(path))
         });
         page.gauges("hekte_index_bytes", "Size of the databases.", "file", files);
-        let snap = self.live.snapshot();
+        let snap = self.served.snapshot();
         let count = |kind| snap.runs.iter().filter(|run| run.kind == kind).count();
         let runs = RunKind::ALL.map(|kind| (format!("{kind:?}").to_lowercase(), count(kind)));
         page.gauges("hekte_index_runs", "Runs that questions look into.", "kind", runs);
@@ -150,7 +150,7 @@ impl Facts {
     fn mempool(&self, page: &mut Page) {
         // the lock is released before the page is written: the sync thread may be waiting for it
         let (count, bytes, bands) = {
-            let pool = self.live.mempool();
+            let pool = self.served.mempool();
             (pool.len(), pool.bytes(), fee_bands(&pool))
         };
         page.gauge("hekte_mempool_transactions", "Unconfirmed transactions known.", count);

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::host::beat::Beat;
 use crate::limits::{BEAT_EVERY, SERVER_SILENCE_MAX};
-use crate::metrics::{self, Held};
+use crate::metrics::{self, CountedOne};
 use crate::server::net::shutdown::Shutdown;
 
 /// Pause after the first failed accept. It doubles after each further one, up to `LONGEST_PAUSE`:
@@ -37,7 +37,7 @@ pub(crate) struct ClientLimit {
 /// A client's permit to be connected, kept for as long as the client is served.
 pub(crate) struct Admission {
     _permit: OwnedSemaphorePermit,
-    _counted: Held,
+    _counted: CountedOne,
 }
 
 /// A client that was accepted.
@@ -59,7 +59,7 @@ impl ClientLimit {
     fn admit(&self) -> Option<Admission> {
         let permit = self.permits.clone().try_acquire_owned().ok()?;
         metrics::CLIENTS_ACCEPTED.add(1);
-        Some(Admission { _permit: permit, _counted: metrics::CLIENTS.hold() })
+        Some(Admission { _permit: permit, _counted: metrics::CLIENTS.count_one() })
     }
 
     /// Waits until all clients have returned their permits, but no longer than `patience`.

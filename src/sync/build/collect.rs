@@ -19,7 +19,7 @@ use crate::sync::blocks::load::{BlockLoader, Load};
 use super::pace::DiskPace;
 use super::plan::Plan;
 use super::read::read_blocks;
-use super::writer::{Databases, First, Job, Writer};
+use super::writer::{Databases, First, StoreJob, Writer};
 
 /// Bytes of blk and rev files that make a byte in a batch. Measured: 9 on chains of transactions of
 /// 380 bytes; larger ones make fewer.
@@ -164,7 +164,7 @@ impl Collector<'_> {
         self.state.generation += 1;
         let full = std::mem::replace(&mut self.batch, Batch::new(TxNum(0), 0));
         let rows = self.rows.take_rows();
-        let job = Job { batch: full, rows, state: self.state, into_main };
+        let job = StoreJob { batch: full, rows, state: self.state, into_main };
         // waits for the batch before to be stored, for which the writer answers
         match beat::waiting(|| self.writer.hand_over(job)) {
             Some(empty) => {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::chain::key::BlockKey;
-use crate::ids::{HeaderBytes, Height};
+use crate::ids::{BlockCount, HeaderBytes, Height};
 use crate::live::progress::Progress;
 use crate::live::served::{HeaderSource, Snapshot};
 use crate::live::table::HeaderTag;
+use crate::live::tip::Tip;
 use crate::sync::blocks::load::BlockLoader;
 
 use super::plan::Plan;
@@ -23,9 +24,9 @@ pub struct BuildHeaders {
 }
 
 impl HeaderSource for BuildHeaders {
-    fn tip(&self) -> Option<(Height, HeaderBytes)> {
-        let height = Height(self.progress.blocks.load(Ordering::Relaxed).checked_sub(1)?);
-        Some((height, self.header(height)?))
+    fn tip(&self) -> Option<Tip> {
+        let height = BlockCount(self.progress.blocks.load(Ordering::Relaxed)).tip()?;
+        Some(Tip { height, header: self.header(height)? })
     }
 
     fn header(&self, height: Height) -> Option<HeaderBytes> {
@@ -46,8 +47,8 @@ pub struct StoredHeaders {
 }
 
 impl HeaderSource for StoredHeaders {
-    fn tip(&self) -> Option<(Height, HeaderBytes)> {
-        Some((self.snapshot.tip()?, self.snapshot.tip_header))
+    fn tip(&self) -> Option<Tip> {
+        Some(Tip { height: self.snapshot.tip()?, header: self.snapshot.tip_header })
     }
 
     fn header(&self, height: Height) -> Option<HeaderBytes> {

@@ -36,31 +36,32 @@ pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
     PROCESS_BYTES + Plan::bytes_of(blocks) + undo_records + reading + storing
 }
 
-/// Bytes that batches may take, both together, so that a build of `blocks` stays within `memory`.
-pub fn batch_bytes(memory: u64, blocks: u32, threads: usize) -> usize {
-    let left = memory.saturating_sub(build_bytes(u64::from(blocks), threads as u64));
+/// Bytes that batches may take, both together, so that a build of `blocks` stays within
+/// `memory_bytes`.
+pub fn batch_bytes(memory_bytes: u64, blocks: u32, threads: usize) -> usize {
+    let left = memory_bytes.saturating_sub(build_bytes(u64::from(blocks), threads as u64));
     left.max(BATCH_BYTES_MIN) as usize
 }
 
 /// Says so where the chain is too long for the budget: the build goes on, and over it.
-pub fn warn_if_short(memory: u64, blocks: u32, threads: usize) {
+pub fn warn_if_short(memory_bytes: u64, blocks: u32, threads: usize) {
     let (scan, build) = (scan_bytes(blocks.into()), build_bytes(blocks.into(), threads as u64));
     let least = scan.max(build + BATCH_BYTES_MIN);
-    if least > memory {
+    if least > memory_bytes {
         warn!(
             "{blocks} blocks take {} MiB, more than the {} MiB of --memory; raise it, or allow for \
              the difference",
             least >> 20,
-            memory >> 20
+            memory_bytes >> 20
         );
     }
 }
 
 /// Pages that each of `runs` may read at once in a merge, so that all together stay within
-/// `memory`. A page is 4 KiB.
-pub fn merge_pages(memory: u64, blocks: u32, runs: usize) -> usize {
+/// `memory_bytes`. A page is 4 KiB.
+pub fn merge_pages(memory_bytes: u64, blocks: u32, runs: usize) -> usize {
     let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
-    let each = memory.saturating_sub(held) / runs.max(1) as u64;
+    let each = memory_bytes.saturating_sub(held) / runs.max(1) as u64;
     let pages = each.saturating_sub(STREAM_BYTES) / (4 << 10);
     (pages as usize).clamp(MERGE_PAGES_MIN, MERGE_PAGES_MAX)
 }
@@ -75,20 +76,23 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_build_stay_within_the_budget() {
-        for memory in [128 << 20, 256 << 20, 512 << 20, 1 << 30] {
+        for memory_bytes in [128 << 20, 256 << 20, 512 << 20, 1 << 30] {
             for blocks in [0, 700_000, 1_000_000] {
                 for threads in [1, 2, 4] {
-                    let batches = batch_bytes(memory, blocks, threads) as u64;
+                    let batches = batch_bytes(memory_bytes, blocks, threads) as u64;
                     let sum = batches + build_bytes(u64::from(blocks), threads as u64);
-                    assert!(sum <= memory, "{memory} {blocks} {threads}: {sum}");
+                    assert!(sum <= memory_bytes, "{memory_bytes} {blocks} {threads}: {sum}");
                     assert!(batches >= 48 << 20, "{batches} make too many runs");
                 }
                 // postings of the main chain, 9 billion, and the runs that they make
-                let runs = (9_000_000_000 * 8 / (batch_bytes(memory, blocks, 4) / 2)).max(2);
-                let pages = merge_pages(memory, blocks, runs) as u64;
+                let runs = (9_000_000_000 * 8 / (batch_bytes(memory_bytes, blocks, 4) / 2)).max(2);
+                let pages = merge_pages(memory_bytes, blocks, runs) as u64;
                 let streams = runs as u64 * (STREAM_BYTES + pages * 4096);
                 let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
-                assert!(streams + held <= memory, "{runs} runs of {pages} pages in {memory}");
+                assert!(
+                    streams + held <= memory_bytes,
+                    "{runs} runs of {pages} pages in {memory_bytes}"
+                );
             }
         }
     }

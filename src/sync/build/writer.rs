@@ -17,7 +17,7 @@ use crate::sync::blocks::batch::Batch;
 use super::pace::DiskPace;
 
 /// A batch to be stored, with the rows and the state that belong to it.
-pub struct Job {
+pub struct StoreJob {
     /// The postings.
     pub batch: Batch,
     /// Rows of the same blocks.
@@ -47,7 +47,7 @@ pub enum First {
 
 /// The collector's end: gives batches away and gets empty ones back.
 pub struct Writer<'scope> {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<StoreJob>,
     empty: Receiver<Batch>,
     thread: ScopedJoinHandle<'scope, Result<Databases>>,
 }
@@ -63,7 +63,7 @@ impl<'scope> Writer<'scope> {
         first: First,
         pace: DiskPace,
     ) -> Writer<'scope> {
-        let (jobs, inbox) = sync_channel::<Job>(0);
+        let (jobs, inbox) = sync_channel::<StoreJob>(0);
         let (give_back, empty) = sync_channel(2);
         // the channel has room for both batches
         if first == First::Half {
@@ -93,7 +93,7 @@ impl<'scope> Writer<'scope> {
 
     /// Hands a batch over, waiting for the one before to be stored; an empty batch that begins
     /// behind it comes back. `None`: the thread has failed, [`Writer::finish`] says why.
-    pub fn hand_over(&self, job: Job) -> Option<Batch> {
+    pub fn hand_over(&self, job: StoreJob) -> Option<Batch> {
         let next = job.batch.range().end;
         self.jobs.send(job).ok()?;
         let mut batch = self.empty.recv().ok()?;
@@ -109,8 +109,8 @@ impl<'scope> Writer<'scope> {
     }
 }
 
-fn store(databases: &Databases, job: Job, threads: usize) -> Result<Batch> {
-    let Job { mut batch, rows, state, into_main } = job;
+fn store(databases: &Databases, job: StoreJob, threads: usize) -> Result<Batch> {
+    let StoreJob { mut batch, rows, state, into_main } = job;
     let change = databases.main.change()?;
     match &databases.bulk {
         Some(bulk) if !into_main => {

@@ -85,7 +85,7 @@ impl<'a> Follow<'a> {
     pub fn run(mut self, index: &mut ServedIndex) -> Result<FollowEnd> {
         let context = self.context;
         while !context.stop.is_requested() {
-            self.rescans.serve(index, &context.shared, &context.loader)?;
+            self.rescans.serve(index, &context.served, &context.loader)?;
             match self.step(index) {
                 Ok(Next::Build) => return Ok(FollowEnd::FarBehind),
                 Ok(Next::Look) => self.node_is_reachable(),
@@ -167,9 +167,9 @@ impl<'a> Follow<'a> {
         let connected = self.connect_up_to(index, look.tip)?;
         let (context, network) = (self.context, self.context.loader.params().network);
         let counts = before != index.blocks();
-        if context.shared.serving() {
-            let served = context.shared.snapshot().tip_header;
-            if counts || index.snapshot().tip_header != served {
+        if context.served.serving() {
+            let served_header = context.served.snapshot().tip_header;
+            if counts || index.snapshot().tip_header != served_header {
                 self.serve(index);
             }
         } else if look.is_present(index.blocks(), network) {
@@ -193,15 +193,16 @@ impl<'a> Follow<'a> {
             let Some(block) = self.new_blocks.find(self.context, index, height, &hash)? else {
                 return Ok(Connected::Part);
             };
-            let previous = header::previous(&block.rows.header);
-            if height.0 > 0 && previous != index.hash(Height(height.0 - 1))? {
+            if let Some(parent) = height.previous()
+                && header::previous(&block.rows.header) != index.hash(parent)?
+            {
                 // bitcoind moved to another branch between two questions
                 return Ok(Connected::All);
             }
             index.connect(block, hash);
             if index.flush_is_due() {
                 // what is written must be what is served, if anything is
-                if self.context.shared.serving() {
+                if self.context.served.serving() {
                     (self.context.on_tip)(index.publish());
                 }
                 self.upkeep.step(index)?;
@@ -228,7 +229,7 @@ impl<'a> Follow<'a> {
     /// says when its tip changes, but not when it has checked one more block below.
     fn wait_for_blocks_below_snapshot(&self, look: &Look) {
         let context = self.context;
-        if !context.shared.serving() && context.progress.stage().0 != Stage::Waiting {
+        if !context.served.serving() && context.progress.stage() != Stage::Waiting {
             info!(
                 "bitcoind works from a UTXO snapshot and has checked {} of {} blocks; answers \
                  begin when it has checked them all",
@@ -244,7 +245,7 @@ impl<'a> Follow<'a> {
     fn node_is_unreachable(&mut self, index: &mut ServedIndex, why: &str) -> Result<()> {
         let fresh = is_fresh(index, self.context.loader.params().network);
         if self.unreachable.as_deref() != Some(why) {
-            let meanwhile = match self.context.shared.serving() || fresh {
+            let meanwhile = match self.context.served.serving() || fresh {
                 true => "serving what is indexed",
                 false => "what is indexed is too old to be served without it",
             };
@@ -252,7 +253,7 @@ impl<'a> Follow<'a> {
             self.unreachable = Some(why.into());
         }
         self.node.verify_again();
-        if fresh && !self.context.shared.serving() {
+        if fresh && !self.context.served.serving() {
             self.serve(index);
         }
         if !self.upkeep.step(index)? {

@@ -10,7 +10,7 @@ use crate::chain::list::BlockList;
 use crate::chain::scan::scan_file;
 use crate::chain::tree::BlockTree;
 use crate::error::{Error, Result};
-use crate::ids::Height;
+use crate::ids::{BlockCount, Height};
 use crate::limits::{NEWEST_FILES, POSITIONS_CHECKED};
 use crate::live::served::Served;
 use crate::live::table::HeaderTag;
@@ -47,9 +47,10 @@ pub fn scan_newest(loader: &BlockLoader, by: Newest) -> Result<BlockTree> {
 }
 
 /// Where all blocks stand; `expected` is about how many there are.
-pub fn list_all(loader: &BlockLoader, expected: u32) -> Result<BlockList> {
+pub fn list_all(loader: &BlockLoader, expected: BlockCount) -> Result<BlockList> {
+    let expected = expected.0 as usize;
     // and a few that are not on the chain
-    let mut list = BlockList::with_capacity(expected as usize + expected as usize / 50 + 1000);
+    let mut list = BlockList::with_capacity(expected + expected / 50 + 1000);
     each_block(loader, |header, pos| list.add(header, pos), |_| ())?;
     list.sort();
     Ok(list)
@@ -58,8 +59,8 @@ pub fn list_all(loader: &BlockLoader, expected: u32) -> Result<BlockList> {
 /// Whether the newest blocks stand where they did, without looking further.
 pub fn newest_are_in_place(index: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
     let table = &index.snapshot().table;
-    let from = table.blocks().saturating_sub(POSITIONS_CHECKED);
-    for height in (from..table.blocks()).map(Height) {
+    let blocks = table.blocks().0;
+    for height in (blocks.saturating_sub(POSITIONS_CHECKED)..blocks).map(Height) {
         let Some(block) = table.get(height) else { continue };
         let header = loader.header_at(block.pos)?;
         if header.is_none_or(|header| HeaderTag::of(&header) != block.tag) {
@@ -80,7 +81,7 @@ fn is_whole(loader: &BlockLoader, key: BlockKey, pos: FilePos) -> bool {
 pub fn find_all_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<()> {
     info!("looking through all block files for blocks that have moved");
     loader.dir().reopen()?;
-    let list = list_all(loader, index.blocks().0)?;
+    let list = list_all(loader, index.blocks())?;
     let mut missing = 0u32;
     index.correct_positions(Height(0), |_, hash| {
         let found = list.find(hash).and_then(|copies| match copies.others.is_empty() {
@@ -112,11 +113,11 @@ impl Rescans {
     pub fn serve(
         &mut self,
         index: &mut ServedIndex,
-        shared: &Served,
+        served: &Served,
         loader: &BlockLoader,
     ) -> Result<()> {
         let begun = Instant::now();
-        if self.not_before.is_some_and(|then| begun < then) || !shared.take_rescan() {
+        if self.not_before.is_some_and(|then| begun < then) || !served.take_rescan() {
             return Ok(());
         }
         look_again(index, loader)?;

@@ -69,7 +69,7 @@ impl NewBlocks {
         if due {
             self.last_full_scan = Some(Instant::now());
             info!("block {height} ({hash}) is not in the newest files; looking through all");
-            self.all = list_all(loader, index.blocks().0)?;
+            self.all = list_all(loader, index.blocks())?;
         }
         Ok(None)
     }

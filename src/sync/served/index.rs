@@ -15,7 +15,8 @@ use crate::index::pages::{PageWriter, items_per_row};
 use crate::live::recent::RecentBlock;
 use crate::live::served::{Served, Snapshot};
 use crate::live::table::HeaderTag;
-use crate::live::touched::{Touched, TouchedList};
+use crate::live::tip::TipChange;
+use crate::live::touched::TouchedList;
 use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
@@ -28,19 +29,10 @@ use crate::sync::blocks::rollback::roll_back;
 use super::settings::UpkeepSettings;
 use super::stored_table::read_table;
 
-/// What a published moment changed.
-#[derive(Clone, Debug)]
-pub struct NewTip {
-    /// The moment.
-    pub snapshot: Arc<Snapshot>,
-    /// The scripts and transactions that the blocks and the mempool's changes touched.
-    pub touched: Touched,
-}
-
 /// The writer's side of the served index.
 pub struct ServedIndex {
     pub(super) db: Db,
-    pub(super) shared: Arc<Served>,
+    pub(super) served: Arc<Served>,
     pub(super) snap: Snapshot,
     pub(super) settings: UpkeepSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
@@ -58,7 +50,7 @@ impl ServedIndex {
     pub fn open(
         folder: &Path,
         params: &ChainParams,
-        shared: Arc<Served>,
+        served: Arc<Served>,
         settings: UpkeepSettings,
     ) -> Result<ServedIndex> {
         let db = Db::open(&folder.join(INDEX_FILE), params, Mode::ReadWrite)?;
@@ -72,7 +64,7 @@ impl ServedIndex {
         }
         let mut index = ServedIndex {
             db,
-            shared,
+            served,
             snap: Snapshot::default(),
             settings,
             log_bytes: 0,
@@ -91,7 +83,7 @@ impl ServedIndex {
 
     /// Number of blocks.
     pub fn blocks(&self) -> BlockCount {
-        BlockCount(self.snap.table.blocks())
+        self.snap.table.blocks()
     }
 
     /// Hash of a block of ours.
@@ -116,19 +108,19 @@ impl ServedIndex {
 
     /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
     /// which changes what readers see, so the outcome is published at once.
-    pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<NewTip>> {
+    pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<TipChange>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
             if let Some(block) = self.snap.recent.pop() {
                 self.fresh.retain(|fresh| fresh.hash != block.hash);
                 self.touch(&block);
             }
-            self.snap.table.truncate(self.blocks().0.saturating_sub(1));
+            self.snap.table.truncate(self.blocks().less_one());
         }
         let deep = self.blocks() > keep;
         if deep {
             let state = roll_back(&self.db, keep)?;
             self.touched.add_any();
-            self.snap.table.truncate(keep.0);
+            self.snap.table.truncate(keep);
             self.adopt(&state)?;
         }
         if let Some(tip) = self.snap.tip() {
@@ -145,11 +137,11 @@ impl ServedIndex {
     }
 
     /// Makes the present state the one that questions are answered from.
-    pub fn publish(&mut self) -> NewTip {
-        let more = self.shared.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
+    pub fn publish(&mut self) -> TipChange {
+        let more = self.served.publish(self.snap.clone(), &std::mem::take(&mut self.fresh));
         let mut touched = std::mem::take(&mut self.touched);
         touched.merge(&more);
-        NewTip { snapshot: Arc::new(self.snap.clone()), touched: touched.finish() }
+        TipChange { tip: self.snap.newest(), touched: touched.finish() }
     }
 
     /// Corrects positions that `find` knows better; returns how many were wrong.
@@ -177,22 +169,22 @@ impl ServedIndex {
 
     /// Corrects the moment that is served, which may be an older one than ours.
     fn correct_served(&self, corrected: &[(Height, FilePos, HeaderTag)]) {
-        if !self.shared.serving() {
+        if !self.served.serving() {
             return;
         }
-        let mut served = Snapshot::clone(&self.shared.snapshot());
+        let mut moment = Snapshot::clone(&self.served.snapshot());
         for (height, pos, tag) in corrected {
-            if served.table.get(*height).is_some_and(|block| block.tag == *tag) {
-                served.table.set_pos(*height, *pos);
+            if moment.table.get(*height).is_some_and(|block| block.tag == *tag) {
+                moment.table.set_pos(*height, *pos);
             }
         }
-        let _ = self.shared.publish(served, &[]);
+        let _ = self.served.publish(moment, &[]);
     }
 
     /// Publishes the same blocks again after the database has changed under them.
     pub(super) fn republish(&self) {
-        if self.shared.serving() {
-            let _ = self.shared.publish(self.snap.clone(), &[]);
+        if self.served.serving() {
+            let _ = self.served.publish(self.snap.clone(), &[]);
         }
     }
 

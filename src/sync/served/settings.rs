@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::{
-    FREE_BYTES_MIN, LIVE_SLICE_BYTES, RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MAX,
-    RECENT_BLOCKS_MIN,
+    FREE_BYTES_MIN, RECENT_BLOCKS_FLUSH, RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MAX, RECENT_BLOCKS_MIN,
+    UPKEEP_SLICE_BYTES,
 };
 use crate::live::recent::RecentBlock;
 
@@ -39,7 +39,7 @@ impl Default for UpkeepSettings {
             flush_at: RECENT_BLOCKS_FLUSH,
             most: RECENT_BLOCKS_MAX,
             recent_bytes: usize::MAX,
-            slice_bytes: LIVE_SLICE_BYTES,
+            slice_bytes: UPKEEP_SLICE_BYTES,
             spare_bytes: Some(FREE_BYTES_MIN),
             retry_pause: RETRY_PAUSE,
         }

@@ -19,7 +19,7 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     let (count, mut table) = (state.blocks as usize, ChainTable::default());
     let mut before: Option<(u32, HeaderTag)> = None;
     let mut add = |first: u32, tag: Option<HeaderTag>| {
-        let height = table.blocks() as usize;
+        let height = table.blocks().0 as usize;
         if let (Some((start, tag)), true) = (before, height < count) {
             let txs = first.checked_sub(start);
             let (Some(txs), Some(pos)) = (txs, positions.get(height)) else {
@@ -40,7 +40,7 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
         Ok(())
     })?;
     add(state.txs, None)?;
-    if table.blocks() as usize != count {
+    if table.blocks().0 as usize != count {
         return Err(damaged(&db.path, "the list of blocks"));
     }
     Ok(table)

@@ -29,7 +29,7 @@ impl ServedIndex {
     /// Whether blocks were connected or disconnected since the last publication. While this is true
     /// nothing is stored: storing would publish the blocks before subscribers are notified.
     pub fn has_news(&self) -> bool {
-        self.shared.serving() && self.shared.snapshot().tip_header != self.snap.tip_header
+        self.served.serving() && self.served.snapshot().tip_header != self.snap.tip_header
     }
 
     /// Whether memory holds as many blocks as it may.

@@ -30,12 +30,12 @@ pub struct Finding {
 
 /// All findings, in the order in which they matter.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct Findings {
     /// The findings.
-    pub findings: Vec<Finding>,
+    pub list: Vec<Finding>,
 }
 
-impl Report {
+impl Findings {
     /// Adds a finding that all is well.
     pub fn ok(&mut self, what: &'static str, finding: impl Into<String>) {
         self.add(Level::Ok, what, finding.into());
@@ -52,13 +52,13 @@ impl Report {
     }
 
     /// Adds the findings of another report at the end.
-    pub fn append(&mut self, mut other: Report) {
-        self.findings.append(&mut other.findings);
+    pub fn append(&mut self, mut other: Findings) {
+        self.list.append(&mut other.list);
     }
 
     /// 0, or the exit code of the first error.
     pub fn code(&self) -> u8 {
-        let codes = self.findings.iter().map(|finding| match finding.level {
+        let codes = self.list.iter().map(|finding| match finding.level {
             Level::Error(code) => code,
             _ => 0,
         });
@@ -69,7 +69,7 @@ impl Report {
     /// `what`, `finding` and `to_do` (text or null).
     pub fn json(&self) -> String {
         // written by hand, since serde_json belongs to the wire and to bitcoind's RPC
-        let findings: Vec<String> = self.findings.iter().map(Finding::json).collect();
+        let findings: Vec<String> = self.list.iter().map(Finding::json).collect();
         let code = self.code();
         format!(
             "{{\"ok\":{},\"code\":{code},\"version\":\"{}\",\"findings\":[{}]}}",
@@ -84,7 +84,7 @@ impl Report {
             Some((finding, to_do)) => (finding.to_string(), Some(to_do.to_string())),
             None => (text, None),
         };
-        self.findings.push(Finding { level, what, finding, to_do });
+        self.list.push(Finding { level, what, finding, to_do });
     }
 }
 
@@ -121,9 +121,9 @@ impl fmt::Display for Finding {
 }
 
 /// Writes the findings, each as a line with its line break.
-impl fmt::Display for Report {
+impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.findings.iter().try_for_each(|finding| writeln!(f, "{finding}"))
+        self.list.iter().try_for_each(|finding| writeln!(f, "{finding}"))
     }
 }
 
@@ -150,18 +150,18 @@ mod tests {
 
     #[test]
     fn lines_json_and_code() {
-        let mut report = Report::default();
-        report.ok("blocks", "3 files");
-        assert_eq!(report.code(), 0);
-        report.warning("clock", "odd -> set it");
-        report.error("disk", &Error::Io("full: \"x\"\n -> free some -> now".into()));
-        report.error("rpc", &Error::Unavailable("down".into()));
-        assert_eq!(report.code(), 74);
-        let text = report.to_string();
+        let mut findings = Findings::default();
+        findings.ok("blocks", "3 files");
+        assert_eq!(findings.code(), 0);
+        findings.warning("clock", "odd -> set it");
+        findings.error("disk", &Error::Io("full: \"x\"\n -> free some -> now".into()));
+        findings.error("rpc", &Error::Unavailable("down".into()));
+        assert_eq!(findings.code(), 74);
+        let text = findings.to_string();
         assert!(text.starts_with("ok       blocks: 3 files\nwarning  clock: odd -> set it\n"));
         let json = "{\"level\":\"error\",\"what\":\"disk\",\"finding\":\"full: \\\"x\\\"\\u000a\",\
                     \"to_do\":\"free some -> now\"}";
-        assert!(report.json().contains(json), "{}", report.json());
-        assert!(report.json().starts_with("{\"ok\":false,\"code\":74,\"version\":\""));
+        assert!(findings.json().contains(json), "{}", findings.json());
+        assert!(findings.json().starts_with("{\"ok\":false,\"code\":74,\"version\":\""));
     }
 }

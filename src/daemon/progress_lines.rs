@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use crate::host::terminal;
-use crate::live::progress::{Progress, Report, Stage};
+use crate::live::progress::{Progress, ProgressReport, Stage};
 
 /// How often a line goes to the log during a build.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -33,8 +33,8 @@ struct Seen {
     bytes: u64,
 }
 
-/// Watches a build.
-pub struct Reporter {
+/// Watches how far a build is, and puts it into words.
+pub struct ProgressLines {
     progress: Arc<Progress>,
     terminal: bool,
     last_log: Instant,
@@ -43,16 +43,16 @@ pub struct Reporter {
     stage: Stage,
 }
 
-impl Reporter {
+impl ProgressLines {
     /// `terminal`: draw a bar on stderr.
-    pub fn new(progress: Arc<Progress>, terminal: bool) -> Reporter {
+    pub fn new(progress: Arc<Progress>, terminal: bool) -> ProgressLines {
         let (stage, now) = (Stage::Waiting, Instant::now());
-        Reporter { progress, terminal, last_log: now, seen: VecDeque::new(), stage }
+        ProgressLines { progress, terminal, last_log: now, seen: VecDeque::new(), stage }
     }
 
     /// Looks at the counters; the line for systemd comes back.
     pub fn tick(&mut self) -> String {
-        let (stage, _) = self.progress.stage();
+        let stage = self.progress.stage();
         let new = stage != self.stage;
         if new {
             self.stage = stage;
@@ -95,7 +95,7 @@ impl Reporter {
     }
 }
 
-impl Drop for Reporter {
+impl Drop for ProgressLines {
     fn drop(&mut self) {
         drop(terminal::wiped());
     }
@@ -118,7 +118,7 @@ fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
 }
 
 /// Stage, percent, rate, time left, and the height last, where dashboards look for it.
-fn line(report: &Report) -> String {
+fn line(report: &ProgressReport) -> String {
     let mut line = report.stage.name().to_string();
     if is_build(report.stage) {
         line += &format!(" {:.1} %", report.percent);
