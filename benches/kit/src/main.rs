@@ -33,8 +33,8 @@ bench peers [STEP ...]              hekte, electrs and ElectrumX on one bitcoind
                                     busy [NAME ...], table
 bench live [SIZE ...]               blocks one by one (large)
 bench make SIZE ...                 makes chains, measures nothing
-SIZE: small, middle (the default: both), large or long. BENCH_LARGE=1 adds the last two, BENCH_RUNS
-is how often each sync is repeated (3).";
+SIZE: small, middle (the default: both), large, long or huge. BENCH_LARGE=1 adds large and long,
+BENCH_HUGE=1 adds huge, BENCH_RUNS is how often each sync is repeated (3).";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -76,8 +76,12 @@ fn chosen(names: &[&str]) -> Vec<Size> {
         return names.iter().map(named).collect();
     }
     let mut sizes = vec![Size::SMALL, Size::MIDDLE];
-    if std::env::var_os("BENCH_LARGE").is_some_and(|value| value == "1") {
+    let wanted = |name| std::env::var_os(name).is_some_and(|value| value == "1");
+    if wanted("BENCH_LARGE") {
         sizes.extend([Size::LARGE, Size::LONG]);
+    }
+    if wanted("BENCH_HUGE") {
+        sizes.push(Size::HUGE);
     }
     sizes
 }
