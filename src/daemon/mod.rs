@@ -1,4 +1,4 @@
-//! Everything together: opens what is needed, starts sync thread and server, stops them in order.
+//! The running program: opens what is needed, starts sync thread and server, stops them in order.
 
 mod progress_lines;
 mod reload;
@@ -46,13 +46,14 @@ use self::running::{Running, STOP_WAIT};
 use self::serving::Sources;
 use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 
-/// How long a start may take from each time on that bitcoind is asked for what is needed to begin.
+/// By how much systemd is asked to extend the start, each time that bitcoind is asked for a signet's
+/// magic.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
 const RAW_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Indexes and serves until a signal, an error, or with `sync_only` the end of the build.
+/// Indexes and serves until a signal or an error; with `sync_only`, until the build is done.
 pub fn run(config: &Config) -> Result<()> {
     for line in config.explain() {
         debug!("{line}");
@@ -83,7 +84,7 @@ async fn serve(config: &Config, folder: &Path) -> Result<()> {
         Ok(None) => (None, Ok(None)),
         Err(error) => (None, Err(error)),
     };
-    // the only place that asks all parts to stop, those of a start that failed half way included
+    // all parts are asked to stop here and nowhere else, also those that a failed start has begun
     stop.request();
     notify::stopping();
     if let Some(running) = running {
@@ -128,7 +129,8 @@ fn assemble(
         shares.span_bytes,
     );
     let calls = node.clone().map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
-    // on a connection of its own, and not for long: these questions hold workers of the index
+    // questions for unconfirmed transactions hold threads that answer from the index, so they have
+    // a connection of their own and a short time limit
     let asked = node.as_ref().map(|node| node.with_timeout(RAW_PATIENCE));
     let asked = asked.map(|node| Arc::new(node) as Arc<dyn NodeCalls>);
     let engine = Arc::new(Engine::new(views, costs(config, &shares), progress.clone(), asked));
@@ -150,7 +152,8 @@ fn assemble(
         wait_for_download: waits_for_node(config),
         threads: thread::available_parallelism().map_or(1, |count| count.get()),
         upkeep: UpkeepSettings {
-            recent_bytes: shares.recent_bytes / 3 * 2, // the rest while they are written
+            // the other third is for what writing these blocks takes
+            recent_bytes: shares.recent_bytes / 3 * 2,
             ..UpkeepSettings::default()
         },
         sync_only: config.sync_only,
@@ -159,8 +162,8 @@ fn assemble(
     Ok((Driver { context, settings }, sources))
 }
 
-/// The network's constants; `None` if told to stop before bitcoind has said what it alone knows:
-/// the bytes in front of a custom signet's blocks.
+/// The network's constants. On a signet whose magic is not configured, bitcoind is asked for the
+/// challenge that the magic follows from; `None` if a signal to stop comes first.
 async fn chain_params(
     config: &Config,
     node: Option<&Rpc>,
@@ -178,7 +181,7 @@ async fn chain_params(
 
 async fn ask_node(node: &Rpc, config: &Config, signals: &mut Signals) -> Result<Option<[u8; 4]>> {
     loop {
-        // it may take hours, and systemd would give up on a service that does not get ready
+        // bitcoind may be away for hours, and systemd kills a service that is not ready in time
         notify::extend_timeout(START_PATIENCE);
         let (node, config) = (node.clone(), config.clone());
         let asked = tokio::task::spawn_blocking(move || fits::check(&node, &config)).await;

@@ -14,18 +14,19 @@ use crate::live::progress::{Progress, ProgressReport, Stage};
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The pace is measured over this time: while a batch is stored nothing may be read for minutes.
 const PACE_WINDOW: Duration = Duration::from_secs(300);
-/// How often the counters are remembered for that.
+/// How often the counters are noted for the pace.
 const PACE_EVERY: Duration = Duration::from_secs(1);
-/// No rate is told before it was measured for so long.
+/// A rate is shown only after it was measured for this time.
 const RATE_AFTER: Duration = Duration::from_secs(3);
-/// Nor how long it will take, before this time and this part of the stage: the oldest blocks are
-/// so small that they say little of the others.
+/// The time left is shown only after this time, and after `LEFT_AFTER_PART` of the stage: the
+/// oldest blocks are small and say little of the others.
 const LEFT_AFTER: Duration = Duration::from_secs(10);
+/// The part of the stage that must be done before the time left is shown.
 const LEFT_AFTER_PART: f64 = 0.0005;
-/// Cells of the bar, where there is room.
+/// Cells of the bar, if the terminal is wide enough.
 const BAR_CELLS: usize = 30;
 
-/// Where the counters were at one moment.
+/// The counters at one time.
 #[derive(Clone, Copy)]
 struct Seen {
     at: Instant,
@@ -38,19 +39,20 @@ pub struct ProgressLines {
     progress: Arc<Progress>,
     terminal: bool,
     last_log: Instant,
-    /// Of the present stage.
+    /// The counters noted during the present stage, oldest first.
     seen: VecDeque<Seen>,
     stage: Stage,
 }
 
 impl ProgressLines {
-    /// `terminal`: draw a bar on stderr.
+    /// Watches `progress`. With `terminal`, a bar on stderr takes the place of the lines in the
+    /// log.
     pub fn new(progress: Arc<Progress>, terminal: bool) -> ProgressLines {
         let (stage, now) = (Stage::Waiting, Instant::now());
         ProgressLines { progress, terminal, last_log: now, seen: VecDeque::new(), stage }
     }
 
-    /// Looks at the counters; the line for systemd comes back.
+    /// Looks at the counters, shows bar or line where one is due, and returns the line for systemd.
     pub fn tick(&mut self) -> String {
         let stage = self.progress.stage();
         let new = stage != self.stage;
@@ -59,7 +61,7 @@ impl ProgressLines {
             self.seen.clear();
         }
         self.measure();
-        // without a served tip: the line tells what the counters say, also while serving
+        // no served tip is passed, so that the line shows the counters, also while serving
         let report = self.progress.report(None);
         let line = line(&report);
         if !is_build(stage) {
@@ -73,7 +75,7 @@ impl ProgressLines {
         line
     }
 
-    /// Works out the pace, for whoever asks.
+    /// Works out pace and time left, and puts them where other parts read them.
     fn measure(&mut self) {
         let now = Seen {
             at: Instant::now(),
@@ -105,8 +107,8 @@ fn is_build(stage: Stage) -> bool {
     matches!(stage, Stage::Scanning | Stage::Reading | Stage::Merging)
 }
 
-/// Bytes per second between two moments, and how many seconds the stage will take at that pace:
-/// nothing rather than a guess.
+/// Bytes per second between two times, and how many more seconds the stage takes at that pace. Each
+/// is `None` until enough was measured.
 fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
     let time = now.at.duration_since(first.at);
     let bytes = now.bytes.saturating_sub(first.bytes) as f64;
@@ -117,7 +119,7 @@ fn pace(first: Seen, now: Seen) -> (Option<u64>, Option<u64>) {
     (rate, left)
 }
 
-/// Stage, percent, rate, time left, and the height last, where dashboards look for it.
+/// The line: stage, percent, rate, time left, and last the height, where dashboards look for it.
 fn line(report: &ProgressReport) -> String {
     let mut line = report.stage.name().to_string();
     if is_build(report.stage) {

@@ -1,4 +1,5 @@
-//! What SIGHUP does: the configuration is read again, what can change does, the rest is named.
+//! What SIGHUP does: reads the configuration again, applies the settings that can change while
+//! hekte runs, and names the others that have changed.
 
 use log::{error, info, warn};
 
@@ -12,8 +13,8 @@ use crate::session::hub::SessionHub;
 /// Settings that take effect at once.
 const RELOADABLE: [&str; 3] = ["log_level", "banner", "donation_address"];
 
-/// Reads all layers again; on an error everything stays as it is. `old` is what is in force for
-/// the settings that wait for the next start.
+/// Reads all layers again; on an error everything stays as it is. `old` is the configuration of the
+/// start, which stays in force for the settings that wait for the next one.
 pub fn reload(old: &Config, sessions: Option<&SessionHub>) {
     notify::reloading();
     match read() {

@@ -22,13 +22,13 @@ use super::reload::reload;
 use super::serving::{Serving, Sources};
 use super::watch;
 
-/// How long the sync thread may take to end its transaction when told to stop.
+/// How long the sync thread may take to end its transaction when asked to stop.
 pub const STOP_WAIT: Duration = Duration::from_secs(40);
 
-/// How often is looked whether a question met damage.
+/// How often it is checked whether a question met damage.
 const DAMAGE_LOOK: Duration = Duration::from_millis(200);
 
-/// What the sync thread came to.
+/// How the sync thread ended; with `sync_only`, the state of the index that it built.
 pub type Synced = Result<Option<State>>;
 
 /// All parts that run.
@@ -37,12 +37,12 @@ pub struct Running {
     served: Arc<Served>,
     /// `None` with `sync_only`.
     serving: Option<Serving>,
-    /// Tells the serving part to stop.
+    /// Asks the serving part to stop.
     trigger: Trigger,
-    /// Says how far hekte is.
+    /// The task that reports how far hekte is.
     reporting: tokio::task::JoinHandle<()>,
     sync: JoinHandle<()>,
-    /// Gives what the sync thread came to.
+    /// Receives how the sync thread ended.
     finished: oneshot::Receiver<Synced>,
 }
 
@@ -78,7 +78,8 @@ impl Running {
         }
     }
 
-    /// Waits until all parts have ended; the sync thread has been asked to already.
+    /// Stops the serving part, then waits until all parts have ended. The sync thread must have
+    /// been asked to stop before.
     pub async fn stop(self) {
         self.trigger.stop();
         if let Some(serving) = self.serving {
@@ -92,7 +93,7 @@ impl Running {
 fn start_sync(mut driver: Driver, done: oneshot::Sender<Synced>) -> Result<JoinHandle<()>> {
     let work = move || {
         let outcome = driver.run();
-        // nobody waits any more only when the process is on its way out
+        // sending fails only if the process is ending and the result is no longer waited for
         let _ = done.send(outcome);
     };
     thread::Builder::new()
@@ -101,7 +102,7 @@ fn start_sync(mut driver: Driver, done: oneshot::Sender<Synced>) -> Result<JoinH
         .map_err(|error| Error::Io(format!("cannot start the sync thread: {error}")))
 }
 
-/// Waits for the end: a signal, or the sync thread's.
+/// Waits for a signal to stop, or for the sync thread to end.
 async fn wait(
     signals: &mut Signals,
     finished: &mut oneshot::Receiver<Synced>,

@@ -1,4 +1,4 @@
-//! The side that answers: sockets, sessions, the port for dashboards.
+//! The part that answers: sockets, sessions, the port for dashboards.
 
 use std::io;
 use std::path::Path;
@@ -24,23 +24,23 @@ use crate::store::folder::{BULK_FILE, INDEX_FILE};
 
 use super::wiring::{bind, bind_metrics, server_settings, session_config};
 
-/// What the answers come from.
+/// What the answering part needs from the others.
 pub struct Sources {
-    /// The index.
+    /// Answers from index and mempool.
     pub engine: Arc<Engine>,
     /// bitcoind, if there is one.
     pub calls: Option<Arc<dyn NodeCalls>>,
     /// The moment that is served.
     pub served: Arc<Served>,
-    /// Of the sync thread.
+    /// How far the sync thread is.
     pub progress: Arc<Progress>,
     /// How memory is divided.
     pub shares: Shares,
-    /// Where new tips are told.
+    /// Where changes are announced to sessions.
     pub tips: TipChannel,
 }
 
-/// A server that runs.
+/// The running server.
 pub struct Serving {
     task: JoinHandle<io::Result<()>>,
     /// What all sessions share.
@@ -76,7 +76,7 @@ impl Serving {
         Ok(Serving { task, sessions })
     }
 
-    /// Waits until the clients are done, after the signal to stop.
+    /// Waits until all clients are done, once the server was asked to stop.
     pub async fn finish(self) {
         let _ = self.task.await;
     }

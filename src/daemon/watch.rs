@@ -1,4 +1,4 @@
-//! Says how far hekte is, and to systemd's watchdog that it lives, while it does.
+//! Reports how far hekte is, and feeds systemd's watchdog while all parts make progress.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::host::{beat, notify};
 
 use super::progress_lines::ProgressLines;
 
-/// How often.
+/// How often, unless the watchdog must be fed more often.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Until it is dropped. Nothing is said to the watchdog while a part is overdue: only a restart
-/// helps then, and that is what systemd does.
+/// Reports until it is dropped. While a part is overdue, the watchdog is not fed: only a restart
+/// helps then, and systemd does that.
 pub async fn report(mut lines: ProgressLines) {
     let interval = notify::watchdog_interval().map_or(TICK, |half| half.min(TICK));
     let mut tick = tokio::time::interval(interval);

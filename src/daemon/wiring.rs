@@ -1,4 +1,5 @@
-//! How the parts are told of each other: sockets, sessions, announcements, threads.
+//! Connects the parts with the configuration and with each other: sockets, sessions, announcements,
+//! threads.
 
 use std::sync::Arc;
 use std::thread;
@@ -29,8 +30,8 @@ use crate::sync::mempool::MempoolSync;
 /// How long bitcoind may take to answer a question about its mempool.
 const MEMPOOL_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the memory is divided while serving. Of the length of the chain it is only known how long it
-/// may be: testnet3 alone has more than a million blocks.
+/// How the memory is divided while serving. The length of the chain is not known yet, so a bound is
+/// taken for it: only testnet3 has more than a million blocks.
 pub fn shares(config: &Config) -> Shares {
     let blocks = match config.network {
         Network::Testnet3 => 5_000_000,
@@ -48,8 +49,8 @@ pub fn costs(config: &Config, shares: &Shares) -> Costs {
     }
 }
 
-/// Whether indexing waits for bitcoind's first download: on disks that turn, both at once would
-/// take longer than one after the other; an SD card would wear.
+/// Whether indexing waits for bitcoind's first download. On a rotating disk both at once would take
+/// longer than one after the other; an SD card would wear.
 pub fn waits_for_node(config: &Config) -> bool {
     match config.index_during_ibd {
         DuringIbd::Always => false,
@@ -60,7 +61,7 @@ pub fn waits_for_node(config: &Config) -> bool {
     }
 }
 
-/// The sockets that systemd opened for us; without any, opens every configured address.
+/// Takes the sockets that systemd opened; if there are none, opens every configured address.
 pub async fn bind(config: &Config) -> Result<Vec<TcpListener>> {
     let mut listeners = activated()?;
     if !listeners.is_empty() {
@@ -97,7 +98,8 @@ fn activated() -> Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
-/// Opens the port for dashboards. Balances are served without it, too.
+/// Opens the port for dashboards. If it is taken, a line in the log says so, and hekte goes on
+/// without: balances matter more.
 pub async fn bind_metrics(config: &Config) -> Option<TcpListener> {
     let address = config.metrics?;
     match TcpListener::bind(address).await {
@@ -112,7 +114,7 @@ pub async fn bind_metrics(config: &Config) -> Option<TcpListener> {
     }
 }
 
-/// The limits of the TCP side.
+/// The limits of the server.
 pub fn server_settings(config: &Config, shares: &Shares) -> Settings {
     let usual = Settings::default();
     Settings {
@@ -120,7 +122,7 @@ pub fn server_settings(config: &Config, shares: &Shares) -> Settings {
         max_queued_bytes: shares.reply_bytes,
         max_queued_bytes_per_client: shares.reply_bytes_per_client(),
         max_request_bytes: shares.request_bytes,
-        // questions may be slow by configuration, which is not to hang
+        // a question may take as long as the configuration allows; that does not count as hanging
         silence_max: usual.silence_max.max(config.query_time.saturating_mul(4)),
         ..usual
     }
@@ -149,19 +151,19 @@ pub fn session_config(
     session
 }
 
-/// Tells sessions of each new tip.
+/// Announces each new tip to the sessions.
 pub fn announcer(tips: TipChannel) -> Box<dyn Fn(TipChange) + Send> {
     Box::new(move |change| tips.announce(change))
 }
 
-/// Tells sessions that scripts may look different, at the same tip.
+/// Announces to the sessions what a change of the mempool touched; the tip stays as it is.
 fn mempool_announcer(tips: TipChannel, served: Arc<Served>) -> Box<dyn Fn(Touched) + Send> {
     Box::new(move |touched| {
         tips.announce_touched(TipChange { tip: served.snapshot().newest(), touched });
     })
 }
 
-/// Whether a bitcoind is the one that the configuration means.
+/// Checks whether a bitcoind is the one that the configuration means.
 pub fn node_check(config: Config) -> NodeCheck {
     Box::new(move |node| fits::check(node, &config).map(drop))
 }

@@ -1,5 +1,5 @@
-//! One hash over the logical content of an index: the same for the same chain, whatever the
-//! memory, the interruptions, the reorgs and the order in which blocks stood in the files.
+//! One hash over the content of an index. It depends on the chain alone: not on memory,
+//! interruptions, reorganisations, or the order of blocks in the files.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ use crate::store::records::{ItemTable, RunKind};
 use crate::store::runs::in_force;
 use crate::store::stream::STREAM_ROWS;
 
-/// What a digest is of.
+/// A digest, and the part of the chain that it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexDigest {
     /// SHA-256 over blocks, spans, Merkle nodes and all postings up to `height`.
     pub hash: [u8; 32],
-    /// The last block that counts.
+    /// Height of the last block covered.
     pub height: Height,
-    /// Transactions up to there.
+    /// Number of transactions up to that block.
     pub txs: u32,
 }
 
@@ -49,7 +49,7 @@ pub fn of_config(config: &Config, height: Option<u32>) -> Result<IndexDigest> {
 
 /// Digest up to `height`, or up to the last stored block.
 pub fn digest(db: &Db, height: Option<Height>) -> Result<IndexDigest> {
-    // one read transaction, so that a running server may go on writing
+    // everything is read in one read transaction, so that a running server may go on writing
     db.begin_read()?;
     let outcome = digest_of_moment(db, height);
     db.end_read()?;
@@ -88,7 +88,7 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()>
     whole(db, left, "blocks")
 }
 
-/// Hashes what is stored of the spans of all blocks up to `height`: of each block its spans, then
+/// Hashes what is stored of the spans of all blocks up to `height`: for each block its spans, then
 /// its Merkle nodes.
 pub(super) fn hash_spans(
     db: &Db,

@@ -1,4 +1,4 @@
-//! Looking at a stored index from outside: its digest, its soundness.
+//! Looks at a stored index from outside: its digest, how far it is, whether it is sound.
 
 pub mod digest;
 pub mod status;

@@ -20,19 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Exit code while questions are not answered; sysexits' "try again".
 const BUILDING_CODE: u8 = 75;
 
-/// What is known; keys as in the JSON form.
+/// What is known of the index, under the keys of the JSON form.
 #[derive(Clone, Debug)]
 pub struct IndexStatus {
     facts: Map<String, Value>,
 }
 
 impl IndexStatus {
-    /// One JSON object.
+    /// The status as one JSON object.
     pub fn json(&self) -> String {
         Value::Object(self.facts.clone()).to_string()
     }
 
-    /// 0 when synced, 75 while building, or where no server runs.
+    /// The exit code: 0 when synced, 75 while building or if no server runs.
     pub fn code(&self) -> ExitCode {
         match self.facts.get("synced") {
             Some(Value::Bool(true)) => ExitCode::SUCCESS,
@@ -54,7 +54,7 @@ impl fmt::Display for IndexStatus {
     }
 }
 
-/// Asks the server on each configured address, then the database.
+/// Asks the server, on each configured address until it answers; if none runs, reads the database.
 pub fn ask(config: &Config) -> Result<IndexStatus> {
     let mut facts = Map::new();
     facts.insert("network".into(), json!(config.network.name()));
@@ -102,7 +102,7 @@ fn read_database(config: &Config) -> Result<Map<String, Value>> {
     facts.insert("transactions".into(), json!(state.txs));
     let scripts = runs.iter().filter(|run| run.kind == RunKind::Script).count();
     facts.insert("runs".into(), json!(scripts));
-    // nobody answers questions, however complete it is
+    // without a server no question is answered, however complete the index is
     facts.insert("synced".into(), json!(false));
     Ok(facts)
 }

@@ -1,4 +1,4 @@
-//! `hekte verify`: every row and chunk read, every checksum and invariant checked.
+//! `hekte verify` reads every row and chunk, and checks every checksum and invariant.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether nothing was found.
+    /// Whether no fault was found.
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
     }
@@ -117,7 +117,7 @@ fn check_spans(db: &Db, state: &State) -> Result<()> {
         db.each_row(table, |_, _| Ok(()))?;
     }
     match state.height() {
-        // the digest visits each span and node there must be
+        // reads each span and node that must be there; the hash over them is not used
         Some(height) => hash_spans(db, height, TxNum(state.txs), &mut Sha256Stream::default()),
         None => Ok(()),
     }
@@ -148,7 +148,7 @@ fn check_runs(db: &Db, state: &State, runs: &[RunInfo], verdict: &mut Verdict) {
 fn check_run(db: &Db, run: &RunInfo) -> Result<()> {
     let mut last: Option<Posting> = None;
     let (mut stored, mut count) = (Tally::default(), 0u64);
-    // those that were disconnected, too
+    // the tally counts postings of disconnected blocks, too, so these are read as well
     let range = TxRange { end: TxNum(u32::MAX), ..run.range };
     let mut postings = db.stream(RunInfo { range, ..*run }, ShortPrefix(0), STREAM_ROWS);
     for posting in postings.by_ref() {

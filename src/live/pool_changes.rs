@@ -9,7 +9,7 @@ use super::watched::WatchedCoins;
 
 /// Collects the prefixes of the script hashes and txids whose answers change with the mempool.
 pub struct PoolChanges<'a> {
-    /// The scripts of the outputs that may be spent.
+    /// The outputs that clients watch, with their scripts.
     watched: &'a WatchedCoins,
     list: TouchedList,
 }
@@ -21,7 +21,7 @@ impl<'a> PoolChanges<'a> {
     }
 
     /// Adds a transaction that came or went: its own scripts, and those of the transactions that
-    /// spend it, which are shown with another height now.
+    /// spend its outputs, since histories show these with another height now.
     pub fn add(&mut self, pool: &Mempool, tx: &MemTx) {
         self.add_scripts_of(pool, tx);
         self.add_dependents_of(pool, &tx.txid);

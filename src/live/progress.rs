@@ -1,4 +1,5 @@
-//! How far a build is, for the log, the terminal, the tip that is served meanwhile and systemd.
+//! How far hekte is, as the sync thread counts it: for the log, the terminal, systemd, dashboards
+//! and clients.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -7,7 +8,7 @@ use std::time::Instant;
 use crate::host::lock::lock;
 use crate::ids::Height;
 
-/// What a build is busy with.
+/// What the sync thread is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Waiting for bitcoind.
@@ -18,7 +19,7 @@ pub enum Stage {
     Reading,
     /// Merging runs.
     Merging,
-    /// Done: following the tip.
+    /// The build is done: following the tip.
     Following,
 }
 
@@ -27,7 +28,7 @@ impl Stage {
     pub const ALL: [Stage; 5] =
         [Stage::Waiting, Stage::Scanning, Stage::Reading, Stage::Merging, Stage::Following];
 
-    /// A word for people.
+    /// The name that people and dashboards see.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Waiting => "waiting for bitcoind",
@@ -101,25 +102,25 @@ struct Entered {
     at: Instant,
 }
 
-/// Shared counters; written by the sync thread, read by whoever reports.
+/// Counters that threads share: the sync thread sets them, and those that report read them.
 #[derive(Debug)]
 pub struct Progress {
     entered: Mutex<Entered>,
     /// Blocks indexed so far.
     pub blocks: AtomicU32,
-    /// Blocks there will be.
+    /// Blocks there will be at the end of the stage.
     pub target: AtomicU32,
-    /// Block files that were looked through, and all of them.
+    /// Block files that were looked through.
     pub files: AtomicU32,
-    /// See `files`.
+    /// Block files to look through, those included.
     pub files_total: AtomicU32,
-    /// Bytes of blocks indexed, by earlier runs of this build too, and in all.
+    /// Bytes of blocks indexed, those before a restart included.
     pub bytes: AtomicU64,
-    /// See `bytes`.
+    /// Bytes of blocks to index, those included.
     pub bytes_total: AtomicU64,
-    /// Postings merged, and in all.
+    /// Postings merged.
     pub merged: AtomicU64,
-    /// See `merged`.
+    /// Postings to merge, those included.
     pub merged_total: AtomicU64,
     /// Seconds until the stage is done, at its present pace.
     pub seconds_left: Estimate,
@@ -148,7 +149,8 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Enters a stage. Its counters must be set already: nobody may see them fall within it.
+    /// Enters a stage. Its counters must be set before, so that no reader sees them fall during the
+    /// stage.
     pub fn enter(&self, stage: Stage) {
         self.seconds_left.set(None);
         self.bytes_per_second.set(None);
@@ -165,13 +167,13 @@ impl Progress {
         lock(&self.trouble).clone()
     }
 
-    /// Notes it, or that there is none any more; whether there was some before.
+    /// Sets the trouble, or that there is none any more; returns whether there was some before.
     pub fn set_trouble(&self, trouble: Option<String>) -> bool {
         let mut slot = lock(&self.trouble);
         std::mem::replace(&mut *slot, trouble).is_some()
     }
 
-    /// Everything at once; `served` is the tip that is served, if one is.
+    /// How far hekte is now; `served` is the height of the tip that is served, if one is.
     pub fn report(&self, served: Option<Height>) -> ProgressReport {
         let Entered { stage, at } = *lock(&self.entered);
         let indexed = self.blocks.load(Ordering::Relaxed).saturating_sub(1);

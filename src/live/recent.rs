@@ -1,4 +1,4 @@
-//! A block that lives in memory only: the newest ones, before a run is written for many at once.
+//! A recent block. The newest blocks are in memory only, until many of them are written as one run.
 
 use crate::blockfile::dir::FilePos;
 use crate::ids::{BlockHash, HeaderBytes, Prefix, TxNum, Txid};
@@ -13,9 +13,9 @@ pub struct RecentBlock {
     pub header: HeaderBytes,
     /// Its hash.
     pub hash: BlockHash,
-    /// Where it stands.
+    /// Where its header stands in the block files.
     pub pos: FilePos,
-    /// Number of its coinbase.
+    /// Txnum of its coinbase.
     pub first: TxNum,
     /// What [`crate::index::extract`] made of it; `scripts` sorted by prefix here.
     rows: BlockRows,
@@ -30,7 +30,7 @@ pub struct RecentBlock {
 }
 
 impl RecentBlock {
-    /// Takes a block as number `first` on.
+    /// Makes it from a loaded block whose coinbase has the txnum `first`.
     pub fn new(block: LoadedBlock, hash: BlockHash, first: TxNum) -> RecentBlock {
         let LoadedBlock { pos, mut rows, bytes, undo } = block;
         rows.scripts.sort_unstable();
@@ -93,7 +93,7 @@ impl RecentBlock {
         self.txids.iter().map(|packed| packed.prefix())
     }
 
-    /// The prefixes of all scripts touched, ascending, with repetitions.
+    /// The prefixes of all scripts that the block touches, ascending, with repetitions.
     pub fn touched(&self) -> impl Iterator<Item = Prefix> {
         self.rows.scripts.iter().map(|packed| packed.prefix())
     }

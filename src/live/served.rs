@@ -18,10 +18,10 @@ use super::touched::Touched;
 use super::wakeup::Wakeup;
 use super::watched::WatchedCoins;
 
-/// One consistent moment: what is in the database up to `disk_blocks`, the rest in memory.
+/// One consistent moment: the first `disk_blocks` blocks are in the database, the others in memory.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The database's generation that this belongs to.
+    /// The generation of the database that belongs to this moment.
     pub generation: i64,
     /// Blocks in the database.
     pub disk_blocks: u32,
@@ -68,15 +68,15 @@ impl Default for Snapshot {
     }
 }
 
-/// How headers are answered while the index is being built.
+/// Where headers come from while the index is being built or is catching up.
 pub trait HeaderSource: Send + Sync {
     /// The last block indexed.
     fn tip(&self) -> Option<Tip>;
-    /// The header at a height at or below it.
+    /// The header at a height that is not above this tip.
     fn header(&self, height: Height) -> Option<HeaderBytes>;
 }
 
-/// What sync and query share.
+/// What `sync` and `query` share.
 #[derive(Default)]
 pub struct Served {
     snapshot: RwLock<Arc<Snapshot>>,
@@ -84,18 +84,19 @@ pub struct Served {
     building: Mutex<Option<Arc<dyn HeaderSource>>>,
     rescan: AtomicBool,
     damage: Mutex<Option<String>>,
-    /// Connections for reading that nobody uses just now.
+    /// Connections for reading that no question uses at present.
     readers: Mutex<Vec<Db>>,
-    /// Changes together with the snapshot: a snapshot is swapped under its write lock.
+    /// The snapshot is swapped under the write lock of the mempool, so that the two change
+    /// together.
     mempool: RwLock<Mempool>,
-    /// What is spent here may change what a client watches.
+    /// The outputs whose spending changes what clients watch.
     pub watched: WatchedCoins,
-    /// Wakes whoever keeps the mempool in step.
+    /// Wakes the thread that keeps the mempool in step with bitcoind's.
     pub mempool_wakeup: Wakeup,
 }
 
 impl Served {
-    /// One that remembers no more than so many coins of watched scripts.
+    /// One that remembers at most `watched_coins` coins of watched scripts.
     pub fn with_room_for(watched_coins: usize) -> Served {
         let served = Served::default();
         served.watched.limit_to(watched_coins);
@@ -133,7 +134,7 @@ impl Served {
         read(&self.mempool)
     }
 
-    /// The mempool, for who keeps it in step.
+    /// The mempool, to be changed by the thread that keeps it in step with bitcoind's.
     pub fn mempool_mut(&self) -> RwLockWriteGuard<'_, Mempool> {
         write(&self.mempool)
     }
@@ -148,13 +149,13 @@ impl Served {
         self.serving().then(|| self.snapshot().tip().unwrap_or_default())
     }
 
-    /// Stops serving anything but headers, which come from `source`. Readers are closed: a build
-    /// wants the database for itself.
+    /// Stops serving anything but headers, which come from `source`. Idle connections are closed,
+    /// since a build needs the database for itself.
     pub fn build_with(&self, source: Arc<dyn HeaderSource>) {
         *lock(&self.building) = Some(source);
         self.serving.store(false, Ordering::Release);
         lock(&self.readers).clear();
-        // what is confirmed by the time of the next moment must not count twice
+        // a transaction that is confirmed during the build would count twice after it
         *self.mempool_mut() = Mempool::default();
     }
 
@@ -163,12 +164,12 @@ impl Served {
         lock(&self.building).clone()
     }
 
-    /// A connection that was used before.
+    /// An idle connection, if there is one.
     pub fn take_reader(&self) -> Option<Db> {
         lock(&self.readers).pop()
     }
 
-    /// Keeps a connection for the next question.
+    /// Keeps a connection for the next question, unless there are enough or nothing is served.
     pub fn give_back(&self, db: Db) {
         let mut readers = lock(&self.readers);
         if self.serving() && readers.len() < IDLE_READERS_MAX {
@@ -176,12 +177,13 @@ impl Served {
         }
     }
 
-    /// A question met a wrong position: asks the sync thread to look through the files again.
+    /// Asks the sync thread to look through the files again, after a question met a wrong position.
     pub fn ask_for_rescan(&self) {
         self.rescan.store(true, Ordering::Release);
     }
 
-    /// A question met damage in the index: the process should end, and build the index anew.
+    /// Notes damage that a question met in the index. The process ends for it, and the next start
+    /// builds the index anew.
     pub fn report_damage(&self, why: String) {
         lock(&self.damage).get_or_insert(why);
     }

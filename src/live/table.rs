@@ -15,9 +15,10 @@ const PART_BLOCKS: usize = 4096;
 /// What is held of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockInfo {
-    /// Number of its coinbase.
+    /// Txnum of its coinbase.
     pub first: TxNum,
-    /// Where its header stands. A cache: check with `tag` what is read there.
+    /// Where its header stands in the block files. That may be out of date, so what is read there
+    /// is compared with `tag`.
     pub pos: FilePos,
     /// The beginning of its hash.
     pub tag: HeaderTag,
@@ -31,19 +32,19 @@ const _: () = assert!(size_of::<BlockInfo>() == TABLE_BYTES_PER_BLOCK);
 pub struct HeaderTag([u8; 4]);
 
 impl HeaderTag {
-    /// Of a header.
+    /// The tag of the block with this header.
     pub fn of(header: &HeaderBytes) -> HeaderTag {
         HeaderTag::of_hash(&header::hash(header))
     }
 
-    /// Of a hash.
+    /// The tag of the block with this hash.
     pub fn of_hash(hash: &BlockHash) -> HeaderTag {
         let [a, b, c, d, ..] = *hash.as_byte_array();
         HeaderTag([a, b, c, d])
     }
 }
 
-/// The served chain. Clones share memory.
+/// The blocks of the served chain. Clones share the memory of parts that have not changed.
 #[derive(Clone, Debug, Default)]
 pub struct ChainTable {
     parts: Vec<Arc<Vec<BlockInfo>>>,
@@ -62,24 +63,24 @@ impl ChainTable {
         self.txs
     }
 
-    /// A block of the chain.
+    /// The block at a height.
     pub fn get(&self, height: Height) -> Option<BlockInfo> {
         let at = height.0 as usize;
         self.parts.get(at / PART_BLOCKS)?.get(at % PART_BLOCKS).copied()
     }
 
-    /// Number of the first transaction behind a block.
+    /// Txnum of the first transaction after a block.
     pub fn end_of(&self, height: Height) -> TxNum {
         self.get(height.next()).map_or(TxNum(self.txs), |info| info.first)
     }
 
-    /// Transactions of a block of the chain.
+    /// Number of transactions in the block at a height.
     pub fn txs_of(&self, height: Height) -> u32 {
         let first = self.get(height).map_or(TxNum(self.txs), |info| info.first);
         self.end_of(height).offset_from(first).unwrap_or_default()
     }
 
-    /// The block that holds a transaction.
+    /// The height of the block that holds a transaction.
     pub fn height_of(&self, txnum: TxNum) -> Option<Height> {
         if txnum.0 >= self.txs {
             return None;
@@ -117,7 +118,7 @@ impl ChainTable {
         }
     }
 
-    /// Corrects the position of a block; whether it was another.
+    /// Corrects the position of a block; returns whether it was another one before.
     pub fn set_pos(&mut self, height: Height, pos: FilePos) -> bool {
         let at = height.0 as usize;
         let Some(part) = self.parts.get_mut(at / PART_BLOCKS) else {

@@ -13,10 +13,10 @@ pub struct Tip {
     pub header: HeaderBytes,
 }
 
-/// What was published, as every session is told.
+/// A change that was published, as it is passed on to every session.
 #[derive(Clone, Debug)]
 pub struct TipChange {
-    /// The tip, which is the one before if only the mempool has changed.
+    /// The newest block; if only the mempool has changed, that is the tip of the change before.
     pub tip: Tip,
     /// What the connected and disconnected blocks and the mempool's changes touched.
     pub touched: Touched,

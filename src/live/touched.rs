@@ -43,7 +43,7 @@ pub struct TouchedList {
 }
 
 impl TouchedList {
-    /// A list that is `Any` already, for a start from which the changes are not known.
+    /// A list that is `Any` already, for when the changes are not known.
     pub fn any() -> TouchedList {
         TouchedList { prefixes: Vec::new(), any: true }
     }

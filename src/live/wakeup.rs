@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::host::lock::lock;
 
-/// One thread sleeps on it, others wake it. A call while nobody sleeps is remembered, once.
+/// One thread waits on this, others wake that thread. If it is awake already, the call is
+/// remembered and ends its next wait.
 #[derive(Debug, Default)]
 pub struct Wakeup {
     called: Mutex<bool>,
@@ -13,13 +14,13 @@ pub struct Wakeup {
 }
 
 impl Wakeup {
-    /// Wakes the thread, or keeps it from falling asleep the next time.
+    /// Wakes the thread, or ends its next wait at once.
     pub fn wake(&self) {
         *lock(&self.called) = true;
         self.condition.notify_all();
     }
 
-    /// Sleeps until it is woken, `time` at most; returns whether it was woken.
+    /// Waits until another thread calls `wake`, `time` at most; returns whether one did.
     pub fn wait(&self, time: Duration) -> bool {
         let called = lock(&self.called);
         let waited = self.condition.wait_timeout_while(called, time, |called| !*called);

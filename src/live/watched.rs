@@ -1,4 +1,5 @@
-//! The unspent outputs of scripts that clients watch: who must be told when one is spent.
+//! The unspent outputs of scripts that clients watch, by which the mempool's spends of them are
+//! noticed.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +10,8 @@ use crate::limits::WATCHED_COINS_MAX;
 
 use super::touched::TouchedList;
 
-/// Outputs and the prefix of their script. Entries may be stale, which costs a needless look.
+/// Outputs and the prefix of their script. An output may be here though its script is no longer
+/// watched; then a spend only causes a needless look at the script.
 #[derive(Debug, Default)]
 pub struct WatchedCoins {
     held: Mutex<Held>,
@@ -18,15 +20,15 @@ pub struct WatchedCoins {
 #[derive(Debug, Default)]
 struct Held {
     by_out: BTreeMap<OutPoint, Prefix>,
-    /// Fewer than usual, where memory is short.
+    /// The most outputs to hold, if memory is too short for [`WATCHED_COINS_MAX`].
     at_most: Option<usize>,
-    /// More coins than `at_most` were watched, so they were forgotten. Until every watched script
-    /// has been asked for again, each spend must be treated as touching every script.
+    /// There were too many outputs to hold, so all were forgotten. The next change must be taken to
+    /// touch every script: each watched script is then looked at, which notes its outputs anew.
     forgot: bool,
 }
 
 impl WatchedCoins {
-    /// Remembers no more than so many outputs.
+    /// Remembers at most this many outputs.
     pub fn limit_to(&self, coins: usize) {
         lock(&self.held).at_most = Some(coins);
     }
@@ -44,7 +46,7 @@ impl WatchedCoins {
         }
     }
 
-    /// Adds to `touched` the scripts whose outputs are among `spent`: any, if coins were
+    /// Adds to `touched` the scripts whose outputs are among `spent`, or "any" if outputs were
     /// forgotten since the last call.
     pub fn touched<'a>(
         &self,

@@ -1,4 +1,5 @@
-//! What a session may ask, and the shapes of the answers; one call is one consistent moment.
+//! The questions that a session may ask and the types of the answers. Each call is answered from
+//! one consistent moment.
 
 use crate::ids::{HeaderBytes, Height, OutPoint, Prefix, ScriptHash, Txid};
 use crate::live::tip::Tip;
@@ -8,29 +9,30 @@ use super::decoded::VerboseTx;
 /// Why a question has no answer. The texts go to the client.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QueryError {
-    /// The first sync is not done.
+    /// The index is being built, or is catching up; only headers are answered.
     #[error("unavailable index")]
     Building,
-    /// The client asked for what does not exist: a height above the tip, a transaction that is not
-    /// in that block.
+    /// The client asked for something that does not exist: a height above the tip, or a transaction
+    /// that is not in the block named.
     #[error("{0}")]
     BadRequest(String),
-    /// No such transaction.
+    /// The transaction is neither in the chain nor in the mempool.
     #[error("{0}")]
     NotFound(String),
-    /// A history over the limit, in postings or in time.
+    /// The history has more transactions than the server answers.
     #[error("{0}")]
     TooLong(String),
-    /// A history that was not read in time. What was read is kept, so asking again goes on there.
+    /// The search was not done within the time for one question. What was read of a history is
+    /// kept, so that asking again goes on from there.
     #[error("{0}")]
     TooSlow(String),
     /// bitcoind refused or cannot be asked.
     #[error("{0}")]
     Node(String),
-    /// Too many costly questions at once.
+    /// The question did not get its memory in time, or the tip moved each time that it was tried.
     #[error("server busy - try again")]
     Busy,
-    /// A stored position was wrong, a row damaged: the cause is being mended.
+    /// A stored position was wrong, or a row or a block is damaged. The log has the details.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -38,14 +40,14 @@ pub enum QueryError {
 /// The result of a question.
 pub type Answer<T> = Result<T, QueryError>;
 
-/// How a transaction is confirmed.
+/// Where a transaction stands: in a block or in the mempool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confirmation {
-    /// In the block of that height.
+    /// In the block at that height.
     Block(Height),
-    /// In the mempool, all inputs confirmed
+    /// In the mempool, with all inputs confirmed.
     Mempool,
-    /// In the mempool with an unconfirmed input.
+    /// In the mempool, with an unconfirmed input.
     MempoolChained,
 }
 
@@ -54,36 +56,37 @@ pub enum Confirmation {
 pub struct HistoryEntry {
     /// The transaction.
     pub txid: Txid,
-    /// Where it stands.
+    /// Whether and where it is confirmed.
     pub confirmation: Confirmation,
-    /// Fee in satoshi; only for unconfirmed ones.
+    /// Fee in satoshi; `None` for a confirmed transaction.
     pub fee: Option<u64>,
 }
 
 /// An unspent output of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coin {
-    /// Which output.
+    /// The output.
     pub outpoint: OutPoint,
-    /// The block it is in; `None` in the mempool.
+    /// Height of its block; `None` while it is unconfirmed.
     pub height: Option<Height>,
     /// Value in satoshi.
     pub value: u64,
 }
 
-/// Balance of a script, satoshi.
+/// Balance of a script in satoshi.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
-    /// Sum of the confirmed unspent outputs, the mempool left aside.
+    /// Sum of the outputs that no confirmed transaction spends, the mempool left aside.
     pub confirmed: u64,
-    /// What the mempool adds or takes.
+    /// What unconfirmed transactions add to that sum, or take from it.
     pub unconfirmed: i64,
 }
 
-/// SHA-256 over a history (protocol basics, "Status"), shown as plain hex; `None` if never used.
+/// SHA-256 over a script's history (protocol basics, "Status"), shown as plain hex; `None` if the
+/// script was never used.
 pub type Status = Option<[u8; 32]>;
 
-/// Siblings from leaf to root, internal byte order.
+/// A Merkle branch: the siblings from the leaf up to the root, in internal byte order.
 pub type Branch = Vec<[u8; 32]>;
 
 /// Proof that a header is among those up to a checkpoint.
@@ -95,7 +98,7 @@ pub struct HeaderProof {
     pub root: [u8; 32],
 }
 
-/// Headers, and the proof for the last of them.
+/// Headers, and the proof for the last of them; no proof where there are no headers.
 pub type ProvenHeaders = (Vec<HeaderBytes>, Option<HeaderProof>);
 
 /// A transaction's place in its block, with the proof.
@@ -127,16 +130,17 @@ pub struct OutpointStatus {
 pub struct RecentTx {
     /// The transaction.
     pub txid: Txid,
-    /// Satoshi.
+    /// Fee in satoshi.
     pub fee: u64,
-    /// Virtual bytes.
+    /// Size in virtual bytes.
     pub vsize: u32,
 }
 
-/// How far the index is.
+/// Whether the index can answer questions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// First sync; only the tip and headers up to the indexed height are answered.
+    /// The index is being built or is catching up: only the tip and headers up to the indexed
+    /// height are answered.
     Building,
     /// Ready for every question.
     Serving,
@@ -149,9 +153,9 @@ pub struct StatusReport {
     pub version: &'static str,
     /// What the sync thread is busy with, in a word or two.
     pub phase: &'static str,
-    /// The last block indexed.
+    /// Height of the last block indexed.
     pub height: u32,
-    /// The last block there will be.
+    /// Height of the last block that is known of, indexed or not.
     pub target: u32,
     /// How much of the phase is done.
     pub percent: f64,
@@ -161,7 +165,8 @@ pub struct StatusReport {
     pub seconds_left: Option<u64>,
     /// Bytes of blocks read in a second lately, while blocks are read.
     pub bytes_per_second: Option<u64>,
-    /// Pairs of runs that questions look into.
+    /// Number of runs of each kind. A question about scripts or txids looks into all runs of its
+    /// kind.
     pub runs: usize,
     /// Whether every question is answered.
     pub synced: bool,
@@ -169,14 +174,14 @@ pub struct StatusReport {
     pub trouble: Option<String>,
 }
 
-/// Takes a list: how many items there are, and the items one by one, so that a long list is never
-/// in memory twice.
+/// Takes a list as an upper bound of its length and an iterator over its items, so that a long list
+/// is never in memory twice.
 pub type ListSink<'a, T> = &'a mut dyn FnMut(usize, &mut dyn Iterator<Item = T>);
 
 /// Everything a session can ask of the index and the mempool. Calls may block on the disk, except
 /// `readiness`, `tip` and `status_report`, which answer from memory.
 pub trait Answers: Send + Sync {
-    /// How far the index is.
+    /// Whether the index can answer questions.
     fn readiness(&self) -> Readiness;
     /// How far the index is in figures, for `hekte status`.
     fn status_report(&self) -> StatusReport;
@@ -193,15 +198,16 @@ pub trait Answers: Send + Sync {
     /// Proof for `height` among the headers 0..=`cp_height`; `BadRequest` unless
     /// height <= cp_height <= tip.
     fn header_proof(&self, height: Height, cp_height: Height) -> Answer<HeaderProof>;
-    /// Confirmed entries in chain order, then the mempool's in canonical order.
+    /// The history of a script: the confirmed entries in chain order, then the mempool's in
+    /// canonical order.
     fn history_into(&self, script: &ScriptHash, sink: ListSink<'_, HistoryEntry>) -> Answer<()>;
     /// The mempool's entries alone, in canonical order (0 before -1, then txid as displayed).
     fn mempool_history(&self, script: &ScriptHash) -> Answer<Vec<HistoryEntry>>;
     /// The status hash of the history.
     fn status(&self, script: &ScriptHash) -> Answer<Status>;
-    /// Sums.
+    /// The balance of a script.
     fn balance(&self, script: &ScriptHash) -> Answer<Balance>;
-    /// Unspent outputs in chain order, the mempool's last.
+    /// The unspent outputs of a script in chain order, the mempool's last.
     fn unspent_into(&self, script: &ScriptHash, sink: ListSink<'_, Coin>) -> Answer<()>;
     /// The serialised transaction.
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>>;
@@ -215,12 +221,13 @@ pub trait Answers: Send + Sync {
     fn at_position(&self, height: Height, pos: u32) -> Answer<TxProof>;
     /// Funding and spending of an output.
     fn outpoint(&self, outpoint: &OutPoint) -> Answer<OutpointStatus>;
-    /// Fee rate in tenths of a satoshi per virtual byte, and the virtual bytes that pay between
-    /// that and the rate before; rates falling.
+    /// The mempool in bins, highest fee rate first: the rate in tenths of a satoshi per virtual
+    /// byte, and the virtual bytes that pay at least this rate but less than that of the bin
+    /// before.
     fn fee_histogram(&self) -> Vec<(u64, u64)>;
     /// Up to `count` transactions that came into the mempool last, newest first.
     fn recent(&self, count: usize) -> Vec<RecentTx>;
-    /// Something was just sent to bitcoind: its mempool is worth a look.
+    /// Says that a transaction was just sent to bitcoind, so that bitcoind's mempool is read soon.
     fn mempool_changed(&self);
 
     /// [`Answers::history_into`] as a list.

@@ -7,8 +7,9 @@ use bitcoin::{Script, opcodes};
 
 use crate::hex;
 
-/// Numbers and data in place of pushes, names for all else. `signatures` names what a signature
-/// covers, as in inputs.
+/// Writes a script as words: a push as a number or in hexadecimal digits, any other opcode by its
+/// name. With `signatures`, which is for the scripts of inputs, a signature is followed by the name
+/// of what it covers.
 pub fn asm(script: &Script, signatures: bool) -> String {
     let mut words = Vec::new();
     for instruction in script.instructions() {
@@ -21,7 +22,8 @@ pub fn asm(script: &Script, signatures: bool) -> String {
     words.join(" ")
 }
 
-/// Up to four bytes are a number, the lowest byte first, its sign in the highest bit.
+/// The word for a push. Up to four bytes are a number, with the lowest byte first and the sign in
+/// the highest bit.
 fn push(data: &[u8], signatures: bool) -> String {
     if data.len() <= 4 {
         let bytes = data.iter().rev().fold(0i64, |number, byte| number << 8 | i64::from(*byte));
@@ -52,7 +54,8 @@ fn covers(kind: u8) -> Option<&'static str> {
     })
 }
 
-/// BIP66: two integers in strict DER, none negative, none with needless zeros.
+/// Whether `data` is a signature by BIP 66: two integers in strict DER, none negative, none with
+/// needless zeros.
 fn is_signature(data: &[u8]) -> bool {
     let integer = |data: &[u8]| match data {
         [2, length, rest @ ..] if *length > 0 && rest.len() >= usize::from(*length) => {
@@ -63,7 +66,7 @@ fn is_signature(data: &[u8]) -> bool {
         _ => None,
     };
     let [0x30, length, rest @ ..] = data else { return false };
-    // with the byte behind it, 9 to 73 bytes
+    // BIP 66 allows 9 to 73 bytes with the byte that says what is covered, which is not in `data`
     if usize::from(*length) != rest.len() || !(8..=72).contains(&data.len()) {
         return false;
     }

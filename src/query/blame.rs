@@ -1,5 +1,5 @@
-//! Whose fault it is that a block's bytes are not what was indexed: the block has moved, bitcoind's
-//! file is damaged, or the index is.
+//! Finds out why a block's bytes are not what was indexed: the block has moved, bitcoind's file is
+//! damaged, or the index is.
 
 use bitcoin::Block;
 use bitcoin::consensus::deserialize;
@@ -13,8 +13,9 @@ use crate::live::table::{BlockInfo, HeaderTag};
 use super::answers::QueryError;
 use super::view::View;
 
-/// Why what was read of a block is not what was indexed. The whole block is read for it: where it
-/// still is what its header commits to, witnesses included, the index cannot be right.
+/// The error for bytes of a block that are not what was indexed; `why` says what did not fit. To
+/// find the cause, the whole block is read: if all of it, witnesses included, is what its header
+/// commits to, the file is right and the index must be wrong.
 pub fn misread(view: &View<'_>, height: Height, why: &str) -> QueryError {
     let Some(block) = view.snap.table.get(height) else {
         return QueryError::Internal(format!("block {height} is not on the chain"));
@@ -30,11 +31,11 @@ pub fn misread(view: &View<'_>, height: Height, why: &str) -> QueryError {
 }
 
 enum Found {
-    /// Not at this position.
+    /// Another record stands there, or none.
     Elsewhere,
-    /// Its header is there, but not the transactions that it commits to.
+    /// The block's header stands there, but not the transactions that it commits to.
     Damaged,
-    /// All of it.
+    /// All of the block stands there, as its header commits to it.
     Whole,
 }
 

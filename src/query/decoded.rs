@@ -6,10 +6,10 @@ use bitcoin::{BlockHash, Network, Transaction};
 /// A transaction in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerboseTx {
-    /// A confirmed one, decoded here.
+    /// A confirmed transaction, decoded by hekte.
     Decoded(Box<DecodedTx>),
-    /// An unconfirmed one, as the JSON text in which bitcoind decoded it: only bitcoind has it, and
-    /// clients get every field that bitcoind gives.
+    /// An unconfirmed transaction, which only bitcoind has: the JSON text in which bitcoind decoded
+    /// it. Clients get that text unchanged, with every field that bitcoind gives.
     ByNode(String),
 }
 
@@ -29,11 +29,11 @@ pub struct DecodedTx {
 /// Where and when a transaction was confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mined {
-    /// Its block.
+    /// Hash of its block.
     pub block_hash: BlockHash,
-    /// 1 for the tip.
+    /// Number of blocks from its block to the tip: 1 if it is in the tip.
     pub confirmations: u32,
-    /// Time in the header.
+    /// Time in the block's header.
     pub time: u32,
 }
 

@@ -1,4 +1,5 @@
-//! Every question of a session, answered from one view.
+//! The engine that answers sessions: what its questions share, and how a question about a script
+//! gets chain and mempool of one moment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +20,17 @@ use super::search_limit::SearchLimit;
 use super::summary::{Summaries, Summary};
 use super::view::Views;
 
-/// How often a question starts again when the tip moves while it is being answered.
+/// How often a question is tried when the tip moves while it is being answered.
 pub(super) const MOMENT_TRIES: u32 = 10;
 
-/// What a question may cost, and what is kept for the next.
+/// What one question may cost, and how much is kept for later ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// Transactions in one history.
+    /// Most transactions in one history.
     pub max_history: u32,
-    /// Time for one question.
+    /// Longest time for one question.
     pub query_time: Duration,
-    /// Bytes of summaries kept.
+    /// Most bytes of summaries that are kept.
     pub summary_bytes: usize,
 }
 
@@ -44,7 +45,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over those views.
+    /// An engine that reads through `views` and asks `node`, if there is one, for unconfirmed
+    /// transactions.
     pub fn new(
         views: Views,
         costs: Costs,
@@ -86,7 +88,8 @@ impl Engine {
         pick: impl FnOnce(&Summary, MempoolEffect) -> P,
         tell: impl FnOnce(&Summary, P) -> Answer<T>,
     ) -> Answer<T> {
-        // before the view is opened: a question that waits here must not hold a read transaction
+        // the summary is locked before a view is opened: a question that waits for the lock must
+        // not hold a read transaction meanwhile
         let slot = self.summaries.get(script);
         let mut summary = lock(&slot);
         let limit = self.search_limit();
@@ -94,7 +97,8 @@ impl Engine {
             let snap = self.up_to_date(script, &mut summary, &limit)?;
             let served = self.views.served();
             let pool = served.mempool();
-            // no moment is published while the mempool is held
+            // a moment is published under the mempool's write lock, so none is while this lock is
+            // held
             if !Arc::ptr_eq(&snap, &served.snapshot()) {
                 continue;
             }
@@ -102,7 +106,8 @@ impl Engine {
             let count = summary.coins.len();
             let tag = ScriptTag::of(script);
             let effect = effect_on(&pool, tag, count, value_of, summary.coins.keys());
-            // still held: what `pick` notes must be there before the mempool changes
+            // under the lock, since the coins that `pick` notes must be known before the mempool
+            // changes
             let picked = pick(&summary, effect);
             drop(pool);
             return tell(&summary, picked);
@@ -110,8 +115,9 @@ impl Engine {
         Err(QueryError::Busy)
     }
 
-    /// The present moment, after `summary` was brought up to it. No view is opened where nothing is
-    /// to be read: after a block that is so for all but the first client that watches a script.
+    /// Brings `summary` up to the present moment, and returns that moment. If the summary is up to
+    /// date already, no view is opened: after a block, only the first of the clients that watch a
+    /// script has anything to read.
     fn up_to_date(
         &self,
         script: &ScriptHash,

@@ -1,4 +1,4 @@
-//! The engine as [`Answers`]: each question is put to one view and gets one answer.
+//! Implements [`Answers`] for the engine: each question is answered from one moment.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,8 +30,9 @@ fn unconfirmed(entry: &PoolEntry) -> HistoryEntry {
 }
 
 impl Engine {
-    /// What `tell` makes of a confirmed transaction, the newest one of that txid; `None` if there
-    /// is none. The reader holds what was read to find it.
+    /// Finds the newest confirmed transaction with that txid and calls `tell` with its place and
+    /// with the reader, which still holds the bytes that were read to find it. `None` if the chain
+    /// has no transaction with that txid.
     fn confirmed<T>(
         &self,
         txid: &Txid,
@@ -73,7 +74,7 @@ impl Answers for Engine {
             return served.snapshot().newest();
         }
         match served.header_source() {
-            // served since we looked
+            // the build ended between the two looks: the snapshot has the tip by now
             None if served.serving() => self.tip(),
             source => {
                 let genesis = self.views.params().genesis_header;
@@ -148,7 +149,8 @@ impl Answers for Engine {
 
     fn status(&self, script: &ScriptHash) -> Answer<Status> {
         self.with_script(script, |summary, effect| {
-            // clients ask for a status to watch it: note the coins whose spending would change it
+            // a client that asks for the status watches the script, so note the coins whose
+            // spending would change the status
             let coins = summary.coins.keys().chain(effect.coins.iter().map(|(out, _)| out));
             self.views.served().watched.note(script.prefix(), coins);
             let tail = effect.entries.iter();
@@ -170,7 +172,8 @@ impl Answers for Engine {
             let coin = |outpoint, height, value| Coin { outpoint, height, value };
             let confirmed = confirmed.map(|(out, c)| coin(out, Some(c.height), c.value));
             let pool = effect.coins.iter().map(|(out, value)| coin(*out, None, *value));
-            // of the confirmed ones, those that are being spent are left out
+            // an upper bound: confirmed coins that the mempool spends are in it, but not in the
+            // list
             let count = summary.coins.len() + effect.coins.len();
             sink(count, &mut confirmed.chain(pool));
             Ok(())
@@ -178,7 +181,7 @@ impl Answers for Engine {
     }
 
     fn transaction(&self, txid: &Txid) -> Answer<Vec<u8>> {
-        // the view is closed before bitcoind is asked, which may take its time
+        // the view is closed before bitcoind is asked, since bitcoind may take long to answer
         match self.confirmed(txid, |_, reader, place| Ok(reader.tx(place)?.0.bytes().to_vec()))? {
             Some(raw) => Ok(raw),
             None => self.unconfirmed.raw(txid),

@@ -22,7 +22,8 @@ impl<Q, A> Default for FeeCache<Q, A> {
 }
 
 impl<Q: Hash + Eq, A: Clone> FeeCache<Q, A> {
-    /// The kept answer, or that of `ask`, which is then kept. Errors are not.
+    /// The kept answer if it is still good, otherwise that of `ask`, which is then kept unless it
+    /// is an error.
     pub fn get<E>(
         &self,
         question: Q,
@@ -36,7 +37,8 @@ impl<Q: Hash + Eq, A: Clone> FeeCache<Q, A> {
         {
             return Ok(answer.clone());
         }
-        // asked without the lock: a slow node must not hold up what is known already
+        // the lock is free while bitcoind is asked: a slow answer must not delay those that are
+        // kept
         let answer = ask()?;
         lock().insert(question, (*tip, Instant::now(), answer.clone()));
         Ok(answer)

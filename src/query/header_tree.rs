@@ -9,8 +9,9 @@ const GROUP_LEVEL: u32 = 8;
 /// Headers under the lowest cached node.
 pub const GROUP_HEADERS: u32 = 1 << GROUP_LEVEL;
 
-/// Cached nodes: `levels[0]` over each full group of 256 headers, each further level over pairs.
-/// 64 bytes per 256 headers: 0.25 MiB at a million blocks.
+/// The cached nodes. `levels[0]` has one for each full group of 256 headers, each further level one
+/// for each pair of the level below. Together that is 64 bytes per 256 headers, 0.25 MB at a
+/// million blocks.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderTree {
     levels: Vec<Vec<[u8; 32]>>,
@@ -39,7 +40,7 @@ impl HeaderTree {
         }
     }
 
-    /// Forgets every node over a header at or above number `headers`.
+    /// Forgets every node that covers a header at height `headers` or above.
     pub fn truncate(&mut self, headers: u32) {
         let mut keep = (headers / GROUP_HEADERS) as usize;
         for nodes in &mut self.levels {
@@ -49,9 +50,9 @@ impl HeaderTree {
         self.levels.retain(|nodes| !nodes.is_empty());
     }
 
-    /// Branch and root for `height` among headers 0..=`cp`. `hashes` gives the hashes of a range
-    /// of heights; it is asked for at most two ranges of up to 256. Complete groups up to `cp`
-    /// must have been pushed.
+    /// Branch and root for `height` among headers 0..=`cp`. `hashes` gives the hashes of a range of
+    /// heights; it is called for at most two ranges, of up to 256 heights each. Complete groups up
+    /// to `cp` must have been pushed.
     pub fn proof<E>(
         &self,
         height: Height,
@@ -68,7 +69,7 @@ impl HeaderTree {
             return Ok((merkle_branch(own, height.0 as usize), root));
         }
         let (mut branch, _) = merkle_lift(own, (height.0 - start) as usize, GROUP_LEVEL);
-        // the rightmost node of each level when it is over fewer than all its headers
+        // the rightmost node of the present level, if it covers fewer headers than a full node does
         let full = count / GROUP_HEADERS;
         let mut edge = match count % GROUP_HEADERS {
             0 => None,

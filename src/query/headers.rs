@@ -1,4 +1,5 @@
-//! Proofs over header hashes up to a checkpoint, from inner nodes that are made once and kept.
+//! Proofs that a header is among those up to a checkpoint. The inner nodes of the tree over all
+//! headers are made once and kept.
 
 use std::sync::Mutex;
 
@@ -13,14 +14,15 @@ use super::answers::{Answer, HeaderProof, QueryError};
 use super::header_tree::{GROUP_HEADERS, HeaderTree};
 use super::view::View;
 
-/// The kept nodes, and for each group of headers the tag of its last: a reorg shows there.
+/// The kept nodes, and for each group of headers the tag of its last header, by which a
+/// reorganisation is noticed.
 #[derive(Debug, Default)]
 struct Kept {
     tree: HeaderTree,
     last: Vec<HeaderTag>,
 }
 
-/// Makes proofs; one for all questions.
+/// Makes the proofs. All questions share one, so that each node is made once.
 #[derive(Debug, Default)]
 pub struct HeaderProofs {
     kept: Mutex<Kept>,

@@ -1,19 +1,20 @@
-//! Threads that work on one question together, as long as nobody else asks.
+//! Threads that work on one question together, as long as no other question needs them.
 
 use std::panic::resume_unwind;
 use std::thread::{self, Builder};
 
 use super::view::View;
 
-/// The thread of a question with its view, and other threads that help. Each of them has a view of
-/// its own, of the moment of the first one.
+/// The view of a question's own thread, and one view for each thread that helps it. All views are
+/// of one moment.
 pub struct HelperThreads<'a> {
     view: &'a View<'a>,
     others: Vec<View<'a>>,
 }
 
 impl<'a> HelperThreads<'a> {
-    /// Up to `wanted` threads, as many as have nothing to do just now.
+    /// Takes up to `wanted` threads, the question's own among them, but none that other questions
+    /// need.
     pub fn new(view: &'a View<'a>, wanted: usize) -> HelperThreads<'a> {
         let mut others = Vec::new();
         while others.len() + 1 < wanted
@@ -24,14 +25,14 @@ impl<'a> HelperThreads<'a> {
         HelperThreads { view, others }
     }
 
-    /// How many threads there are, after threads that other questions need were given back.
+    /// Gives back the threads that other questions need by now, and returns how many are left.
     pub fn count(&mut self) -> usize {
         while self.view.is_crowded() && self.others.pop().is_some() {}
         self.others.len() + 1
     }
 
-    /// Hands out `items` in parts of `per`, no more of them than there are threads; the results in
-    /// the order of the items.
+    /// Lets each thread work on one part of `per` items; items beyond these parts are left out. The
+    /// results come in the order of the items.
     pub fn each<T: Sync, R: Send>(
         &mut self,
         items: &[T],
@@ -46,7 +47,7 @@ impl<'a> HelperThreads<'a> {
             let mut begun = Vec::new();
             for (part, other) in parts.zip(others.iter_mut()) {
                 let thread = Builder::new().name("history".into());
-                // where no thread is to be had, the part is for this one
+                // if no thread can be started, this one works on the part, too, below
                 begun.push((part, thread.spawn_scoped(scope, move || work(other, part)).ok()));
             }
             let mut results = vec![work(view, own)];

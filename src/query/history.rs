@@ -1,5 +1,5 @@
-//! The confirmed history of a script: every transaction filed under its
-//! prefix is read, and entered if it really concerns the script.
+//! The confirmed history of a script: every transaction filed under the script's prefix is read,
+//! and entered if it pays to the script itself or spends from it.
 
 use std::sync::atomic::AtomicBool;
 
@@ -19,8 +19,8 @@ const STRETCH_MAX: usize = 1024;
 /// Fewer transactions than this are not worth another thread.
 const STRETCH_MIN: usize = 32;
 
-/// Brings `summary` up to the view's tip. What was read before a limit was met is kept, so that
-/// asking again goes on there.
+/// Brings `summary` up to the view's tip. If a limit ends that early, the summary keeps what was
+/// read, so that the next question goes on from there.
 pub fn update(
     view: &View<'_>,
     script: &ScriptHash,
@@ -59,8 +59,8 @@ struct HistorySearch<'a> {
 }
 
 impl HistorySearch<'_> {
-    /// Reads all these transactions and enters what they do. Several threads read, each a stretch
-    /// of its own; what they found is entered in chain order before more is read.
+    /// Reads all these transactions and enters them into the summary. Each thread reads one
+    /// stretch; the stretches are entered in chain order, and then the next ones are handed out.
     fn read(&mut self, threads: &mut HelperThreads<'_>, txnums: &[TxNum]) -> Answer<()> {
         let mut left = txnums;
         let mut slow = true;
@@ -78,7 +78,8 @@ impl HistorySearch<'_> {
                     return Err(error);
                 }
                 if !whole {
-                    // there is a gap before what the other threads have read
+                    // this stretch ended early, so that the next one does not follow on it: read
+                    // that again
                     break;
                 }
             }
@@ -90,9 +91,9 @@ impl HistorySearch<'_> {
         Ok(())
     }
 
-    /// Enters the transactions that fund or spend the script, and gives the error that ended the
-    /// stretch. In txnum order every output is seen before what spends it, so a spend is known by
-    /// the output in the history so far.
+    /// Enters the transactions that pay to the script or spend from it, and returns the error that
+    /// ended the stretch, if one did. Transactions come in chain order, so an output of the script
+    /// is entered before the transaction that spends it, and that one is recognised by the output.
     fn enter(&mut self, stretch: Stretch) -> Option<QueryError> {
         let Stretch { txs, spends, pays, script, error } = stretch;
         let summary = &mut *self.summary;

@@ -36,7 +36,8 @@ pub fn prove(
         }
         None => from_disk(view, reader, height, pos)?,
     };
-    // whatever the files and the index hold: no proof leaves that does not fit the header
+    // whatever was read from files and index: no proof leaves that does not lead to the header's
+    // root
     let root = header::merkle_root(&view.header(height)?);
     if fold_branch(txid.to_byte_array(), &branch, pos) != root {
         return Err(misread(view, height, "its transactions do not fit its Merkle root"));

@@ -1,4 +1,4 @@
-//! Transactions that only bitcoind has: raw and decoded ones of the mempool.
+//! Unconfirmed transactions, raw or decoded: only bitcoind has their bytes.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use super::answers::{Answer, QueryError};
 /// bitcoind's code for a transaction that it does not know.
 const NOT_FOUND: i64 = -5;
 
-/// Asks bitcoind; `None` offline.
+/// Asks bitcoind for transactions.
 pub struct NodeTransactions {
-    /// bitcoind.
+    /// bitcoind; `None` with --offline.
     pub node: Option<Arc<dyn NodeCalls>>,
 }
 
-/// The error for a txid that nobody knows.
+/// The error for a txid that is neither in the chain nor in bitcoind's mempool.
 pub fn unknown(txid: &Txid) -> QueryError {
     QueryError::NotFound(format!("no such transaction in the chain or the mempool: {txid}"))
 }

@@ -1,4 +1,4 @@
-//! Who funded an output and who spent it, found in the history of its script.
+//! Which transaction funded an output and which one spent it, found in the history of its script.
 
 use crate::ids::{OutPoint, ScriptHash, TxNum};
 use crate::mempool::pool::{MemTx, Mempool};
@@ -11,7 +11,8 @@ use super::search_limit::SearchLimit;
 use super::tx::TxReader;
 use super::view::View;
 
-/// The confirmed side. Only transactions behind the funding one are read, up to the spender.
+/// What the chain holds of an output. Of the transactions filed under its script, only those after
+/// the funding one are read, up to the one that spends it.
 pub fn confirmed(view: &View<'_>, out: &OutPoint, limit: &SearchLimit) -> Answer<OutpointStatus> {
     let mut reader = TxReader::new(view);
     let Some((funder, place)) = reader.find(&out.txid)?.last().copied() else {
@@ -48,7 +49,7 @@ pub fn confirmed(view: &View<'_>, out: &OutPoint, limit: &SearchLimit) -> Answer
     Ok(status)
 }
 
-/// Adds what the mempool knows.
+/// Adds the unconfirmed transactions that fund or spend the output.
 pub fn with_mempool(mut status: OutpointStatus, out: &OutPoint, pool: &Mempool) -> OutpointStatus {
     let confirmation = |tx: &MemTx| match pool.is_chained(tx) {
         true => Confirmation::MempoolChained,

@@ -12,9 +12,10 @@ use crate::node::transactions::{
 use super::answers::Answers;
 use super::fee_cache::FeeCache;
 
-/// bitcoind's range for estimates, in blocks; so the cache has at most 3024 of them.
+/// The fewest blocks for which bitcoind estimates a fee rate.
 const ESTIMATE_BLOCKS_MIN: u32 = 1;
-/// The end of that range.
+/// The most blocks for which bitcoind estimates a fee rate. With three modes, "not given" among
+/// them, the cache holds at most 3024 estimates.
 const ESTIMATE_BLOCKS_MAX: u32 = 1008;
 /// bitcoind's codes for "this transaction is not acceptable": undecodable, refused by consensus
 /// or policy, already confirmed (RPC_DESERIALIZATION_ERROR to RPC_VERIFY_ALREADY_IN_UTXO_SET),
@@ -24,7 +25,7 @@ const UNACCEPTABLE: [i64; 5] = [-22, -25, -26, -27, -8];
 /// Why bitcoind did not do what it was asked for. The texts go to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RelayError {
-    /// The network's rules forbid it; the text is bitcoind's.
+    /// bitcoind refused the transaction itself, by consensus or policy; the text is bitcoind's.
     #[error("{0}")]
     Rejected(String),
     /// bitcoind refused for another reason, or cannot be asked.
@@ -44,9 +45,9 @@ impl From<NodeError> for RelayError {
 /// How careful bitcoind's fee estimate shall be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FeeMode {
-    /// Higher, safer.
+    /// A higher estimate, which is less likely to be too low.
     Conservative,
-    /// Lower.
+    /// A lower estimate.
     Economical,
 }
 
@@ -60,8 +61,8 @@ impl FeeMode {
     }
 }
 
-/// Passes on what only bitcoind can do. One for the whole server, so that all clients share the
-/// kept fee figures.
+/// Passes on to bitcoind what only bitcoind can do. The whole server has one relay, so that all
+/// clients share the fee figures that it keeps.
 pub struct Relay {
     node: Option<Arc<dyn NodeCalls>>,
     answers: Arc<dyn Answers>,
@@ -70,8 +71,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay to `node`, which is `None` with --offline. `answers` hears of each transaction
-    /// that was sent, and knows the tip for which fee figures are kept.
+    /// A relay to `node`, which is `None` with --offline. `answers` is notified of each transaction
+    /// that was sent, and gives the tip for which fee figures are kept.
     pub fn new(answers: Arc<dyn Answers>, node: Option<Arc<dyn NodeCalls>>) -> Relay {
         let (estimates, mempool_fees) = (FeeCache::default(), FeeCache::default());
         Relay { node, answers, estimates, mempool_fees }
@@ -150,7 +151,7 @@ impl Relay {
     }
 }
 
-/// A refusal that is about the transaction itself, apart from all others.
+/// Turns bitcoind's error into `Rejected` if it is about the transaction itself, else into `Node`.
 fn rejected(error: NodeError) -> RelayError {
     match error {
         NodeError::Refused { code, message } if UNACCEPTABLE.contains(&code) => {

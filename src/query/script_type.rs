@@ -16,7 +16,7 @@ fn only_pushes(script: &Script) -> bool {
     })
 }
 
-/// Names of Core's script/solver.cpp, GetTxnOutputType.
+/// The type of a script, by the names in Core's script/solver.cpp, GetTxnOutputType.
 pub fn script_type(script: &Script) -> &'static str {
     if script.is_p2pk() {
         "pubkey"

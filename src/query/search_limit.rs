@@ -7,11 +7,11 @@ use super::answers::{Answer, QueryError};
 /// What one search of a history may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchLimit {
-    /// Transactions in one history.
+    /// Most transactions in one history.
     pub postings: u32,
     /// When the answer must be there.
     pub deadline: Instant,
-    /// The time that was given, for the message.
+    /// The time from the beginning to the deadline, for the message.
     seconds: u64,
 }
 

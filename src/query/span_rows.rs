@@ -1,6 +1,6 @@
 //! The rows of spans that were read last, shared by all threads that answer questions. Each row
-//! tells where some 9000 transactions stand, so a few MB of rows save most histories one read an
-//! entry.
+//! says where some 9000 transactions stand, so a few MB of rows save most histories one read from
+//! the disk for each entry.
 
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use lru::LruCache;
 
 use crate::limits::CHUNK_BYTES_MAX;
 
-/// Bytes of a row in the cache: its own and its place in the table.
+/// Bytes that a cached row takes: the largest row, and its entry in the cache.
 const ROW_BYTES: usize = CHUNK_BYTES_MAX + 100;
 
 /// A cache of rows, of one generation of the database.
@@ -18,7 +18,7 @@ pub struct SpanRows {
 }
 
 struct Generation {
-    /// Rows may have changed in another one.
+    /// The generation that the rows are of; in any other one they may have changed.
     number: i64,
     rows: LruCache<i64, Arc<[u8]>>,
 }
@@ -30,7 +30,7 @@ impl SpanRows {
         SpanRows { rows: Mutex::new(Generation { number: 0, rows: LruCache::new(rows) }) }
     }
 
-    /// The row of that key as it is in a generation, if it was read.
+    /// The row `key` as it is in that generation, if it is cached.
     pub fn get(&self, generation: i64, key: i64) -> Option<Arc<[u8]>> {
         let mut held = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if held.number != generation {
@@ -39,7 +39,7 @@ impl SpanRows {
         held.rows.get(&key).cloned()
     }
 
-    /// Keeps a row that was read in a generation.
+    /// Keeps a row that was read in that generation, unless rows of a newer one are cached.
     pub fn put(&self, generation: i64, key: i64, row: Arc<[u8]>) {
         let mut held = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if held.number > generation {

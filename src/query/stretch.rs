@@ -11,15 +11,17 @@ use super::search_limit::SearchLimit;
 use super::tx::{TxPlace, TxReader};
 use super::view::View;
 
-/// Transactions that are read in one go.
+/// Transactions in a part: first the places of all are looked up, then all are read.
 const PART: usize = 64;
-/// Reading a transaction takes longer than this where it is not cached; then the kernel is told of
-/// a whole part before it is read, so that a disk has several reads to order.
+/// Reading a transaction from the disk takes longer than this, reading it from the page cache takes
+/// less. After a part that was slow, the kernel is asked for all of the next part before that is
+/// read, so that the disk can put several reads in order.
 const SLOW_READ: Duration = Duration::from_micros(50);
-/// A stretch ends when it holds more inputs than this: a transaction may have tens of thousands.
+/// A stretch ends when it holds more inputs than this, which bounds its memory: a single
+/// transaction may have tens of thousands.
 const SPENDS_MAX: usize = 16_384;
 
-/// What is looked for.
+/// A search for one script.
 pub struct Search<'a> {
     /// The script.
     pub script: &'a ScriptHash,
@@ -27,7 +29,7 @@ pub struct Search<'a> {
     pub known: Option<&'a [u8]>,
     /// What it may cost.
     pub limit: &'a SearchLimit,
-    /// Whether reads came from the disk the last time.
+    /// Whether the part that was read last came from the disk; see `SLOW_READ`.
     pub slow: AtomicBool,
 }
 
@@ -46,20 +48,21 @@ pub struct ReadTx {
 /// What was found, in chain order.
 #[derive(Default)]
 pub struct Stretch {
-    /// The transactions; fewer than asked for if it took too long or too much.
+    /// The transactions; fewer than asked for if the time was over, if they had too many inputs, or
+    /// after an error.
     pub txs: Vec<ReadTx>,
-    /// All that they spend, of whatever script.
+    /// All outputs that they spend, whatever script those pay.
     pub spends: Vec<OutPoint>,
     /// Their outputs to the script: index and satoshi.
     pub pays: Vec<(u32, u64)>,
     /// The scriptPubKey, if it was not known before.
     pub script: Option<Vec<u8>>,
-    /// Why it ended early.
+    /// The error that ended it early, if one did.
     pub error: Option<QueryError>,
 }
 
 impl Search<'_> {
-    /// Reads transactions, all in the view's chain.
+    /// Reads transactions of the view's chain, until all are read or a limit is met.
     pub fn read(&self, view: &View<'_>, txnums: &[TxNum]) -> Stretch {
         let mut stretch = Stretch::default();
         let mut reader = TxReader::new(view);

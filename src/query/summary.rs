@@ -16,13 +16,15 @@ use crate::live::table::HeaderTag;
 
 /// Rough cost of the summary of an unused script in the cache, bytes.
 const BASE_BYTES: usize = 512;
-/// Bytes of an entry, and of a coin with its share of the table.
+/// Bytes of an entry.
 const ENTRY_BYTES: usize = 36;
+/// Bytes of a coin with its share of the hash table.
 const COIN_BYTES: usize = 72;
-/// What is held of a transaction until the summary is made: its number, the entry, a coin, and its
-/// txid to be checked.
+/// Bytes held of a transaction while its summary is made: its number, the entry, a coin, and the
+/// txid to be compared.
 const MAKING_BYTES: usize = 4 + ENTRY_BYTES + COIN_BYTES + 32;
-/// Shorter histories are not counted while they are read; their number is bounded already.
+/// The memory of shorter histories is not counted while they are read: few threads answer
+/// questions, so few of these are read at once.
 const UNCOUNTED_ENTRIES: usize = 2000;
 
 /// A transaction in a confirmed history.
@@ -50,11 +52,12 @@ pub struct Unspent {
 pub struct Summary {
     /// Transactions below this number have been looked at.
     pub through: TxNum,
-    /// The last block looked into: if it is not on the chain any more, neither is this.
+    /// The last block that was looked at. If it is no longer on the chain, this summary is not
+    /// either.
     anchor: Option<(Height, HeaderTag)>,
     /// The history in chain order.
     pub entries: Vec<Entry>,
-    /// What is unspent.
+    /// The outputs that no confirmed transaction spends.
     pub coins: HashMap<OutPoint, Unspent>,
     /// SHA-256 over the history's text so far.
     status: Sha256Stream,
@@ -63,7 +66,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether it is of a chain that `snap` goes on with.
+    /// Whether all blocks that were looked at are on the chain of `snap`.
     pub fn holds(&self, snap: &Snapshot) -> bool {
         self.anchor.is_none_or(|(height, tag)| {
             snap.table.get(height).is_some_and(|block| block.tag == tag)
@@ -71,12 +74,12 @@ impl Summary {
         })
     }
 
-    /// Whether it is of just that moment.
+    /// Whether it is complete for the moment of `snap`, so that nothing is left to be read.
     pub fn is_of(&self, snap: &Snapshot) -> bool {
         self.through.0 == snap.table.txs() && self.holds(snap)
     }
 
-    /// Says that everything up to `txnum`, in that block, has been looked at.
+    /// Notes that everything up to `txnum` has been looked at, which is in the block at `height`.
     pub fn looked_at(&mut self, txnum: TxNum, height: Height, tag: HeaderTag) {
         self.through = TxNum(txnum.0 + 1);
         self.anchor = Some((height, tag));
@@ -88,14 +91,14 @@ impl Summary {
         self.entries.push(entry);
     }
 
-    /// Says that everything up to the tip of `snap` has been looked at.
+    /// Notes that everything up to the tip of `snap` has been looked at.
     pub fn reached(&mut self, snap: &Snapshot) {
         self.through = TxNum(snap.table.txs());
         let tip = snap.tip();
         self.anchor = tip.and_then(|tip| Some((tip, snap.table.get(tip)?.tag)));
     }
 
-    /// The status hash over the confirmed entries and then `more`; `None` of nothing.
+    /// The status hash over the confirmed entries and then `more`; `None` if there are no entries.
     pub fn status(&self, more: impl Iterator<Item = (Txid, i64)>) -> Option<[u8; 32]> {
         let mut hasher = self.status.clone();
         let mut empty = self.entries.is_empty();
@@ -118,7 +121,7 @@ impl Summary {
         coins
     }
 
-    /// Gives back what was taken in vain while it grew.
+    /// Gives back the memory that was reserved while it grew and is not used.
     pub fn shrink(&mut self) {
         self.entries.shrink_to_fit();
         if self.coins.capacity() / 2 > self.coins.len() {
@@ -153,7 +156,7 @@ pub struct Summaries {
 
 struct Cached {
     bytes: usize,
-    /// What is set aside for those being made.
+    /// Bytes set aside for the summaries that are being made.
     making: usize,
     by_script: LruCache<ScriptHash, Slot>,
 }
@@ -184,9 +187,9 @@ impl Summaries {
         summary
     }
 
-    /// Sets memory aside for `entries` more entries of a summary, out of the budget for all
-    /// summaries: the least recently used ones are dropped, and one long history waits for another.
-    /// `None` if that takes until `deadline`.
+    /// Sets memory aside, out of the budget for all summaries, for one that grows by `entries`
+    /// entries. The least recently used summaries are dropped for it; if the rest is set aside for
+    /// others, waits until those are made. `None` if that takes until `deadline`.
     pub fn make_room(&self, entries: usize, deadline: Instant) -> Option<Making<'_>> {
         if entries < UNCOUNTED_ENTRIES {
             return Some(Making { summaries: self, bytes: 0 });
@@ -198,7 +201,7 @@ impl Summaries {
             held = self.made.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         held.making += bytes;
-        // the last one is that for which room is made
+        // the last one stays: it is the summary for which memory is set aside
         while held.bytes + held.making > self.budget && held.by_script.len() > 1 {
             let Some((_, slot)) = held.by_script.pop_lru() else { break };
             held.bytes -= slot.bytes;
@@ -228,7 +231,7 @@ impl Summaries {
     }
 }
 
-/// Memory for a summary that grows.
+/// Memory set aside for a summary that grows; given back when this is dropped.
 pub struct Making<'a> {
     summaries: &'a Summaries,
     bytes: usize,

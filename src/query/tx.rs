@@ -16,7 +16,7 @@ use super::view::View;
 /// Reads transactions of one view; transactions of one span are read together.
 pub struct TxReader<'a> {
     view: &'a View<'a>,
-    /// What `buffer` holds: a block, and which of its bytes, whose checksum was found to fit.
+    /// Which bytes `buffer` holds, their checksum compared: height of the block, start, end.
     held: Option<(Height, u32, u32)>,
     buffer: Vec<u8>,
 }
@@ -30,12 +30,12 @@ pub struct TxPlace {
     pub height: Height,
     /// What is held of the block.
     pub block: BlockInfo,
-    /// Bytes of the block that are read for it: those of its span, or, of a block in memory, its
-    /// own.
+    /// Where the bytes begin that are read for it, counted from the block's header: those of its
+    /// span or, in a recent block, its own.
     pub start: u32,
-    /// See there.
+    /// Where these bytes end.
     pub end: u32,
-    /// Checksum of these bytes; `None` in a block in memory, whose txids are all at hand.
+    /// Checksum of these bytes; `None` in a recent block, where the txid is compared instead.
     crc: Option<u32>,
     /// Transactions that stand before it in these bytes.
     before: u32,
@@ -81,8 +81,9 @@ impl<'a> TxReader<'a> {
         }
     }
 
-    /// Reads a transaction at its place, and its txid. Every byte is what was indexed; otherwise
-    /// the error says whose fault that is.
+    /// Reads a transaction and computes its txid. Of a stored block, the span's checksum shows that
+    /// every byte is what was indexed; of a recent block the txid shows it, but for witnesses. If
+    /// the bytes are not what was indexed, the error says why.
     pub fn tx(&mut self, place: &TxPlace) -> Answer<(TxView<'_>, Txid)> {
         let view = self.view;
         let mut cursor = Cursor::new(self.span(place)?);
@@ -104,7 +105,7 @@ impl<'a> TxReader<'a> {
     }
 
     /// The txids of a transaction's whole span, at most [`SPAN_TXS`]. The block must be a stored
-    /// one.
+    /// one, since a recent block is read without spans.
     pub fn txids_of_span(&mut self, place: &TxPlace) -> Answer<Vec<Txid>> {
         let view = self.view;
         let mut cursor = Cursor::new(self.span(place)?);
@@ -120,7 +121,7 @@ impl<'a> TxReader<'a> {
         Ok(txids)
     }
 
-    /// The bytes that are read for a transaction, their checksum checked.
+    /// The bytes that are read for a transaction; their checksum, if they have one, fits.
     fn span(&mut self, place: &TxPlace) -> Answer<&[u8]> {
         let TxPlace { height, block, start, end, crc, .. } = *place;
         if self.held == Some((height, start, end)) {
@@ -136,7 +137,8 @@ impl<'a> TxReader<'a> {
         Ok(&self.buffer)
     }
 
-    /// Reads bytes of a block as it should stand there; `false` if the file ends before them.
+    /// Fills `buffer` with the bytes `start` to `end` of a block; `false` if the file ends before
+    /// them.
     fn fill(&mut self, block: BlockInfo, start: u32, end: u32) -> Answer<bool> {
         let Some(offset) = block.pos.offset.checked_add(start) else { return Ok(false) };
         let len = end.saturating_sub(start).min(BLOCK_BYTES_MAX);
@@ -146,15 +148,14 @@ impl<'a> TxReader<'a> {
         read.map_err(|error| self.view.failed(error))
     }
 
-    /// All transactions with that txid: one, or two of the same txid in different blocks (BIP 30).
-    /// Ascending.
+    /// All transactions with that txid, ascending: none, one, or two in different blocks (BIP 30).
     pub fn find(&mut self, txid: &Txid) -> Answer<Vec<(TxNum, TxPlace)>> {
         let candidates =
             self.view.find(RunKind::Txid, Prefix::of_txid(txid), TxNum(0), usize::MAX)?;
         let mut found = Vec::new();
         for txnum in candidates {
             let place = self.place(txnum)?;
-            // another one may have the same prefix
+            // another txid may begin with the same prefix
             if self.tx(&place)?.1 == *txid {
                 found.push((txnum, place));
             }

@@ -28,18 +28,19 @@ use crate::store::records::{ItemTable, RunKind};
 use super::answers::{Answer, QueryError};
 use super::span_rows::SpanRows;
 
-/// How often a view is tried when the writer moves on between its two halves.
+/// How often a view is tried: if the writer commits after the snapshot was taken and before the
+/// read transaction begins, the two are of different generations.
 const VIEW_TRIES: u32 = 200;
 
-/// Where views come from: connections that are used again, and the snapshot that is served.
+/// Opens views, each from the snapshot that is served and a connection that is used again later.
 pub struct Views {
     path: PathBuf,
     params: ChainParams,
     dir: Arc<BlockDir>,
     served: Arc<Served>,
-    /// Views that are open.
+    /// Number of views that are open.
     open: AtomicUsize,
-    /// Threads that may work on one question while there is no other.
+    /// How many threads may work on one question while there is no other.
     threads: usize,
     /// Rows of spans that were read last.
     span_rows: SpanRows,
@@ -73,7 +74,7 @@ impl Views {
         &self.params
     }
 
-    /// The served moment, which sync shares.
+    /// What is served; `sync` shares it.
     pub fn served(&self) -> &Arc<Served> {
         &self.served
     }
@@ -91,7 +92,7 @@ impl Views {
             if state.generation == snap.generation {
                 return Ok(self.view(snap, db));
             }
-            // committed, not yet published: a matter of microseconds
+            // the writer has committed, and publishes its snapshot within microseconds
             db.end_read().map_err(|error| self.failed(error))?;
             thread::sleep(Duration::from_millis(1));
         }
@@ -110,8 +111,8 @@ impl Views {
         View { snap, views: self, db: Some(db) }
     }
 
-    /// Logs what went wrong inside; the client learns only that something did. Damage of the index
-    /// ends the process.
+    /// Logs an error and returns the one for the client, which gives no details. If the index is
+    /// damaged, the process ends.
     fn failed(&self, error: Error) -> QueryError {
         error!("{error}");
         if let Error::Damaged(why) = error {
@@ -133,8 +134,8 @@ impl Drop for View<'_> {
 }
 
 impl<'a> View<'a> {
-    /// Another view of the same moment, for a thread that helps; `None` while all threads have
-    /// questions of their own, or if the database has moved on.
+    /// Another view of this moment, for a thread that helps; `None` while other questions need all
+    /// threads, or if the database has another generation by now.
     pub fn sibling(&self) -> Option<View<'a>> {
         if self.views.open.load(Ordering::Relaxed) >= self.views.threads {
             return None;
@@ -157,12 +158,12 @@ impl<'a> View<'a> {
         self.db.as_ref().ok_or_else(|| QueryError::Internal("view is closed".into()))
     }
 
-    /// An error of store or files, logged; the answer until it is mended.
+    /// Logs an error of the store or the block files, and returns the one for the client.
     pub fn failed(&self, error: Error) -> QueryError {
         self.views.failed(error)
     }
 
-    /// The error for a part of the index that this moment has and the database has not.
+    /// The error for a part of the index that must be there but is missing or wrong.
     pub fn lost(&self, what: impl Display) -> QueryError {
         self.failed(damaged(&self.views.path, what))
     }
@@ -177,7 +178,7 @@ impl<'a> View<'a> {
         self.views.params.magic
     }
 
-    /// Notes that a position was wrong, which the sync thread mends; the answer until then.
+    /// Makes the sync thread look for a block that has moved; returns the error until it is found.
     pub fn wrong_position(&self, height: Height, why: &str) -> QueryError {
         error!("block {height} is not where it was ({why}); looking through the block files again");
         self.views.served.ask_for_rescan();
@@ -186,7 +187,7 @@ impl<'a> View<'a> {
         ))
     }
 
-    /// Notes that a block stands where it should but is not what it was.
+    /// Logs that a block's bytes have changed in bitcoind's file, and returns the error for it.
     pub fn damaged_block(&self, height: Height, why: &str) -> QueryError {
         if let Some(BlockInfo { pos, .. }) = self.snap.table.get(height) {
             error!(
@@ -220,7 +221,7 @@ impl<'a> View<'a> {
         self.snap.tip().unwrap_or_default()
     }
 
-    /// The height, checked against the tip.
+    /// The height, or an error if it is above the tip.
     pub fn checked_height(&self, height: Height) -> Answer<Height> {
         if height <= self.tip() {
             return Ok(height);
