@@ -9,13 +9,13 @@ use std::thread;
 use crate::error::Result;
 use crate::host::lock::lock;
 use crate::ids::Height;
-use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
+use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_TURN};
 use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 
 use super::plan::Plan;
 
 /// What a worker sends of a turn: the height of its first block, and its blocks or the first error.
-type Span = (u32, Result<Vec<Load>>);
+type Turn = (u32, Result<Vec<Load>>);
 
 /// Which blocks are still to be read, and how far workers are ahead of the collector.
 struct Work<'a> {
@@ -72,14 +72,14 @@ pub fn read_blocks(
 }
 
 impl Work<'_> {
-    fn run(&self, sender: Sender<Span>) {
+    fn run(&self, sender: Sender<Turn>) {
         let mut buffers = LoadBuffers::default();
         loop {
-            let start = self.next.fetch_add(BLOCKS_PER_SPAN, Ordering::Relaxed);
+            let start = self.next.fetch_add(BLOCKS_PER_TURN, Ordering::Relaxed);
             if start >= self.end || !self.wait_for_turn(start) {
                 return;
             }
-            let end = self.end.min(start + BLOCKS_PER_SPAN);
+            let end = self.end.min(start + BLOCKS_PER_TURN);
             let load = |height| {
                 // waits between blocks, too: the large blocks of one turn may need more room than
                 // there is
@@ -122,20 +122,20 @@ impl Work<'_> {
     fn collect(
         &self,
         from: u32,
-        receiver: &Receiver<Span>,
+        receiver: &Receiver<Turn>,
         sink: &mut impl FnMut(Height, Load) -> Result<bool>,
     ) -> Result<()> {
         let mut early: BTreeMap<u32, Result<Vec<Load>>> = BTreeMap::new();
         let mut next = from;
         while next < self.end {
-            let Some(span) = early.remove(&next) else {
+            let Some(turn) = early.remove(&next) else {
                 match receiver.recv() {
-                    Ok((start, span)) => early.insert(start, span),
+                    Ok((start, turn)) => early.insert(start, turn),
                     Err(_) => return Ok(()),
                 };
                 continue;
             };
-            for load in span? {
+            for load in turn? {
                 self.ahead.fetch_sub(load.held_bytes(), Ordering::Relaxed);
                 if !sink(Height(next), load)? {
                     return Ok(());
