@@ -41,7 +41,7 @@ impl fmt::Display for Height {
 pub struct BlockCount(pub u32);
 
 impl BlockCount {
-    /// The blocks up to a height, that of the last one included.
+    /// The number of blocks up to a height, the block at that height included.
     pub fn up_to(tip: Height) -> BlockCount {
         BlockCount(tip.next().0)
     }
@@ -56,12 +56,12 @@ impl BlockCount {
         Height(self.0)
     }
 
-    /// One block less; none less than none.
+    /// One block fewer; a count of 0 stays 0.
     pub fn less_one(self) -> BlockCount {
         BlockCount(self.0.saturating_sub(1))
     }
 
-    /// By how many blocks this is more than `fewer`; 0 if it is not.
+    /// The number of blocks by which this count exceeds `fewer`; 0 if it does not.
     pub fn above(self, fewer: BlockCount) -> u32 {
         self.0.saturating_sub(fewer.0)
     }
@@ -78,8 +78,9 @@ impl fmt::Display for BlockCount {
 pub struct TxNum(pub u32);
 
 impl TxNum {
-    /// How many transactions lie between `first` and this one: its position, if `first` is the
-    /// coinbase of its block. `None` if it comes before `first`.
+    /// The number of transactions from `first` on that come before this one. It is the position of
+    /// this transaction in its block if `first` is the coinbase of the block. `None` if this
+    /// transaction comes before `first`.
     pub fn offset_from(self, first: TxNum) -> Option<u32> {
         self.0.checked_sub(first.0)
     }
@@ -111,26 +112,27 @@ impl Prefix {
     }
 }
 
-/// How many bits of a prefix the runs of an index hold. The number depends on the network alone, so
-/// that two indexes of one chain are equal. A few bits more than it takes to count the postings are
-/// enough: another script that shares them costs a read, but no answer, since whole scripts are
-/// compared.
+/// The number of bits of a prefix that the runs of an index hold. It depends on the network alone,
+/// so that two indexes of one chain are equal. It takes a few bits more than are needed to number
+/// all postings. Another script may share these bits: then a span is read in vain, but no answer
+/// is wrong, since whole scripts are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixBits(u8);
 
 impl PrefixBits {
-    /// Fewer would make strangers frequent; more than a [`Prefix`] has there are not.
+    /// A number between 16 and 40. With fewer bits too many scripts would share a prefix; a
+    /// [`Prefix`] has no more than 40.
     pub const fn new(bits: u8) -> PrefixBits {
         assert!(bits >= 16 && bits <= 40, "between 16 and 40 bits");
         PrefixBits(bits)
     }
 
-    /// The first bits of a prefix.
+    /// The short prefix: the first bits of `prefix`.
     pub const fn shorten(self, prefix: Prefix) -> ShortPrefix {
         ShortPrefix(prefix.0 >> (40 - self.0))
     }
 
-    /// One more than the largest shortened prefix.
+    /// One more than the largest short prefix.
     pub const fn end(self) -> u64 {
         1 << self.0
     }
@@ -141,7 +143,8 @@ impl PrefixBits {
     }
 }
 
-/// The first [`PrefixBits`] of a prefix, as a number: what runs are sorted by.
+/// The first bits of a [`Prefix`], as many as [`PrefixBits`] says, as a number. The postings of a
+/// run are sorted by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShortPrefix(pub u64);
 
@@ -156,7 +159,7 @@ impl ScriptHash {
         ScriptHash(sha256(script))
     }
 
-    /// The 40-bit prefix under which the index files it.
+    /// The first 40 bits of the hash. The runs hold a shorter prefix; see [`PrefixBits`].
     pub fn prefix(&self) -> Prefix {
         Prefix::of(&self.0)
     }

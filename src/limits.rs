@@ -146,8 +146,8 @@ pub const REV_RECORD_BYTES: u64 = 16;
 pub const BLOCKS_AHEAD_MAX: u32 = 32;
 /// Most bytes of blocks read ahead; the blocks that are collected next may exceed it.
 pub const AHEAD_BYTES_MAX: usize = 8 << 20;
-/// Consecutive blocks that one thread reads at a time.
-pub const BLOCKS_PER_SPAN: u32 = 8;
+/// Consecutive blocks that one thread reads in one turn.
+pub const BLOCKS_PER_TURN: u32 = 8;
 /// Bytes that a merge writes in one transaction.
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops when writing its next piece would leave less free space than this on the disk.

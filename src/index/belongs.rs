@@ -1,7 +1,9 @@
-//! Whether undo data is of this very block, where the record of a sibling would fit as well.
+//! Tells whether undo data belongs to a block or to a sibling of it.
 //!
-//! The checksum of an undo record names only the block before, so two blocks on one parent with
-//! the same numbers of inputs could take each other's. What an input reveals tells them apart.
+//! The checksum of an undo record covers the hash of the block before, not that of its own block.
+//! So where two blocks have one parent, and transactions with equal numbers of inputs, the undo
+//! record of either passes the check for both. What the inputs reveal (keys and scripts) tells the
+//! records apart.
 
 use bitcoin::consensus::deserialize;
 use bitcoin::script::Instruction;
@@ -11,15 +13,17 @@ use crate::hash::{hash160, sha256};
 use crate::parse::compress;
 use crate::parse::undo::Undo;
 
-/// False if some input reveals another key or script than its coin commits to, or a transaction
-/// would pay out more than it takes in.
+/// Whether the undo data may be that of this block. It is not if an input reveals another key or
+/// script than the coin that it spends commits to, or if a transaction pays out more than it takes
+/// in.
 pub fn belongs(block: &[u8], undo: &[u8]) -> bool {
     let Ok(block) = deserialize::<Block>(block) else { return false };
     let Ok(mut undo) = Undo::new(undo) else { return false };
     block.txdata.iter().skip(1).all(|tx| pays_with(tx, &mut undo).unwrap_or(false))
 }
 
-/// Whether undo data holds exactly these outputs, in order: satoshi and script.
+/// Whether undo data holds exactly the outputs `spent`, in order. Each is its value in satoshi and
+/// its script.
 pub fn undo_matches(undo: &[u8], spent: &[(u64, Vec<u8>)]) -> bool {
     let same = || {
         let mut undo = Undo::new(undo).ok()?;
@@ -56,7 +60,9 @@ fn pays_with(tx: &Transaction, undo: &mut Undo<'_>) -> Option<bool> {
     Some(fits && paid <= taken)
 }
 
-/// Whether the input could open an output with that script, as far as hashes tell.
+/// Whether the input may spend an output with that script. The key or script that the input reveals
+/// must have the hash that the output's script names. Where the script names no hash, the input
+/// passes, unless it has a witness and the output is of a kind that takes none.
 fn opens(input: &TxIn, script: &Script) -> bool {
     let bytes = script.as_bytes();
     let last = || match input.script_sig.instructions().last() {
@@ -67,7 +73,8 @@ fn opens(input: &TxIn, script: &Script) -> bool {
     if script.is_p2pkh() {
         last().is_some_and(|key| bytes.get(3..23) == Some(&hash160(key)))
     } else if script.is_p2sh() {
-        // long ago a redeem script could also be one byte that stands for itself
+        // a redeem script of one byte may be pushed by an opcode alone (OP_1 to OP_16): it is not
+        // compared
         last().is_none_or(|redeem| bytes.get(2..22) == Some(&hash160(redeem)))
     } else if script.is_p2wpkh() {
         witness.is_some_and(|key| bytes.get(2..22) == Some(&hash160(key)))

@@ -1,17 +1,20 @@
 //! Bit strings, most significant bit first, and the three codes that postings are written in.
 
-/// A quotient of so many ones means: the value follows whole.
+/// A Rice code that begins with this many ones is an escape: the value follows whole. Without it, a
+/// large value would take as many bits as its quotient by 2^k.
 pub const ESCAPE_ONES: u32 = 24;
-/// So many bits can be looked at in one go, wherever they begin.
+/// The number of bits that [`BitReader::peek`] shows at least: those of eight bytes, less the seven
+/// of the first byte that may be read already.
 pub const PEEK_BITS: u32 = 57;
 
-/// Bits that a Rice code of `value` takes; `width` is that of the value written whole.
+/// The number of bits that a Rice code of `value` takes; `width` is the number of bits of a value
+/// that is written whole.
 pub fn rice_cost(value: u64, k: u32, width: u32) -> u32 {
     let quotient = value >> k;
     if quotient < u64::from(ESCAPE_ONES) { quotient as u32 + 1 + k } else { ESCAPE_ONES + width }
 }
 
-/// Bits that an Elias gamma code of `value` (1 or more) takes.
+/// The number of bits that an Elias gamma code of `value` (1 or more) takes.
 pub fn gamma_cost(value: u32) -> u32 {
     2 * value.ilog2() + 1
 }
@@ -20,23 +23,23 @@ pub fn gamma_cost(value: u32) -> u32 {
 #[derive(Debug, Default)]
 pub struct BitWriter {
     bytes: Vec<u8>,
-    /// Bits not yet in `bytes`, in the low end.
+    /// The last bits, not in `bytes` yet, at the low end of the word; `pending_bits` counts them.
     pending: u64,
     pending_bits: u32,
 }
 
 impl BitWriter {
-    /// Starts behind `bytes`.
+    /// A writer that appends to `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
         BitWriter { bytes, pending: 0, pending_bits: 0 }
     }
 
-    /// Number of bits so far, those before the start included.
+    /// Number of bits so far, those of the bytes that it began with included.
     pub fn len_bits(&self) -> usize {
         self.bytes.len() * 8 + self.pending_bits as usize
     }
 
-    /// The low `width` bits of `value`, at most 57 at a time.
+    /// Writes the low `width` bits of `value`, 57 at most.
     #[inline]
     pub fn bits(&mut self, value: u64, width: u32) {
         debug_assert!(width <= 57 && value >> width == 0);
@@ -47,7 +50,8 @@ impl BitWriter {
         self.pending_bits += width;
     }
 
-    /// Rice code: quotient by 2^k in ones, a zero, remainder in k bits; large values whole.
+    /// Writes a Rice code: the quotient of `value` by 2^k as ones, a zero, then the remainder in k
+    /// bits. A large value is written whole, behind an escape.
     #[inline]
     pub fn rice(&mut self, value: u64, k: u32, width: u32) {
         let quotient = value >> k;
@@ -60,7 +64,7 @@ impl BitWriter {
         }
     }
 
-    /// Elias gamma code of 1 or more.
+    /// Writes the Elias gamma code of a value of 1 or more.
     #[inline]
     pub fn gamma(&mut self, value: u32) {
         let width = value.ilog2();
@@ -78,7 +82,7 @@ impl BitWriter {
         }
     }
 
-    /// The bytes, the last one filled up with zeros.
+    /// The bytes; the last one is filled up with zeros.
     pub fn finish(mut self) -> Vec<u8> {
         let rest = (8 - self.pending_bits % 8) % 8;
         self.bits(0, rest);
@@ -91,7 +95,7 @@ impl BitWriter {
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Next bit from the start.
+    /// Number of the next bit, counted from the start.
     at: usize,
 }
 
@@ -101,22 +105,23 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
-    /// Goes on at a bit.
+    /// A reader that goes on at bit `at`.
     pub fn resume(bytes: &'a [u8], at: usize) -> Self {
         BitReader { bytes, at }
     }
 
-    /// All bytes.
+    /// All the bytes, whether they were read or not.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The next bit's place.
+    /// The number of the next bit, for [`BitReader::resume`].
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The next [`PEEK_BITS`] bits or more, left-aligned, zeros behind the end.
+    /// The next [`PEEK_BITS`] bits or more, at the high end of the word. Zeros stand for what lies
+    /// behind the end.
     #[inline]
     pub fn peek(&self) -> u64 {
         let start = self.at / 8;
@@ -136,14 +141,14 @@ impl<'a> BitReader<'a> {
         word << (self.at % 8)
     }
 
-    /// Goes over `width` bits.
+    /// Skips `width` bits; `None` past the end.
     #[inline]
     pub fn advance(&mut self, width: u32) -> Option<()> {
         self.at += width as usize;
         (self.at <= self.bytes.len() * 8).then_some(())
     }
 
-    /// The next `width` bits, at most 40.
+    /// Reads the next `width` bits, 40 at most.
     #[inline]
     pub fn bits(&mut self, width: u32) -> Option<u64> {
         if width == 0 {
@@ -154,7 +159,7 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    /// A Rice code.
+    /// Reads a Rice code.
     #[inline]
     pub fn rice(&mut self, k: u32, width: u32) -> Option<u64> {
         let ones = self.peek().leading_ones();
@@ -166,7 +171,7 @@ impl<'a> BitReader<'a> {
         Some(u64::from(ones) << k | self.bits(k)?)
     }
 
-    /// An Elias gamma code.
+    /// Reads an Elias gamma code.
     #[inline]
     pub fn gamma(&mut self) -> Option<u32> {
         let width = self.peek().leading_zeros();

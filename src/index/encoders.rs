@@ -1,5 +1,5 @@
-//! Sorted postings encoded by several threads, stripe by stripe in turn; the chunks come out in
-//! order.
+//! Encodes sorted postings with several threads: they take stripes in turn, and the chunks come out
+//! in order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -9,24 +9,25 @@ use crate::ids::{PrefixBits, ShortPrefix};
 
 use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
 
-/// Postings of a stripe: what one thread encodes before it is the next one's turn. Each stripe ends
-/// with a chunk that is not full, half a page on average, so that stripes must be large.
+/// Postings of a stripe: one thread encodes them before it is the next one's turn. The last chunk
+/// of each stripe is not full: half a row is left empty on average, so stripes must be large.
 pub const STRIPE_POSTINGS: usize = 1 << 18;
-/// Chunks that a thread may be ahead: those of a stripe.
+/// Encoded chunks that a thread may hold until its turn comes: about those of one stripe.
 const CHUNKS_AHEAD: usize = 340;
-/// Memory of a thread that encodes: chunks of a page each.
+/// Memory of a thread that encodes: its chunks, each a row of up to 4 KiB.
 pub const ENCODER_BYTES: u64 = CHUNKS_AHEAD as u64 * 4096;
 
 /// Postings in ascending order.
 pub trait Sorted {
-    /// All of them.
+    /// All the postings.
     fn postings(&self) -> impl Iterator<Item = Posting>;
 
-    /// The prefix of the next stripe; `None` if this one ends with the same, or there is none.
+    /// The first prefix of the next stripe; `None` if this stripe ends with that prefix, or is the
+    /// last one.
     fn next(&self) -> Option<ShortPrefix>;
 }
 
-/// What comes out, in the order of the postings.
+/// What a thread hands out, in the order of the postings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encoded {
     /// A chunk.
@@ -36,25 +37,25 @@ pub enum Encoded {
     End(Tally, Option<ShortPrefix>),
 }
 
-/// The run that is encoded.
+/// What an encoder must know of the run that it makes chunks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunShape {
     /// The transactions that it covers.
     pub range: TxRange,
-    /// How long its prefixes are.
+    /// The number of bits of its prefixes.
     pub bits: PrefixBits,
     /// About how many postings will come.
     pub expected: u64,
 }
 
 impl RunShape {
-    /// An encoder for such a run.
+    /// An encoder for this run.
     pub fn encoder(self) -> ChunkEncoder {
         ChunkEncoder::new(self.range, self.bits, self.expected)
     }
 }
 
-/// Chunks of all stripes, in order.
+/// The chunks of all stripes, in order: one thread is read to the end of its stripe, then the next.
 pub struct InTurn {
     threads: Vec<Receiver<Result<Encoded>>>,
     turn: usize,
@@ -64,7 +65,8 @@ impl Iterator for InTurn {
     type Item = Result<Encoded>;
 
     fn next(&mut self) -> Option<Result<Encoded>> {
-        // a thread whose turn it is and that has ended had no more stripes, nor has any other
+        // a thread that has ended when its turn comes had no stripe left, so no other has one
+        // either
         let encoded = self.threads.get(self.turn)?.recv().ok()?;
         if matches!(encoded, Ok(Encoded::End(..))) {
             self.turn = (self.turn + 1) % self.threads.len();
@@ -73,9 +75,9 @@ impl Iterator for InTurn {
     }
 }
 
-/// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the
-/// first of them, the second from the second, and so on in turn. What comes out goes to `consume`;
-/// the threads end when it does.
+/// Encodes the stripes of a run, with one thread for each of `inputs`. The inputs hold the stripes
+/// in turn: the first input has the first stripe, the second input the second one, and so on, round
+/// after round. What the threads hand out goes to `consume`; they end when it does.
 pub fn encode_in_turn<B, I, R>(
     shape: RunShape,
     inputs: Vec<I>,
@@ -96,7 +98,7 @@ where
     })
 }
 
-/// Ends early when nobody takes what is sent.
+/// Encodes the stripes of one thread. Ends early when the receiver is gone.
 fn encode_all<B: Sorted>(
     shape: RunShape,
     stripes: impl IntoIterator<Item = Result<B>>,
@@ -121,7 +123,7 @@ fn encode(shape: RunShape, stripe: &impl Sorted, to: &SyncSender<Result<Encoded>
         match encoder.push(posting) {
             Ok(None) => {}
             Ok(Some(chunk)) => to.send(Ok(Encoded::Chunk(chunk))).ok()?,
-            // only a damaged source can lead to this
+            // postings come sorted, so only a damaged source can lead to this
             Err(error) => return to.send(Err(Error::Damaged(error.to_string()))).ok(),
         }
     }

@@ -1,4 +1,5 @@
-//! One block with its undo data to rows: what each transaction touches, spans, Merkle nodes.
+//! Makes the rows of one block from its bytes and undo data: the scripts that each transaction
+//! touches, its spans, its Merkle nodes.
 
 use bitcoin::hashes::Hash;
 
@@ -34,7 +35,7 @@ pub struct BlockRows {
 }
 
 impl BlockRows {
-    /// Bytes that it holds in memory, beside itself.
+    /// Bytes that the lists take in memory, beside the struct itself.
     pub fn held_bytes(&self) -> usize {
         self.txids.capacity() * 32
             + self.lens.capacity() * 4
@@ -47,7 +48,7 @@ impl BlockRows {
 /// A block ready to be indexed, and where it came from.
 #[derive(Clone, Debug)]
 pub struct LoadedBlock {
-    /// Where the copy that was used stands.
+    /// The position of the copy that was read.
     pub pos: FilePos,
     /// What the index keeps of it.
     pub rows: BlockRows,
@@ -60,7 +61,7 @@ pub struct LoadedBlock {
 /// Why a block cannot be indexed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// The block does not hold together.
+    /// The block cannot be parsed, or its transactions do not fit its header.
     #[error(transparent)]
     Block(#[from] BlockFault),
     /// The undo data cannot be parsed.
@@ -71,8 +72,8 @@ pub enum Misfit {
     OtherUndo(&'static str),
 }
 
-/// Reads a block and its undo data. `undo` is `None` for genesis only: it spends nothing, and its
-/// coinbase is no output that could be spent, so it touches no script.
+/// Reads a block and its undo data. `undo` is `None` for genesis only. Genesis spends nothing, and
+/// the output of its coinbase can never be spent, so it touches no script.
 pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     let mut view = BlockView::new(block).map_err(BlockFault::Parse)?;
     let mut undo = undo.map(Undo::new).transpose().map_err(Misfit::Undo)?;
@@ -96,7 +97,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
         let tx = view.next_tx().map_err(BlockFault::Parse)?;
         let parts = tx.txid_parts();
         txids.push(&parts, |pos, txid| rows.txids[pos] = Txid::from_byte_array(*txid));
-        // a block is below 4 MB, so lengths and positions fit
+        // a block is smaller than 4 MB, so lengths and positions fit into their numbers
         let len = tx.bytes().len() as u32;
         rows.lens.push(len);
         weight += len + 3 * parts.iter().map(|part| part.len() as u32).sum::<u32>();
@@ -129,7 +130,7 @@ pub fn extract(block: &[u8], undo: Option<&[u8]>) -> Result<BlockRows, Misfit> {
     Ok(rows)
 }
 
-/// Sorts the rows of each transaction, which lie together, and drops what is there twice.
+/// Sorts the postings of each transaction, which lie together, and drops duplicates.
 fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
     for rows in scripts.chunk_by_mut(|a, b| a.pos() == b.pos()) {
         rows.sort_unstable();
@@ -137,7 +138,7 @@ fn sort_each_tx(scripts: &mut Vec<PackedPosting>) {
     scripts.dedup();
 }
 
-/// Compares the Merkle root; gives the nodes over the spans, if there are several.
+/// Checks the Merkle root, and returns the nodes over the spans if there are several spans.
 fn check_and_keep_nodes(header: &HeaderBytes, txids: &[Txid]) -> Result<Vec<[u8; 32]>, BlockFault> {
     let mut nodes = Vec::new();
     check_merkle(header, txids, |height, level| {

@@ -1,7 +1,8 @@
-//! The items of the page tables, and their bytes: a block, its position, a Merkle node.
+//! The items of the item tables, and their bytes: a block, its position, a Merkle node.
 //!
-//! Rows of equal-sized items are made and read in [`super::pages`]; what an item holds is said
-//! here alone, for those who write it and those who read it. Numbers are little-endian.
+//! [`super::pages`] makes and reads the rows that items share. What the bytes of an item mean is
+//! written here alone, for writers and readers alike (for spans, in [`super::spans`]). Numbers are
+//! little-endian.
 
 use crate::blockfile::dir::{FileNum, FilePos};
 use crate::ids::{HeaderBytes, TxNum};
@@ -9,7 +10,7 @@ use crate::ids::{HeaderBytes, TxNum};
 /// Bytes of a header.
 const HEADER_BYTES: usize = size_of::<HeaderBytes>();
 
-/// Bytes of a Merkle node, which is an item as it stands.
+/// Bytes of a Merkle node; its item is the node itself.
 pub const NODE_BYTES: usize = 32;
 
 /// What table `blocks` holds of each block, filed by height.
@@ -57,7 +58,7 @@ impl BlockItem {
 /// record stands in the rev file of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PositionItem {
-    /// The block's header.
+    /// Position of the block's header.
     pub block: FilePos,
     /// Offset of the undo record in its file; `None` for genesis, and where it is not known.
     pub undo: Option<u32>,

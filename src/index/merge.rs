@@ -1,4 +1,4 @@
-//! Sorted streams of postings to one sorted stream.
+//! Merges sorted streams of postings into one sorted stream, posting by posting, with a heap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,7 +15,7 @@ impl<S, E> Merge<S>
 where
     S: Iterator<Item = Result<Posting, E>>,
 {
-    /// Starts all streams.
+    /// Reads the first posting of each stream.
     pub fn new(mut streams: Vec<S>) -> Result<Self, E> {
         let mut heap = BinaryHeap::with_capacity(streams.len());
         for (i, stream) in streams.iter_mut().enumerate() {

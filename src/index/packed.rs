@@ -1,4 +1,5 @@
-//! A posting in one word while it is collected: a prefix above a transaction's position.
+//! Packs a posting into one word while it is in memory: the prefix in the high bits, the position
+//! of a transaction in the low ones.
 
 use crate::ids::{Prefix, TxNum};
 
@@ -6,18 +7,19 @@ use crate::ids::{Prefix, TxNum};
 const POS_BITS: u32 = 24;
 const POS_MASK: u64 = (1 << POS_BITS) - 1;
 
-/// Positions that can be packed, from 0 on. A block has fewer transactions than that by its size;
-/// a batch ends before it has as many.
+/// The number of positions that can be packed, from 0 on. A block is too small to have that many
+/// transactions, and a batch ends before it has that many.
 pub const POSITIONS: u32 = 1 << POS_BITS;
 
 /// A prefix, and the position of a transaction in its block or batch. The order is that of the
-/// prefixes, then that of the positions, so a list of these is sorted as fast as plain numbers.
+/// prefixes, then that of the positions, so a list of these words is sorted as fast as plain
+/// numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct PackedPosting(u64);
 
 impl PackedPosting {
-    /// Packs a position below [`POSITIONS`].
+    /// Packs a prefix and a position below [`POSITIONS`].
     #[inline]
     pub fn new(prefix: Prefix, pos: u32) -> PackedPosting {
         PackedPosting(prefix.0 << POS_BITS | u64::from(pos) & POS_MASK)
@@ -35,14 +37,14 @@ impl PackedPosting {
         (self.0 & POS_MASK) as u32
     }
 
-    /// The number of the transaction, if that at position 0 is `first`.
+    /// The number of the transaction, where the one at position 0 has number `first`.
     #[inline]
     pub fn txnum(self, first: TxNum) -> TxNum {
         TxNum(first.0 + self.pos())
     }
 
-    /// Counts the position from a transaction that stands `txs` before the one it was counted from.
-    /// The sum must stay below [`POSITIONS`].
+    /// This posting with its position counted from an earlier transaction, `txs` before the one
+    /// that it was counted from. The sum must stay below [`POSITIONS`].
     #[inline]
     pub fn behind(self, txs: u32) -> PackedPosting {
         debug_assert!(u64::from(self.pos()) + u64::from(txs) <= POS_MASK);

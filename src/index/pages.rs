@@ -1,4 +1,5 @@
-//! Rows that each hold a page full of equal-sized items, filed by item number.
+//! Rows that each hold as many equal-sized items as fit into a quarter of a page, filed by the
+//! numbers of the items.
 
 use crate::limits::CHUNK_BYTES_MAX;
 
@@ -14,7 +15,7 @@ pub const fn row_of(size: usize, item: u64) -> i64 {
     (item / items_per_row(size)) as i64
 }
 
-/// A row to be stored: its number, its sealed bytes.
+/// A row to be stored: its key and its sealed bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Key.
@@ -29,14 +30,15 @@ pub struct PageWriter<const N: usize> {
     table: RowTable,
     /// Number of the next item.
     next: u64,
-    /// Items of the row that `next` falls into, unsealed.
+    /// The items so far of the row that `next` falls into, without a checksum.
     partial: Vec<u8>,
     full: Vec<Row>,
     dirty: bool,
 }
 
 impl<const N: usize> PageWriter<N> {
-    /// Starts before item `next`; `row` holds what is stored of its row (it may hold more).
+    /// A writer whose next item is `next`. `row` is what is stored of the row that this item falls
+    /// into; later items in it are dropped. `None` if it holds too few.
     pub fn resume(table: RowTable, next: u64, row: &[u8]) -> Option<Self> {
         let keep = (next % items_per_row(N)) as usize * N;
         let partial = row.get(..keep)?.to_vec();
@@ -60,7 +62,7 @@ impl<const N: usize> PageWriter<N> {
         }
     }
 
-    /// Appends zero items until the next one is `item`.
+    /// Appends items of zeros until `item` is the next one.
     pub fn skip_to(&mut self, item: u64) {
         assert!(self.next <= item, "pages go forward");
         while self.next < item {
@@ -79,14 +81,14 @@ impl<const N: usize> PageWriter<N> {
 
     fn seal(&mut self, item: u64) {
         let key = row_of(N, item);
-        // nobody asks for items that are not used, so a row of nothing else need not be there
+        // unused items are zeros and are never read, so a row of zeros alone is not stored
         if self.partial.iter().any(|byte| *byte != 0) {
             self.full.push(Row { key, bytes: self.table.sealed(key, &self.partial) });
         }
     }
 }
 
-/// The item of that number from its row.
+/// The item of that number from its row; `None` if the row is too short.
 pub fn item_of<const N: usize>(row: &[u8], item: u64) -> Option<&[u8; N]> {
     let start = (item % items_per_row(N)) as usize * N;
     row.get(start..start + N)?.first_chunk()

@@ -1,9 +1,10 @@
 //! Merges sorted streams of postings. Each stream is decoded a little ahead; everything up to the
 //! smallest of the last decoded postings is complete, and is sorted at once.
 //!
-//! That is a few steps a posting however many streams there are, where a heap takes more with every
-//! doubling of them. Prefixes with the same first byte, a section, are taken together: what is left
-//! of prefix and txnum then fits into 64 bits.
+//! The work for one posting does not grow with the number of streams, where a heap takes one step
+//! more for each doubling of it. Prefixes that differ only in their last 32 bits form a section,
+//! and sections come one after the other: within one, the rest of the prefix and the txnum fit into
+//! one word of 64 bits.
 
 use std::mem;
 use std::ops::Range;
@@ -13,16 +14,16 @@ use crate::ids::{ShortPrefix, TxNum};
 use super::chunk::Posting;
 use super::encoders::Sorted;
 
-/// Bits of a prefix that differ within a section.
+/// The low bits of a prefix, in which the prefixes of one section differ.
 const SECTION_BITS: u32 = 32;
-/// However many streams there are, each is decoded so far ahead.
+/// Postings that each stream is decoded ahead at least, however many streams there are.
 const AHEAD_MIN: usize = 32;
 
 /// Consecutive postings in ascending order: as many as one thread encodes in its turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stripe {
     packed: Vec<u64>,
-    /// Sections, and where in `packed` they are.
+    /// The sections of these postings, and where in `packed` each of them is.
     sections: Vec<(u64, Range<usize>)>,
     next: Option<ShortPrefix>,
 }
@@ -69,13 +70,13 @@ fn unpack(section: u64, packed: u64) -> Posting {
     Posting { prefix, txnum: TxNum(packed as u32) }
 }
 
-/// A stream, and what is decoded of it.
+/// A stream, and those of its postings that are decoded already.
 struct Ahead<S> {
     stream: S,
-    /// Postings of one section; the first `taken` are done with.
+    /// Decoded postings of one section; the first `taken` are sorted already.
     decoded: Vec<u64>,
     taken: usize,
-    /// The posting behind them, of any section.
+    /// The posting behind the decoded ones, of any section.
     next: Option<Posting>,
 }
 
@@ -83,7 +84,8 @@ impl<S, E> Ahead<S>
 where
     S: Iterator<Item = Result<Posting, E>>,
 {
-    /// Decodes postings of a section until there are `count`, or all.
+    /// Decodes postings of a section until `count` are ready or the section ends. Does nothing
+    /// while more than half of `count` are ready.
     fn fill(&mut self, section: u64, count: usize) -> Result<(), E> {
         if self.decoded.len() - self.taken > count / 2 {
             return Ok(());
@@ -100,13 +102,14 @@ where
         Ok(())
     }
 
-    /// The last decoded posting, if others of the section may follow it.
+    /// The last decoded posting, if the section may go on behind it: up to this one nothing of the
+    /// stream is missing. `None` if the rest of the section is decoded.
     fn limit(&self, section: u64) -> Option<u64> {
         self.next.filter(|next| section_of(next) == section)?;
         self.decoded.last().copied()
     }
 
-    /// What is decoded up to `limit`, which is then done with.
+    /// Takes the decoded postings up to `limit`.
     fn take(&mut self, limit: u64) -> &[u64] {
         let left = &self.decoded[self.taken..];
         let count = left.partition_point(|packed| *packed <= limit);
@@ -115,14 +118,15 @@ where
     }
 }
 
-/// What all streams hold, in ascending order and in stripes, which depend on nothing but the
-/// postings. A stripe ends between two prefixes, unless one alone fills it twice.
+/// The postings of all streams in ascending order, cut into stripes. Where the cuts are depends on
+/// the postings alone, not on how they are spread over streams. A stripe ends between two prefixes,
+/// unless the postings of one prefix make it twice as long as it should be.
 pub struct Rounds<S> {
     streams: Vec<Ahead<S>>,
-    /// Postings of each that are decoded ahead.
+    /// Postings of each stream that are decoded ahead.
     ahead: usize,
     section: u64,
-    /// What was sorted last; the first `used` are in stripes.
+    /// The postings that were sorted last; the first `used` of them are in stripes.
     round: Vec<u64>,
     used: usize,
     stripe: Stripe,
@@ -133,7 +137,8 @@ impl<S, E> Rounds<S>
 where
     S: Iterator<Item = Result<Posting, E>>,
 {
-    /// Stripes of `stripe_postings`; about so many are decoded ahead, and so many sorted at once.
+    /// Makes stripes of `stripe_postings` postings. About that number is decoded ahead, of all
+    /// streams together, and sorted at once.
     pub fn new(streams: Vec<S>, stripe_postings: usize) -> Result<Self, E> {
         let ahead = (stripe_postings / streams.len().max(1)).max(AHEAD_MIN);
         let begin = |mut stream: S| {
@@ -152,7 +157,7 @@ where
         })
     }
 
-    /// Sorts what comes next; `false` at the end.
+    /// Sorts the postings that come next; `false` if there are none.
     fn sort_round(&mut self) -> Result<bool, E> {
         self.round.clear();
         self.used = 0;
@@ -166,7 +171,7 @@ where
                 self.round.extend_from_slice(stream.take(limit));
             }
             if !self.round.is_empty() {
-                // finds the ascending stretches and merges them
+                // this sort finds the ascending stretches, one for each stream, and merges them
                 self.round.sort();
                 return Ok(true);
             }
@@ -234,7 +239,7 @@ mod tests {
         Rounds::new(streams.collect(), size).unwrap().map(Result::unwrap).collect()
     }
 
-    /// The same postings in so many streams, each of its own range of transactions.
+    /// Deals the postings out to a number of streams by their txnums.
     fn split(postings: &[Posting], streams: u32) -> Vec<Vec<Posting>> {
         let of = |stream| postings.iter().filter(move |p| p.txnum.0 % streams == stream).copied();
         (0..streams).map(|stream| of(stream).collect()).collect()
@@ -264,7 +269,7 @@ mod tests {
                 let len = stripe.packed.len();
                 let last = i + 1 == one.len();
                 prop_assert!(last || len >= size && (stripe.next.is_some() || len == 2 * size));
-                // who goes on behind a stripe meets the same stripes
+                // a merge that goes on behind a stripe makes the stripes that would have followed
                 let Some(next) = stripe.next else { continue };
                 let rest: Vec<_> = postings.iter().copied().filter(|p| p.prefix >= next).collect();
                 prop_assert_eq!(&stripes(split(&rest, 2), size)[..], &one[i + 1..]);

@@ -1,13 +1,13 @@
-//! The checksum of every row: it covers the table and the key as well as the bytes, so that a row
+//! The checksum of every row. It covers the table and the key as well as the bytes, so that a row
 //! that comes back from another place is noticed.
 
 /// Bytes of a checksum.
 pub const CRC_BYTES: usize = 4;
 
-/// Numbers below this stand for tables that every index has, larger ones for those of runs.
+/// Numbers below this stand for tables that every index has, all others for tables of runs.
 const RUNS_FROM: u64 = 1 << 8;
 
-/// The table that a row belongs to, as a number under its checksum.
+/// The table that a row belongs to, as a number that the row's checksum covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowTable(u64);
 
@@ -42,7 +42,7 @@ impl RowTable {
         row
     }
 
-    /// The row without its checksum; `None` if that does not fit.
+    /// The row without its checksum; `None` if the checksum does not fit.
     pub fn open(self, key: i64, bytes: &[u8]) -> Option<&[u8]> {
         let (row, crc) = bytes.split_last_chunk::<CRC_BYTES>()?;
         (self.crc(key, row) == u32::from_le_bytes(*crc)).then_some(row)

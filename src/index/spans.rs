@@ -1,39 +1,41 @@
 //! Spans: up to sixteen consecutive transactions of a block, as they lie in its bytes.
 //!
-//! A span is the unit in which transactions are found and proven. The index holds, for each, where
-//! it ends in its block and a checksum over its bytes, and in table `nodes` the Merkle node over
-//! its txids. To read a transaction its whole span is read, some 7 KB that lie together; if the
-//! checksum fits, every byte of it is what was indexed, the witnesses too.
+//! A span is the unit in which transactions are found and proven. For each span the index holds, in
+//! table `spans`, where it ends in its block and a checksum over its bytes, and in table `nodes`
+//! the Merkle node over its txids. To read a transaction its whole span is read, some 7 KB that lie
+//! together. If the checksum fits, every byte of the span is what was indexed, the witnesses too.
 //!
 //! Blocks do not begin at multiples of sixteen transactions. The first span of the block at height
-//! `h` whose first transaction is `f` is item `f / 16 + h`, rounded down; its further spans follow.
-//! That leaves an item or two between blocks unused now and then; they are zeros.
+//! `h` whose first transaction is `f` is item `f / 16 + h`, with the quotient rounded down; the
+//! block's further spans follow. So now and then an item or two between blocks stay unused; they
+//! are zeros.
 
 use crate::ids::{Height, TxNum};
 use crate::parse::bytes::compact_size_len;
 
-/// Transactions of a span, as a power of two: spans are the subtrees of that height.
+/// A full span has 2 to the power of this transactions, so that it is a subtree of this height in
+/// the Merkle tree of its block.
 pub const SPAN_LEVEL: u32 = 4;
 /// Transactions of a full span.
 pub const SPAN_TXS: u32 = 1 << SPAN_LEVEL;
 
-/// Offset of the first transaction in a block of `txs`.
+/// Offset of the first transaction in a block of `txs` transactions.
 pub fn first_tx_offset(txs: u32) -> u32 {
     80 + compact_size_len(u64::from(txs)) as u32
 }
 
-/// Number of the item of a block's first span.
+/// Number of the item that the first span of a block has.
 pub fn first_span_of(height: Height, first: TxNum) -> u64 {
     u64::from(first.0 / SPAN_TXS) + u64::from(height.0)
 }
 
-/// Spans of a block of `txs` transactions.
+/// The number of spans of a block of `txs` transactions.
 pub fn spans_of(txs: u32) -> u32 {
     txs.div_ceil(SPAN_TXS)
 }
 
-/// Merkle nodes that are stored of a block of `txs` transactions, one for each span. A block of a
-/// single span needs none: its header has the root.
+/// The number of Merkle nodes that are stored of a block of `txs` transactions: one for each span.
+/// A block of a single span needs none, since its header has the root.
 pub fn nodes_of(txs: u32) -> u32 {
     if txs > SPAN_TXS { spans_of(txs) } else { 0 }
 }

@@ -7,13 +7,13 @@ use rusqlite::ErrorCode;
 use crate::error::Error;
 use crate::host::disk;
 
-/// With less room than this on the disk, an error of writing is one of a full disk.
+/// With less free space than this on the disk, an error while writing is taken for a full disk.
 const FULL_BELOW_BYTES: u64 = 1 << 20;
 
 /// What every message about damage ends with.
 const MEND: &str = "The index can always be built again from the block files: --rebuild does so";
 
-/// Translates; `path` is the database the error came from.
+/// Translates an error of SQLite; `path` is the database that it came from.
 pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
     let full = || {
         let free = path.parent().map(disk::free_bytes);
@@ -24,7 +24,7 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
         }
-        // a journal that cannot be made, a shared memory file that cannot grow
+        // on a full disk a journal cannot be made, and a shared memory file cannot grow
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(path),
         Some(ErrorCode::DiskFull) => no_space(path),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -36,7 +36,8 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
                  file and its folder"
             ))
         }
-        // a table that is not there, a value of another type: our own statements are not wrong
+        // a table is missing, or a value has another type: our statements are right, so it is
+        // damage
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
             Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
         }
@@ -51,7 +52,7 @@ fn no_space(path: impl std::fmt::Display) -> Error {
     ))
 }
 
-/// A row whose checksum or content does not fit.
+/// The error for a row whose checksum or content does not fit.
 pub fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::Damaged(format!("{}: {what} is damaged. {MEND}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! Finding the postings of one prefix in a run, and proof that there are no others.
+//! Finds the postings of one prefix in a run, and proves that there are no others.
 
 use crate::error::{Error, Result};
 use crate::ids::{Prefix, ShortPrefix, TxNum};
@@ -13,10 +13,10 @@ impl Db {
     /// Adds to `txnums` every transaction of a run, from number `from` on, that is filed under
     /// `prefix`; stops when there are more than `limit`.
     ///
-    /// Chunks are filed under their last posting, so the first one at or behind the prefix is the
-    /// only place where it can begin, and mostly the only one read. Each chunk says where the one
-    /// before it ended: only where these ends fit together, and the last one to the end of the
-    /// run, is nothing missing between them.
+    /// Chunks are filed under their last posting. So the postings of a prefix can begin only in the
+    /// first chunk at or behind it, and mostly that chunk is the only one read. Each chunk says
+    /// which chunk stands before it. If all these links fit, and behind the last chunk read there
+    /// is either a larger prefix or the end of the run, then no chunk is missing.
     pub fn find(
         &self,
         run: &RunInfo,
@@ -56,7 +56,7 @@ impl Db {
             }
             before = Some(key);
         }
-        // there is no chunk behind: that must be the end of the run
+        // no chunk follows, so the last one read must be the last one of the run
         match before {
             Some(last) if last == run.last => Ok(()),
             None if run.last < start => Ok(()),
@@ -69,7 +69,7 @@ impl Db {
         damaged(&self.path, format_args!("run {} chunk {}", run.id, key.0))
     }
 
-    /// The error for a chunk that should be there and is not.
+    /// The error for a chunk that is missing near prefix `at`.
     pub fn lost_chunk(&self, run: &RunInfo, at: ShortPrefix) -> Error {
         let what =
             format_args!("run {} (a chunk near prefix {} is not found), so it", run.id, at.0);
@@ -77,8 +77,8 @@ impl Db {
     }
 }
 
-/// Whether nothing can be missing between a chunk and what comes before it: the chunk that was read
-/// before, or else the place from which on chunks are looked for.
+/// Whether no chunk is missing in front of `chunk`: since `before`, the chunk read before it, or,
+/// if it is the first one read, since `start`, where the search began.
 pub(super) fn follows(
     chunk: &ChunkDecoder<'_>,
     key: ChunkKey,

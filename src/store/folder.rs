@@ -1,5 +1,5 @@
-//! The folder of an index: its files, one process at a time, how it is emptied, and how damage is
-//! mended.
+//! The folder of an index: the names of its files, the lock that keeps it to one process, how it is
+//! emptied, and how a damaged index is marked to be built anew.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -21,17 +21,17 @@ const ENDINGS: [&str; 4] = ["", "-journal", LOG_ENDING, "-shm"];
 
 /// Holds why the index is to be built anew at the next start.
 const DAMAGED_FILE: &str = "damaged";
-/// What [`DAMAGED_FILE`] is renamed to once the index was built anew; its time is that of the
+/// The name that [`DAMAGED_FILE`] gets once the damaged index is removed; its time is that of the
 /// damage.
 const REBUILT_FILE: &str = "rebuilt";
-/// An index that is damaged again within this time lies on a disk that should be looked at: to
-/// build on and on would wear it out, and hide it.
+/// An index that is damaged again within this time is not built anew by itself. Its disk should be
+/// looked at: building again and again would wear the disk out and hide the fault.
 const REBUILD_PAUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// Bytes that are read of a reason at most.
+/// Most bytes that are read of a reason.
 const REASON_BYTES_MAX: u64 = 4096;
 
-/// Takes the index for this process. The lock is the kernel's: it ends with the process, however
-/// that ends.
+/// Takes the lock of the index for this process. The kernel gives it back when the process ends,
+/// however that ends.
 pub fn lock(folder: &Path) -> Result<File> {
     let at = |error: std::io::Error| {
         Error::NoPermission(format!(
@@ -52,7 +52,7 @@ pub fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Deletes the index, the half-built one included; the lock stays.
+/// Deletes the index, finished or half-built, and the marks of damage; the lock stays.
 pub fn remove_index(folder: &Path) -> Result<()> {
     warn!("--rebuild: removing the index in {}", folder.display());
     remove_databases(folder)?;
@@ -69,7 +69,7 @@ fn remove_database(folder: &Path, file: &str) -> Result<()> {
     ENDINGS.iter().try_for_each(|ending| remove(&folder.join(format!("{file}{ending}"))))
 }
 
-/// Deletes the runs of a build once they are merged, if they are there.
+/// Deletes the database of a build's runs, if it is there, once they are merged.
 pub fn remove_bulk(folder: &Path) -> Result<()> {
     remove_database(folder, BULK_FILE)
 }
@@ -85,11 +85,11 @@ fn at(path: &Path, error: &io::Error) -> Error {
     Error::Io(format!("{}: {error}", path.display()))
 }
 
-/// Marks the index as damaged, so that the next start builds it anew; not if that was done a short
-/// time ago. Returns the error to end with, either way.
+/// Marks the index as damaged, so that the next start builds it anew, unless it was built anew a
+/// short time ago. Returns the error to end with in both cases.
 pub fn mark_damaged(folder: &Path, why: &str) -> Error {
     let rebuilt = fs::metadata(folder.join(REBUILT_FILE)).and_then(|meta| meta.modified());
-    // a clock that was set back, as on boards without one, makes it recent, too
+    // a time in the future counts as recent, too: boards without a clock of their own set it back
     let age = rebuilt.map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
     if age.is_ok_and(|age| age < REBUILD_PAUSE) {
         return Error::Data(format!(
@@ -120,7 +120,7 @@ pub fn remove_if_marked_damaged(folder: &Path) -> Result<()> {
     match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(at(&path, &error)),
-        // only for the log
+        // the reason is for the log only, so it does not matter if it cannot be read
         Ok(file) => drop(file.take(REASON_BYTES_MAX).read_to_string(&mut why)),
     }
     warn!("the index was found damaged; removing it, to build it anew. What was found: {why}");

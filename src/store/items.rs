@@ -1,4 +1,4 @@
-//! Single items of the page tables as the database has them.
+//! Reads single items of the item tables from the database.
 
 use crate::error::Result;
 use crate::ids::Height;
@@ -9,7 +9,7 @@ use super::error::damaged;
 use super::open::Db;
 use super::records::ItemTable;
 
-/// What is stored of a block.
+/// The stored item of a block.
 pub fn stored_block(db: &Db, height: Height) -> Result<BlockItem> {
     let item = u64::from(height.0);
     let row = db.row(ItemTable::Blocks, row_of(BlockItem::BYTES, item))?;
@@ -19,7 +19,8 @@ pub fn stored_block(db: &Db, height: Height) -> Result<BlockItem> {
     }
 }
 
-/// Where a block and its undo record stood when it was indexed; a cache, so it may not be there.
+/// Where a block and its undo record stood when the block was indexed. The table is a cache, so the
+/// position may be missing.
 pub fn stored_position(db: &Db, height: Height) -> Result<Option<PositionItem>> {
     let item = u64::from(height.0);
     let row = db.row(ItemTable::Positions, row_of(PositionItem::BYTES, item))?;

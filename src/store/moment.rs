@@ -1,4 +1,4 @@
-//! One consistent moment of the database for a reader, and SQLite's own look at its pages.
+//! One consistent moment of the database for a reader, and SQLite's own check of its file.
 
 use crate::error::Result;
 
@@ -6,12 +6,12 @@ use super::error::damaged;
 use super::open::Db;
 
 impl Db {
-    /// Begins a read transaction; its moment is that of the first read.
+    /// Begins a read transaction. All its reads see the database as it is at the first of them.
     pub fn begin_read(&self) -> Result<()> {
         self.conn.execute_batch("BEGIN").map_err(|error| self.error(error))
     }
 
-    /// Ends it.
+    /// Ends the read transaction.
     pub fn end_read(&self) -> Result<()> {
         self.conn.execute_batch("ROLLBACK").map_err(|error| self.error(error))
     }

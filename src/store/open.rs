@@ -1,4 +1,5 @@
-//! Opening a database: settings per phase, identity, version. Open or refuse, never guess.
+//! Opens a database: sets it up for how it is used, then checks whose it is, of which network and
+//! of which version. What does not fit is refused; nothing is guessed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,27 +21,27 @@ use super::records::State;
 const APPLICATION_ID: i64 = 0x6865_6b74;
 /// Grows with every change of the tables or of the bytes in them.
 pub const FORMAT_VERSION: i64 = 2;
-/// Page cache of a connection.
+/// Size of a connection's page cache.
 const CACHE_KIB: i64 = 2048;
-/// The write-ahead log is cut back to this after a checkpoint.
+/// The size to which the write-ahead log is cut back after a checkpoint.
 const JOURNAL_LIMIT_BYTES: i64 = 64 << 20;
 
 /// How long a statement waits for a lock that another connection holds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long the last readers may take before a build begins.
+/// How long a build waits, before it begins, for the last readers to close the database.
 const WAL_PATIENCE: Duration = Duration::from_secs(25);
 
 /// How a database is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Large appends in few transactions, nobody reads: a rollback journal writes every byte once
-    /// where a write-ahead log would write it twice.
+    /// For large appends in few transactions, while nothing reads. A rollback journal then writes
+    /// every byte once, where a write-ahead log would write it twice.
     Bulk,
-    /// Small transactions beside readers: write-ahead log. A power cut may take the last commits
-    /// (the blocks are read again), never tear one.
+    /// For small transactions beside readers, through a write-ahead log. A power cut may take back
+    /// the last commits (their blocks are read again), but never leaves a part of one.
     ReadWrite,
-    /// Reading only.
+    /// For reading only.
     Read,
 }
 
@@ -51,14 +52,15 @@ pub struct Db {
     pub(super) conn: Connection,
     /// The file.
     pub path: PathBuf,
-    /// How much of a prefix its runs hold.
+    /// How many bits of a prefix its runs hold.
     pub(super) prefix_bits: PrefixBits,
 }
 
 const SCHEMA: &str = include_str!("schema.sql");
 
 impl Db {
-    /// Opens a database of ours, or makes one. `params` must be those it was made for.
+    /// Opens a database of hekte, or makes one. `params` must be those of the network it was made
+    /// for.
     pub fn open(path: &Path, params: &ChainParams, mode: Mode) -> Result<Db> {
         if let (Some(folder), true) = (path.parent(), mode != Mode::Read) {
             fs::create_dir_all(folder).map_err(|error| {
@@ -87,7 +89,7 @@ impl Db {
         Ok(db)
     }
 
-    /// How much of a prefix its runs hold.
+    /// How many bits of a prefix its runs hold.
     pub fn prefix_bits(&self) -> PrefixBits {
         self.prefix_bits
     }
@@ -100,7 +102,7 @@ impl Db {
     fn settings(&self, mode: Mode) -> rusqlite::Result<()> {
         let conn = &self.conn;
         conn.busy_timeout(PATIENCE)?;
-        // of a database that is yet to be made; one that is there keeps its own
+        // this is for a database that is yet to be made; an existing one keeps its page size
         conn.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         conn.pragma_update(None, "mmap_size", 0)?;
@@ -121,8 +123,9 @@ impl Db {
         Ok(())
     }
 
-    /// Changes to a rollback journal. That fails while others have the database open, as a last
-    /// question or `hekte verify` may; a build in write-ahead mode is as safe, and writes twice.
+    /// Changes to a rollback journal. SQLite refuses that while another connection has the database
+    /// open, for a last question or for `hekte verify`. If that lasts, the build stays in
+    /// write-ahead mode, which is as safe but writes every byte twice.
     fn leave_wal(&self) -> rusqlite::Result<()> {
         let begun = Instant::now();
         loop {
@@ -167,7 +170,7 @@ impl Db {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .map_err(|error| self.error(error))?;
-        // who only reads may not know the magic of a custom signet
+        // a process that only reads may not know the magic of a custom signet
         let other = genesis != params.genesis.as_byte_array()
             || (mode != Mode::Read && magic != params.magic);
         if other {

@@ -1,4 +1,5 @@
-//! What the rows of `state` and `runs` say, and the tables of items, apart from how they are read.
+//! The contents of the rows of `state` and `runs`, and the list of item tables. How they are read
+//! and written is in `tables.rs` and `write.rs`.
 
 use bitcoin::hashes::Hash;
 
@@ -41,12 +42,12 @@ pub struct State {
     pub txs: u32,
     /// Hash of the last block; zeros if there is none.
     pub tip: BlockHash,
-    /// Grows with every change that a reader must not mix with what came before.
+    /// Grows with every change of which a reader must not see one half.
     pub generation: i64,
 }
 
 impl State {
-    /// Of an index with nothing in it.
+    /// The state of an empty index.
     pub(super) fn empty() -> State {
         let tip = BlockHash::all_zeros();
         State { phase: BuildState::Building, blocks: 0, txs: 0, tip, generation: 0 }
@@ -69,7 +70,7 @@ impl State {
     }
 }
 
-/// What a run is about.
+/// Which hashes the postings of a run are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunKind {
     /// Script hashes.
@@ -79,7 +80,7 @@ pub enum RunKind {
 }
 
 impl RunKind {
-    /// Both.
+    /// Both kinds.
     pub const ALL: [RunKind; 2] = [RunKind::Script, RunKind::Txid];
 }
 
@@ -88,28 +89,29 @@ impl RunKind {
 pub struct RunInfo {
     /// Number, part of its table's name.
     pub id: i64,
-    /// What it is about.
+    /// Whether it is of scripts or of txids.
     pub kind: RunKind,
-    /// Transactions that count; higher ones in it were disconnected.
+    /// The transactions whose postings count. The run may hold postings of higher ones, whose
+    /// blocks were disconnected.
     pub range: TxRange,
-    /// Whether it is filled and in force.
+    /// Whether all its postings are written; before that it does not count.
     pub complete: bool,
     /// Whether it holds postings of disconnected transactions, at or above the end of `range`.
     pub cut: bool,
-    /// Where a merge that fills it goes on.
+    /// The prefix at which the merge that fills it goes on.
     pub resume: ShortPrefix,
     /// Key of its last chunk.
     pub last: ChunkKey,
     /// Bytes of its chunks.
     pub bytes: u64,
-    /// What was written, postings that do not count any more too.
+    /// The tally of all postings written, those that no longer count included.
     pub written: Tally,
-    /// What must have been written when it is complete: counted before the run was made.
+    /// The tally that must be written for the run to be complete, counted before the run was made.
     pub wanted: Tally,
 }
 
 impl RunInfo {
-    /// A run with nothing in it yet, to which `wanted` is to be written.
+    /// A run with nothing in it yet, to which postings of tally `wanted` are to be written.
     pub fn empty(id: i64, kind: RunKind, range: TxRange, wanted: Tally) -> RunInfo {
         RunInfo {
             id,
@@ -148,29 +150,29 @@ impl RunInfo {
     }
 }
 
-/// The lists of runs and states, as numbers under the checksums of their rows.
+/// Tables `runs` and `state`, as numbers that the checksums of their rows cover.
 const RUNS: RowTable = RowTable::fixed(1);
 const STATE: RowTable = RowTable::fixed(2);
 
 /// Tables of equal-sized items; see [`crate::index::pages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ItemTable {
-    /// Header and first txnum.
+    /// Header, first txnum, length and weight of each block.
     Blocks,
-    /// Merkle nodes.
+    /// The Merkle node over each span.
     Nodes,
-    /// File and offset of blocks.
+    /// Where each block stands, and its undo record.
     Positions,
-    /// Where spans of transactions end, and their checksums.
+    /// Where each span ends in its block, and its checksum.
     Spans,
 }
 
 impl ItemTable {
-    /// All.
+    /// All item tables.
     pub const ALL: [ItemTable; 4] =
         [ItemTable::Blocks, ItemTable::Nodes, ItemTable::Positions, ItemTable::Spans];
 
-    /// Its number under the checksums of its rows.
+    /// Its number, which the checksums of its rows cover.
     pub const fn rows(self) -> RowTable {
         RowTable::fixed(match self {
             ItemTable::Blocks => 3,

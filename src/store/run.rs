@@ -1,4 +1,5 @@
-//! Writing a run: sorted postings in, chunks into its table, in as many transactions as it takes.
+//! Writes a run: encodes sorted postings and puts the chunks into the run's table, in one
+//! transaction or in several.
 
 use std::iter::Peekable;
 
@@ -35,7 +36,8 @@ impl<'a, 'b> ChunkWriter<'a, 'b> {
         self.change.put_chunk(self.run.id, key, &row)
     }
 
-    /// Notes how far the run is filled. It is complete only if all that was wanted is in it.
+    /// Notes how far the run is filled: up to prefix `resume`, or, with `None`, to its end. At its
+    /// end it must hold exactly the postings that were wanted.
     fn finish(mut self, resume: Option<ShortPrefix>) -> Result<RunInfo> {
         if resume.is_none() && self.run.written != self.run.wanted {
             return Err(self.does_not_fit("postings that are not those of its sources"));
@@ -58,14 +60,14 @@ impl<'a, 'b> ChunkWriter<'a, 'b> {
     }
 }
 
-/// Fills a run within one transaction.
+/// Fills a run with postings that come one by one, within one transaction.
 pub struct RunWriter<'a, 'b> {
     chunks: ChunkWriter<'a, 'b>,
     encoder: ChunkEncoder,
 }
 
 impl<'a, 'b> RunWriter<'a, 'b> {
-    /// Begins, or goes on behind, `run`.
+    /// A writer that begins `run`, or goes on where it stopped.
     pub fn new(change: &'b Change<'a>, run: RunInfo) -> Self {
         let shape = change.shape_of(&run);
         RunWriter { chunks: ChunkWriter::new(change, run), encoder: shape.encoder() }
@@ -87,7 +89,8 @@ impl<'a, 'b> RunWriter<'a, 'b> {
         self.chunks.run.bytes
     }
 
-    /// Writes what is held back; the run as it now stands comes back.
+    /// Writes the postings that are not stored yet, and returns the run as it then is. `resume` is
+    /// the prefix at which it goes on later; `None` if it is at its end.
     pub fn finish(mut self, resume: Option<ShortPrefix>) -> Result<RunInfo> {
         for chunk in self.encoder.finish() {
             self.chunks.put(chunk)?;
@@ -96,7 +99,7 @@ impl<'a, 'b> RunWriter<'a, 'b> {
     }
 }
 
-/// Fills the empty run `target` with all that comes.
+/// Fills the empty run `target` with everything in `encoded`.
 pub fn fill(
     change: &Change<'_>,
     target: RunInfo,
@@ -105,10 +108,10 @@ pub fn fill(
     put_slice(change, target, &mut encoded, u64::MAX)
 }
 
-/// Fills the unfinished run `target` of `into` in slices of about `slice_bytes`, each in a
-/// transaction of its own; a slice ends between two prefixes, and then `may_go_on` is asked. The
-/// finished run is complete, but what it replaces is still there. What comes must start at
-/// `target.resume`.
+/// Fills the unfinished run `target` of database `into` from `encoded`, which must begin at
+/// `target.resume`. Each slice of about `slice_bytes` is a transaction of its own, and ends between
+/// two prefixes; after each but the last `may_go_on` is asked. The run that comes back is complete,
+/// but the runs that it replaces are still there.
 pub fn fill_in_slices(
     into: &Db,
     mut target: RunInfo,
@@ -149,8 +152,8 @@ fn put_slice(
     writer.finish(None)
 }
 
-/// One slice of postings that come one by one, in a transaction that the caller commits; the run
-/// is complete when `postings` have come to their end.
+/// Writes one slice of postings that come one by one, in a transaction that the caller commits. The
+/// run is complete when `postings` have come to their end.
 pub fn fill_slice(
     change: &Change<'_>,
     target: RunInfo,
@@ -184,7 +187,7 @@ impl Change<'_> {
 }
 
 impl Db {
-    /// What a run must hold that is made of `sources`.
+    /// The tally that a run made of `sources` must have.
     pub fn tally_of_all(&self, sources: &[RunInfo]) -> Result<Tally> {
         let mut all = Tally::default();
         for run in sources {
@@ -193,8 +196,8 @@ impl Db {
         Ok(all)
     }
 
-    /// The postings of a run that count: those that were written, or, where some of them were
-    /// disconnected, what is left, which is found by reading it.
+    /// The tally of those postings of a run that count. If blocks were disconnected, it is not
+    /// stored: the run is read to count what is left.
     fn tally_of(&self, run: &RunInfo) -> Result<Tally> {
         if !run.cut {
             return Ok(run.written);

@@ -1,9 +1,9 @@
-//! Which runs count: those that no other one replaces, and whether they cover every transaction.
+//! Which runs are in force (no other run replaces them), and whether they cover every transaction.
 
 use super::records::{RunInfo, RunKind};
 
-/// The complete runs that no other one replaces: after an interrupted merge both the small ones
-/// and the one that they were merged to are there.
+/// The complete runs that no other complete run replaces. The sources of a merge stay in the list
+/// until they are dropped, so until then both they and the merged run are there.
 pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
     let replaced = |run: &RunInfo| {
         runs.iter().any(|other| {
@@ -18,7 +18,7 @@ pub fn in_force(runs: &[RunInfo]) -> Vec<RunInfo> {
     runs.iter().filter(|run| run.complete && !replaced(run)).copied().collect()
 }
 
-/// Whether complete runs of a kind cover transactions 0 to `txs` without gap or overlap.
+/// Whether the complete runs of a kind cover transactions 0 to `txs` without gap or overlap.
 pub fn tiles(runs: &[RunInfo], kind: RunKind, txs: u32) -> bool {
     let mut covered = 0;
     for run in runs.iter().filter(|run| run.kind == kind && run.complete) {

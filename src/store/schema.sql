@@ -7,44 +7,44 @@ CREATE TABLE network (
     magic   BLOB NOT NULL                -- bytes in front of each record in its block files
 ) STRICT;
 
--- how far the index is; one row, written in the transaction that brings it there
+-- how far the index is; one row, written in the transaction that stores the blocks it counts
 CREATE TABLE state (
     id         INTEGER PRIMARY KEY CHECK (id = 0),
     phase      INTEGER NOT NULL,         -- 0 building, 1 merging, 2 ready
-    blocks     INTEGER NOT NULL,         -- indexed: heights below this
-    txs        INTEGER NOT NULL,         -- transactions in them
-    tip        BLOB NOT NULL,            -- hash of the last block, internal byte order; or zeros
-    generation INTEGER NOT NULL,         -- grows with each change that readers must not mix
+    blocks     INTEGER NOT NULL,         -- number of blocks indexed: those of heights below this
+    txs        INTEGER NOT NULL,         -- number of transactions in these blocks
+    tip        BLOB NOT NULL,            -- hash of the last block, internal byte order, or zeros
+    generation INTEGER NOT NULL,         -- grows with each change that must not be half seen
     crc        INTEGER NOT NULL          -- CRC32C over the row
 ) STRICT;
 
--- the runs; postings of run N are in table run_N(key INTEGER PRIMARY KEY, data BLOB); the number of
--- a run is never used again
+-- the runs; the postings of run N are in table run_N(key INTEGER PRIMARY KEY, data BLOB);
+-- the number of a run is never used again
 CREATE TABLE runs (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     kind     INTEGER NOT NULL,           -- 0 script hashes, 1 txids
-    first    INTEGER NOT NULL,           -- txnums first <= n < end
+    first    INTEGER NOT NULL,           -- it covers the txnums n with first <= n < end
     "end"    INTEGER NOT NULL,
     complete INTEGER NOT NULL,           -- 0 while a merge fills it
     cut      INTEGER NOT NULL,           -- 1: it holds postings at or above end, whose blocks were
                                          --   disconnected; they do not count
     resume   INTEGER NOT NULL,           -- a merge goes on at this prefix
     last     INTEGER NOT NULL,           -- key of its last chunk; -1 while there is none
-    bytes    INTEGER NOT NULL,           -- of all chunks
-    postings INTEGER NOT NULL,           -- written, those that do not count too
-    sum      INTEGER NOT NULL,           -- of a hash of each of them, modulo 2^64
-    wanted_postings INTEGER NOT NULL,    -- the two when it is complete, from what it is made of
-    wanted_sum      INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL,           -- bytes of all its chunks
+    postings INTEGER NOT NULL,           -- postings written, with those that do not count
+    sum      INTEGER NOT NULL,           -- sum of a hash of each posting written, modulo 2^64
+    wanted_postings INTEGER NOT NULL,    -- what these two must come to for the run to be
+    wanted_sum      INTEGER NOT NULL,    --   complete, counted before it was made
     crc      INTEGER NOT NULL            -- CRC32C over the row
 ) STRICT;
 
 -- 44 blocks a row: header (80 bytes), first txnum, length, weight (u32 LE each); key = height / 44
 CREATE TABLE blocks (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- 581 spans of 16 transactions a row: end in the block (u24 LE), CRC32C of the bytes (u32 LE);
--- key = span / 581
+-- 581 spans a row: where each ends in its block (u24 LE), CRC32C of its bytes (u32 LE);
+-- key = number of the span / 581
 CREATE TABLE spans (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- 127 Merkle nodes a row, one for each span; key = span / 127
+-- 127 Merkle nodes a row, one for each span; key = number of the span / 127
 CREATE TABLE nodes (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
--- 339 block positions a row: file, offset, offset of the undo record (u32 LE each);
--- key = height / 339; a cache, never a fact
+-- 339 block positions a row: number of the file, offset, offset of the undo record (u32 LE each);
+-- key = height / 339; a cache: bitcoind may move blocks, so what is read there is checked
 CREATE TABLE positions (key INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;

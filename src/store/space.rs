@@ -1,5 +1,5 @@
-//! How much disk an index takes, and whether there is room for the next step: one estimate, for the
-//! build and for `hekte check`, and one check.
+//! Estimates how much disk an index takes, for the build and for `hekte check`, and checks that
+//! there is room for the next step.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,14 @@ use crate::host::disk;
 use super::folder::{BULK_FILE, INDEX_FILE};
 
 /// Bytes of blk and rev files that make one byte of index: the index takes 6.25 per cent of them.
-/// Measured: 6.1 and 6.2 per cent on chains of transactions of 380 bytes; main net's are larger,
-/// and 36 to 40 GB on 802 GB are projected, 5 per cent.
+/// Measured: 6.1 and 6.2 per cent on chains whose transactions have 380 bytes. Those of the main
+/// net are larger: there 36 to 40 GB are expected for 802 GB of files, 5 per cent.
 const FILE_BYTES_PER_BYTE: u64 = 16;
-/// Bytes of index that each block takes, whatever is in it.
+/// Bytes of index that each block takes, however many transactions it has.
 const BLOCK_BYTES: u64 = 96;
-/// The most disk that a build takes at once, in tenths of the finished index: the runs and the base
-/// run made of them stand side by side. Measured: 1.89 times its size is written in all.
+/// The most disk that a build takes at once, in tenths of the finished index: for a while the runs,
+/// and the base run that is merged from them, are both on the disk. Measured: 1.89 times the size
+/// of the index is written in all.
 const PEAK_TENTHS: u64 = 19;
 
 /// The disk that an index needs, in bytes.
@@ -26,7 +27,7 @@ pub struct DiskNeed {
     pub index: u64,
     /// The most that is on the disk at once.
     pub peak: u64,
-    /// What will be written on top of what is there already.
+    /// How much the index still grows up to that peak.
     pub more: u64,
 }
 
@@ -42,7 +43,7 @@ pub fn disk_need(folder: &Path, file_bytes: u64, blocks: u32) -> DiskNeed {
 /// finished.
 fn need_beside(file_bytes: u64, blocks: u32, stored: u64, runs: Option<u64>) -> DiskNeed {
     let index = file_bytes / FILE_BYTES_PER_BYTE + u64::from(blocks) * BLOCK_BYTES;
-    // an index that was finished once only grows: nothing of it is merged again at once
+    // a finished index only grows: it is never merged as a whole again
     let peak = match (runs, stored) {
         (None, 1..) => index.max(stored),
         _ => index / 10 * PEAK_TENTHS,
@@ -63,9 +64,9 @@ pub enum Step {
     Merge,
 }
 
-/// Stops before the disk is full, since bitcoind may be using the same one: fails unless `needed`
-/// bytes are free beside the `spare` ones that are left to others. Without `spare`, free space is
-/// not looked at.
+/// Fails unless `needed` bytes are free beside the `spare` bytes that are left to others: writing
+/// must stop before the disk is full, since bitcoind may be using the same one. Without `spare`,
+/// free space is not looked at.
 pub fn check_room(path: &Path, step: Step, needed: u64, spare: Option<u64>) -> Result<()> {
     let Some(spare) = spare else { return Ok(()) };
     let needed = needed.saturating_add(spare);

@@ -1,4 +1,4 @@
-//! The postings of one run in order, read a few rows and decoded a few postings at a time.
+//! The postings of one run in order: a few rows are read at a time, and a few postings decoded.
 
 use std::collections::VecDeque;
 
@@ -11,34 +11,36 @@ use super::find::follows;
 use super::open::Db;
 use super::records::RunInfo;
 
-/// Rows that are read at once where memory is no concern: 64 KiB, so that a disk is not sought
-/// for every page.
+/// Rows that are read at once where memory is no concern. They are 64 KiB together: four rows of 4
+/// KiB share a page of 16 KiB, so the disk is sought once for four pages.
 pub const STREAM_ROWS: usize = 16;
-/// Postings that are decoded at once: a merge has thousands of streams, and a row may hold
-/// thousands of postings.
+/// Postings that are decoded at once. They are few because a merge has thousands of streams, and a
+/// row may hold thousands of postings.
 const POSTINGS_AT_ONCE: usize = 128;
 
-/// Streams a run: all its chunks from a place on to its end, or an error.
+/// Streams the postings of a run from a prefix on to its end; a chunk that is missing or damaged is
+/// an error.
 pub struct RunStream<'a> {
     db: &'a Db,
     run: RunInfo,
     start: ShortPrefix,
     rows_at_once: usize,
-    /// Where the next rows are read from, and the chunk read last.
+    /// The key from which on the next rows are read, and the key of the chunk that was begun last.
     next_key: ChunkKey,
     before: Option<ChunkKey>,
     bytes: u64,
     rows: VecDeque<(ChunkKey, Vec<u8>)>,
-    /// Where decoding is in the first of the rows.
+    /// Where decoding goes on in the first of `rows`; `None` at its start.
     paused: Option<Paused>,
     postings: Vec<Posting>,
     at: usize,
-    /// At its end, or after an error.
+    /// Whether the stream is at its end, or has failed.
     over: bool,
 }
 
 impl Db {
-    /// Streams the postings of a run that count, from `start` on, reading so many rows at once.
+    /// Streams the postings of a run that count, from `start` on, reading `rows_at_once` rows at a
+    /// time.
     pub fn stream(&self, run: RunInfo, start: ShortPrefix, rows_at_once: usize) -> RunStream<'_> {
         RunStream {
             db: self,
@@ -103,7 +105,7 @@ impl RunStream<'_> {
         Ok(true)
     }
 
-    /// Whether the last chunk read is the last one of the run.
+    /// Checks that the last chunk read is the last one of the run.
     fn check_end(&self) -> Result<()> {
         let whole = match self.before {
             Some(last) => last == self.run.last,

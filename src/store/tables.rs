@@ -1,4 +1,4 @@
-//! Reading the tables: state, runs, rows of items; checksums checked at every row.
+//! Reads the tables: state, runs, rows of items. The checksum of each row is checked.
 
 use bitcoin::hashes::Hash;
 use rusqlite::{OptionalExtension, Row};
@@ -64,7 +64,7 @@ impl Db {
         runs.ok_or_else(|| damaged(&self.path, "table runs"))
     }
 
-    /// The row of that key without its checksum.
+    /// The row of that key without its checksum; `None` if there is none.
     pub fn row(&self, table: ItemTable, key: i64) -> Result<Option<Vec<u8>>> {
         let sql = format!("SELECT data FROM {} WHERE key = ?1", table.name());
         let read = |row: &Row<'_>| -> rusqlite::Result<Vec<u8>> { row.get(0) };
@@ -96,7 +96,7 @@ impl Db {
         let mut next = 0;
         while let Some(row) = rows.next().map_err(error)? {
             let key: i64 = row.get(0).map_err(error)?;
-            // rows of nodes that are not used are left out; of any other table all are there
+            // table `nodes` has no rows for unused items alone; any other table has all its rows
             if key < next || key > next && table != ItemTable::Nodes {
                 return Err(damaged(&self.path, format_args!("{} row {next}", table.name())));
             }

@@ -1,4 +1,5 @@
-//! The write-ahead log: copied into the database and cut off when we say, not when SQLite likes.
+//! The write-ahead log. hekte decides when it is copied into the database and cut off; SQLite by
+//! itself would do so at times that do not suit.
 
 use std::fs;
 use std::time::Duration;
@@ -7,12 +8,12 @@ use super::folder::LOG_ENDING;
 use super::open::Db;
 use crate::error::Result;
 
-/// How long a checkpoint waits for questions that are still being answered from the log.
+/// How long a checkpoint waits for questions that are still answered from the log.
 const READERS_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Db {
-    /// Copies the log into the database and cuts it off. Who still reads from the log may prevent
-    /// that; the bytes that are left come back.
+    /// Copies the log into the database and cuts it off; a reader that still uses the log may
+    /// prevent that. Returns the bytes that are left in the log.
     pub fn checkpoint(&self) -> Result<u64> {
         let error = |error| self.error(error);
         self.conn.busy_timeout(READERS_PATIENCE).map_err(error)?;
@@ -24,7 +25,7 @@ impl Db {
         Ok(fs::metadata(log).map_or(0, |meta| meta.len()))
     }
 
-    /// Bytes of the file that hold nothing and are used before it grows.
+    /// Bytes of the file's free pages, which are used before the file grows.
     pub fn unused_bytes(&self) -> Result<u64> {
         let pages = self.pragma("freelist_count")?;
         let page_bytes = self.pragma("page_size")?;

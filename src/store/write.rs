@@ -1,4 +1,4 @@
-//! Writing the tables, always inside one transaction that the caller opens and commits.
+//! Writes the tables, always inside one transaction that the caller opens and commits.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::error::{damaged, sql_error};
 use super::open::Db;
 use super::records::{ItemTable, RunInfo, RunKind, State};
 
-/// One transaction; what is not committed is undone when it is dropped.
+/// One transaction; it is undone if it is dropped before it is committed.
 pub struct Change<'a> {
     tx: Transaction<'a>,
     db: &'a Db,
@@ -45,8 +45,8 @@ impl Db {
         let row = self.row(table, row_of(N, next))?.unwrap_or_default();
         match PageWriter::resume(table.rows(), next, &row) {
             Some(writer) => Ok(writer),
-            // the last items may never have been used: small blocks have no nodes, and between two
-            // blocks an item may stay free
+            // the last items may be unused and so not stored: a block of one span has no nodes, and
+            // between two blocks an item may stay free
             None if matches!(table, ItemTable::Nodes | ItemTable::Spans) => {
                 let mut row = row;
                 row.resize(row.len() + N * items_per_row(N) as usize, 0);
@@ -58,27 +58,27 @@ impl Db {
     }
 }
 
-/// The rows that grow at their end with every block.
+/// Writers of the item tables, which grow at their end with every block.
 #[derive(Debug)]
 pub struct RowWriters {
-    /// Header and first txnum.
+    /// Header, first txnum, length and weight of each block.
     pub blocks: PageWriter<{ BlockItem::BYTES }>,
-    /// Where blocks stand.
+    /// Where each block stands, and its undo record.
     pub positions: PageWriter<{ PositionItem::BYTES }>,
-    /// Merkle nodes.
+    /// The Merkle node over each span.
     pub nodes: PageWriter<NODE_BYTES>,
-    /// Spans of transactions.
+    /// Where each span ends in its block, and its checksum.
     pub spans: PageWriter<{ SpanItem::BYTES }>,
 }
 
-/// Rows that have come since the last time.
+/// Rows of all item tables that changed since they were last taken.
 #[derive(Clone, Debug, Default)]
 pub struct NewRows {
     rows: [Vec<Row>; 4],
 }
 
 impl RowWriters {
-    /// The rows that changed since the last call.
+    /// Takes the rows that changed since the last call.
     pub fn take_rows(&mut self) -> NewRows {
         let rows = ItemTable::ALL.map(|table| match table {
             ItemTable::Blocks => self.blocks.take_rows(),
@@ -91,7 +91,7 @@ impl RowWriters {
 }
 
 impl Change<'_> {
-    /// Makes it last.
+    /// Commits the transaction.
     pub fn commit(self) -> Result<()> {
         let path = &self.db.path;
         beat::step();
@@ -107,15 +107,17 @@ impl Change<'_> {
         &self.db.path
     }
 
-    /// How much of a prefix its runs hold.
+    /// How many bits of a prefix its runs hold.
     pub fn prefix_bits(&self) -> PrefixBits {
         self.db.prefix_bits
     }
 
-    /// Makes an empty run that is not yet in force; `wanted` is what is to be written to it.
+    /// Makes an empty run that is not yet in force; `wanted` is the tally of what is to be written
+    /// to it.
     pub fn create_run(&self, kind: RunKind, range: TxRange, wanted: Tally) -> Result<RunInfo> {
         let make = || -> rusqlite::Result<i64> {
-            // the number is under the checksum, so the row is written again when it is known
+            // the row's checksum covers the run's number, which is known only after this; so the
+            // row is written again below
             self.tx.execute(
                 "INSERT INTO runs VALUES (NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
                 [],
@@ -192,7 +194,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Stores rows of all tables.
+    /// Stores the rows of all item tables.
     pub fn put_new_rows(&self, new: &NewRows) -> Result<()> {
         for (table, rows) in ItemTable::ALL.into_iter().zip(&new.rows) {
             self.put_rows(table, rows)?;
@@ -213,8 +215,9 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Takes out everything at and above a txnum: runs above are dropped, one that straddles it
-    /// counts only up to it.
+    /// Takes out all postings at and above a txnum. Runs above it are dropped, and so are
+    /// unfinished ones that reach beyond it; a complete run that reaches beyond it counts only up
+    /// to it.
     pub fn cut_runs(&self, end: TxNum) -> Result<()> {
         for mut run in self.db.runs()? {
             if run.range.first >= end || (!run.complete && run.range.end > end) {
@@ -228,7 +231,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Takes out the rows that lie wholly behind `state`, so that writers resume at its end.
+    /// Takes out the rows that lie wholly behind `state`, so that writers go on at its end.
     pub fn cut_rows(&self, state: &State) -> Result<()> {
         let blocks = u64::from(state.blocks);
         let cut = |table: ItemTable, from: i64| -> Result<()> {

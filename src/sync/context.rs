@@ -18,10 +18,10 @@ use super::blocks::load::BlockLoader;
 use super::build::headers::StoredHeaders;
 use super::served::index::ServedIndex;
 
-/// Says whether a bitcoind is the one that is meant, and can do what is needed.
+/// Checks that a bitcoind is the one that is meant and can do what is needed.
 pub type NodeCheck = Box<dyn Fn(&Rpc) -> Result<()> + Send>;
 
-/// What the driver lends to whatever it is doing: a build, or following bitcoind.
+/// What the driver lends to a build, and to the part that follows bitcoind.
 pub struct SyncContext {
     /// Folder of the databases.
     pub folder: PathBuf,
@@ -31,18 +31,18 @@ pub struct SyncContext {
     pub served: Arc<Served>,
     /// bitcoind; `None` offline.
     pub node: Option<Rpc>,
-    /// Whether that bitcoind is the one that is meant, and can do what is needed.
+    /// Checks that bitcoind is the one that is meant and can do what is needed.
     pub check_node: NodeCheck,
-    /// Is told each published tip.
+    /// Called with each published tip.
     pub on_tip: Box<dyn Fn(TipChange) + Send>,
-    /// How far the work is, for those who report it.
+    /// How far the work is, to be reported.
     pub progress: Arc<Progress>,
     /// When to stop.
     pub stop: StopToken,
 }
 
 impl SyncContext {
-    /// Sleeps for `time`, or until somebody asks to stop.
+    /// Sleeps for `time`, or until a stop is requested.
     pub fn pause(&self, time: Duration) {
         let step = Duration::from_millis(100);
         let mut left = time;

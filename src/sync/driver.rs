@@ -48,7 +48,7 @@ pub struct SyncSettings {
     pub sync_only: bool,
 }
 
-/// Builds an index if there is none, or one far behind; then keeps it up to date.
+/// Builds an index if there is none, or if it is far behind; then keeps it up to date.
 pub struct Driver {
     /// What it works with.
     pub context: SyncContext,
@@ -85,7 +85,7 @@ impl Driver {
         }
     }
 
-    /// Whether a build should be run before anything is served.
+    /// Whether a build should run before anything is served.
     fn is_far_behind(&self) -> Result<bool> {
         let ready = self.stored_state()?.filter(|state| state.phase == BuildState::Ready);
         Ok(match (&self.context.node, ready) {
@@ -127,7 +127,8 @@ impl Driver {
         Ok(FollowEnd::Stopped)
     }
 
-    /// Builds, or catches up, to the end of what there is; `false` if told to stop.
+    /// Builds the index to the end of the active chain, or brings it there; `false` if told to
+    /// stop.
     fn build(&self) -> Result<bool> {
         let context = &self.context;
         let mut blocked_at = None;
@@ -149,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Looks which blocks there are, and which of them are the active chain; `None` if bitcoind
+    /// Finds out which blocks there are, and which of them are the active chain; `None` if bitcoind
     /// went away meanwhile.
     fn plan(&self) -> Result<Option<Plan>> {
         let SyncContext { loader, progress, node, .. } = &self.context;
@@ -202,7 +203,7 @@ impl Driver {
         Db::open(&path, self.context.loader.params(), Mode::ReadWrite)?.state().map(Some)
     }
 
-    /// The scan is over: of what it read only the newest files stay in the page cache.
+    /// Takes what the scan has read out of the page cache; only the newest files stay in it.
     fn release_files(&self) -> Result<()> {
         let dir = self.context.loader.dir();
         let mut bytes = 0;

@@ -1,5 +1,5 @@
-//! Keeping the mempool in step with bitcoind's: what is new is fetched in bounded batches, what is
-//! gone is taken out, and only while both are at the same tip.
+//! Keeps the mempool in step with bitcoind's: new transactions are fetched in bounded batches,
+//! those that are gone are taken out, and both only while hekte and bitcoind are at the same tip.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,17 +34,17 @@ pub struct MempoolSync {
     pub on_change: Box<dyn Fn(Touched) + Send>,
 }
 
-/// What one look came to.
+/// The outcome of one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MempoolLook {
-    /// In step.
+    /// The mempools are in step.
     Same,
-    /// More to come at once: a bounded batch was taken, or the tip moved meanwhile.
+    /// The tips differ, or one of them moved during the look: another look follows soon.
     Again,
 }
 
 impl MempoolSync {
-    /// Until told to stop.
+    /// Keeps the mempool in step until told to stop.
     pub fn run(mut self) {
         Beat::new("the thread that reads the mempool").speak_for_this_thread();
         let mut away = false;
@@ -79,7 +79,8 @@ impl MempoolSync {
         }
     }
 
-    /// A list of 300 000 txids is 20 MB: the longer it is, the less often it is asked for.
+    /// The time until the next look. A list of 300 000 txids is 20 MB, so the longer the list is,
+    /// the less often it is asked for.
     fn interval(&self) -> Duration {
         match self.served.mempool().len() {
             0..5_000 => Duration::from_secs(1),
@@ -90,7 +91,7 @@ impl MempoolSync {
 
     fn look(&mut self) -> Result<MempoolLook> {
         let Some(tip) = self.common_tip()? else { return Ok(MempoolLook::Again) };
-        // sorted in place: a set would hold all of them once more
+        // the list is sorted in place, since a set would hold all txids a second time
         let mut theirs = self.node.mempool_txids()?;
         theirs.sort_unstable();
         let found = {
@@ -106,7 +107,8 @@ impl MempoolSync {
         let batches = new.chunks(MEMPOOL_BATCH).chain(new.is_empty().then_some(&[][..]));
         for batch in batches {
             let fetched = self.fetch(batch)?;
-            // a block in the meantime: its transactions are gone there, but not confirmed here
+            // a block may have come meanwhile: its transactions are gone from bitcoind's mempool,
+            // but are not confirmed here yet
             if self.stop.is_requested() || self.common_tip()? != Some(tip) {
                 return Ok(MempoolLook::Again);
             }
@@ -128,7 +130,7 @@ impl MempoolSync {
     fn fetch(&self, txids: &[Txid]) -> Result<Vec<MemTx>> {
         let mut fetched = Vec::with_capacity(txids.len());
         for (found, txid) in self.node.mempool_transactions(txids)?.into_iter().zip(txids) {
-            // one that is gone in the meantime is no matter
+            // a transaction that is gone meanwhile is left out
             let Some(found) = found else { continue };
             let mut cursor = Cursor::new(&found.raw);
             match TxView::read(&mut cursor) {
@@ -166,7 +168,7 @@ impl MempoolSync {
     }
 }
 
-/// Over the budget, the lowest fee rates go first.
+/// Leaves out the transactions of the lowest fee rates if the mempool is over its budget.
 fn trim(pool: &mut Mempool, bytes_max: usize, changes: &mut PoolChanges<'_>) {
     if pool.bytes() <= bytes_max {
         return;
@@ -178,7 +180,7 @@ fn trim(pool: &mut Mempool, bytes_max: usize, changes: &mut PoolChanges<'_>) {
     by_rate.sort_unstable();
     let before = pool.len();
     for (_, txid) in by_rate {
-        // a tenth below, so that this is not done for every transaction
+        // this goes a tenth below the budget, so that it is not done for every new transaction
         if pool.bytes() <= bytes_max / 10 * 9 {
             break;
         }

@@ -1,4 +1,4 @@
-//! Chunks back to postings; bytes are not trusted, even behind a checksum that fits.
+//! Decodes chunks to postings. No byte is trusted, even where the checksum fits.
 
 use crate::ids::{Prefix, ShortPrefix, TxNum};
 use crate::index::bits::{BitReader, ESCAPE_ONES, PEEK_BITS};
@@ -9,7 +9,7 @@ use super::format::{
     TXNUM_BITS,
 };
 
-/// Reads the postings of a chunk; an item is `None` once where the bytes do not fit.
+/// Reads the postings of a chunk. Where the bytes make no posting, it gives one error and ends.
 #[derive(Clone, Debug)]
 pub struct ChunkDecoder<'a> {
     reader: BitReader<'a>,
@@ -17,7 +17,7 @@ pub struct ChunkDecoder<'a> {
     previous: ChunkKey,
 }
 
-/// Where a decoder is, without the bytes that it reads.
+/// The place where a decoder stopped, without the bytes of the chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct Paused {
     at: usize,
@@ -29,7 +29,7 @@ struct State {
     first: u32,
     k: u32,
     width: u32,
-    /// Postings not yet read, and those of them in the present list.
+    /// `left` postings are not read yet; `list_left` of them are in the present list.
     left: u32,
     list_left: u32,
     gap_k: u32,
@@ -37,7 +37,7 @@ struct State {
     txnum: u32,
 }
 
-/// A chunk whose bytes are not what was written.
+/// The error for a chunk whose bytes are not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("damaged chunk")]
 pub struct DamagedChunk;
@@ -74,18 +74,18 @@ impl<'a> ChunkDecoder<'a> {
         Ok(ChunkDecoder { reader: BitReader::new(lists), state, previous })
     }
 
-    /// The key of the chunk before it in the run: no chunk has a key between that and its own.
+    /// The key of the chunk before this one in the run: no chunk has a key between the two.
     pub fn previous(&self) -> ChunkKey {
         self.previous
     }
 
-    /// Stops here, to go on later with the same bytes.
+    /// The place where this decoder stands, to go on from there later.
     pub fn pause(&self) -> Paused {
         Paused { at: self.reader.at(), state: self.state }
     }
 
-    /// Goes on where [`ChunkDecoder::pause`] stopped in these bytes, whose checksum was found to
-    /// fit then.
+    /// Goes on in `bytes` where [`ChunkDecoder::pause`] stopped in them. Their checksum was checked
+    /// when the chunk was begun, so it is not checked again.
     pub fn resume(bytes: &'a [u8], paused: Paused) -> Self {
         let end = bytes.len().saturating_sub(CRC_BYTES);
         let lists = bytes.get(HEADER_BYTES..end).unwrap_or_default();
@@ -93,8 +93,9 @@ impl<'a> ChunkDecoder<'a> {
         ChunkDecoder { reader, state: paused.state, previous: ChunkKey::NONE }
     }
 
-    /// A list of one posting, if that is what comes, from one look at the bits: the same three
-    /// codes that [`ChunkDecoder::step`] reads one by one. Most lists have one.
+    /// Reads the next list, if it holds one posting and its bits fit into one word; `None` if not.
+    /// Most lists hold one posting. One look at the bits then gives all three codes (gap, number,
+    /// txnum), where [`ChunkDecoder::step`] reads them one by one.
     #[inline]
     fn lone(&mut self) -> Option<Posting> {
         let (reader, state) = (&mut self.reader, &mut self.state);
@@ -117,9 +118,9 @@ impl<'a> ChunkDecoder<'a> {
         Some(Posting { prefix: ShortPrefix(prefix), txnum: TxNum(txnum) })
     }
 
-    /// Goes over postings below `prefix`, as long as they are lists of their own; what follows is
-    /// for the iterator. Only gaps are looked at, which is where most of the time goes when one
-    /// posting of a chunk is wanted.
+    /// Skips lists of one posting each whose prefix is below `prefix`. It stops before the first
+    /// other list, which the iterator reads. A search for one posting spends most of its time here,
+    /// so only the gaps between prefixes are decoded.
     pub fn skip_below(&mut self, prefix: ShortPrefix) {
         let (reader, state) = (&mut self.reader, &mut self.state);
         if state.list_left > 0 || state.k == 0 {

@@ -1,4 +1,4 @@
-//! Sorted postings to chunks: posting lists are written until the row is full.
+//! Encodes sorted postings into chunks: posting lists are added to a chunk until its row is full.
 
 use crate::ids::{PrefixBits, ShortPrefix, TxNum};
 use crate::index::bits::{BitWriter, gamma_cost, rice_cost};
@@ -9,7 +9,7 @@ use super::format::{
     TXNUM_BITS, TxRange,
 };
 
-/// A posting that does not follow the one before it, or lies outside of its run.
+/// The error for a posting that is not larger than the one before it, or lies outside of its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("postings out of order")]
 pub struct OutOfOrder;
@@ -20,19 +20,19 @@ pub struct ChunkEncoder {
     width: u32,
     k: u32,
     writer: BitWriter,
-    /// Postings and lists in the open chunk.
+    /// Numbers of postings and of lists in the open chunk.
     count: u16,
     lists: u64,
     first_prefix: ShortPrefix,
     last_prefix: ShortPrefix,
-    /// The list being collected.
+    /// The list that is being collected: its prefix and its txnums.
     prefix: ShortPrefix,
     txnums: Vec<u32>,
 }
 
 impl ChunkEncoder {
-    /// For a run over `range` of about `postings` postings with prefixes of `bits`: the guess sets
-    /// the k of the first chunk.
+    /// An encoder for a run over `range` with prefixes of `bits`. `postings` is about how many will
+    /// come: the k of the first chunk is chosen by it.
     pub fn new(range: TxRange, bits: PrefixBits, postings: u64) -> Self {
         ChunkEncoder {
             range,
@@ -48,8 +48,8 @@ impl ChunkEncoder {
         }
     }
 
-    /// Takes the next posting: larger than the one before, txnum within the run. A chunk comes
-    /// out when one is full.
+    /// Takes the next posting, which must be larger than the one before and have a txnum within the
+    /// run. Returns a chunk when one is full.
     pub fn push(&mut self, posting: Posting) -> Result<Option<Chunk>, OutOfOrder> {
         let Posting { prefix, txnum: TxNum(txnum) } = posting;
         let last = self.txnums.last().copied();
@@ -66,7 +66,7 @@ impl ChunkEncoder {
         Ok(full)
     }
 
-    /// Ends the run; up to two chunks come out.
+    /// Ends the run and returns the chunks that are left, two at most.
     pub fn finish(mut self) -> impl Iterator<Item = Chunk> {
         let full = self.write_list();
         full.into_iter().chain(self.close())
@@ -105,7 +105,7 @@ impl ChunkEncoder {
     fn open(&mut self) {
         self.first_prefix = self.prefix;
         let mut header = Vec::with_capacity(CHUNK_BYTES_MAX);
-        // the link comes when the chunk is stored
+        // the link is filled in when the chunk is stored; see `Chunk::seal`
         header.extend([0; LINK_BYTES]);
         header.extend(&self.prefix.0.to_le_bytes()[..FIRST_BYTES]);
         header.extend([0, 0, self.k as u8, self.width as u8]);
@@ -129,13 +129,14 @@ impl ChunkEncoder {
     }
 }
 
-/// The best k for geometrically distributed gaps of that mean.
+/// The best k for geometrically distributed gaps with this mean.
 fn rice_k(mean: u64) -> u32 {
-    // log2(mean * ln 2)
+    // this is log2(mean * ln 2), since ln 2 is nearly 11/16
     (mean.saturating_mul(11) / 16).max(1).ilog2().min(31)
 }
 
-/// The k that writes the gaps of a list in the fewest bits, and the bits; none for one posting.
+/// The k that writes the gaps of a list in the fewest bits, and the number of these bits, those of
+/// k itself included. A list of one posting has no gaps: both are 0.
 fn best_gap_k(txnums: &[u32]) -> (u32, u32) {
     let (Some(&first), Some(&last)) = (txnums.first(), txnums.last()) else {
         return (0, 0);
@@ -149,7 +150,8 @@ fn best_gap_k(txnums: &[u32]) -> (u32, u32) {
     };
     let mut k = rice_k(u64::from(last - first) / (txnums.len() as u64 - 1));
     let mut best = cost(k);
-    // gaps come in bursts: a mean says too much, so try smaller ones while they pay
+    // most gaps are much smaller than the mean, which a few large ones raise: so smaller k are
+    // tried for as long as they save bits
     while k > 0 {
         let smaller = cost(k - 1);
         if smaller > best {

@@ -1,7 +1,7 @@
 //! Chunks of a run: rows of sorted postings (prefix, txnum), bit-packed, checksummed, and linked.
 //!
-//! A chunk is filed under the last posting that it holds: a key of 63 bits, its last prefix (40
-//! bits) and a sequence number (23 bits) that counts the chunks of a run that end with the same
+//! A chunk is filed under the last posting that it holds. Its key has 63 bits: its last prefix (40
+//! bits), and a sequence number (23 bits) that counts those chunks of the run that end with this
 //! prefix. Its bytes:
 //!
 //! | bytes | what |
@@ -14,14 +14,15 @@
 //! | … | posting lists, bit by bit |
 //! | 4 | CRC32C over number of the run, key and all bytes before, little-endian |
 //!
-//! So a chunk says, under its checksum, which keys it answers for: those behind the key of the
-//! chunk before it, up to its own. A search that finds the first chunk at or behind a place reads
-//! one row, and that row proves that nothing else could have held what was looked for.
+//! So the bytes under its checksum say which keys a chunk answers for: those behind the key of the
+//! chunk before it, up to its own. A search for the first chunk at or behind a place reads one row,
+//! and that row proves that no other chunk can hold what is looked for.
 //!
-//! A posting list: gap to the prefix before (Rice k; 0 in the chunk's first list, and where a list
-//! goes on with the prefix before), number of postings (Elias gamma), first txnum counted from the
-//! run's first (fixed width); where there are more, the k of their gaps (5 bits) and each gap
-//! less one (Rice).
+//! A posting list is, in this order: the gap to the prefix of the list before (Rice code; 0 in the
+//! first list of a chunk, and where a list goes on with the prefix of the list before); the number
+//! of postings (Elias gamma code); the first txnum, counted from the first one of the run (fixed
+//! width). A list of several postings goes on with the k of the gaps between its txnums (5 bits),
+//! then each gap less one (Rice code).
 
 use crate::ids::{ShortPrefix, TxNum};
 use crate::index::rows::RowTable;
@@ -44,12 +45,13 @@ pub struct Posting {
     pub txnum: TxNum,
 }
 
-/// Under which a chunk is filed in its run; see the head of this file.
+/// The key under which a chunk is filed in its run; the head of this file says how it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChunkKey(pub i64);
 
 impl ChunkKey {
-    /// Stands before the first chunk of a run, and is the last key of an empty one.
+    /// The key "before the first chunk": the link in a run's first chunk, and the last key of an
+    /// empty run.
     pub const NONE: ChunkKey = ChunkKey(-1);
 
     /// The smallest key of a chunk that ends with `prefix`: all postings of smaller prefixes are in
@@ -63,7 +65,7 @@ impl ChunkKey {
         ShortPrefix(self.0.max(0) as u64 >> SEQUENCE_BITS)
     }
 
-    /// The key of the next chunk, which ends with `prefix`.
+    /// The key of the chunk behind this one, if it ends with `prefix`.
     pub fn after(self, prefix: ShortPrefix) -> ChunkKey {
         if self != ChunkKey::NONE && self.prefix() == prefix {
             ChunkKey(self.0 + 1)
@@ -83,8 +85,8 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// Gives the chunk its place behind `previous` in run `table`; `None` if it does not belong
-    /// there because it begins before `previous` ends. Its key and the finished row come back.
+    /// Gives the chunk its place behind chunk `previous` in run `table`, and returns its key and
+    /// the finished row. `None` if it begins before `previous` ends, and so does not belong there.
     pub fn seal(mut self, table: RowTable, previous: ChunkKey) -> Option<(ChunkKey, Vec<u8>)> {
         let (first, last) = self.prefixes;
         if previous != ChunkKey::NONE && first < previous.prefix() {
@@ -97,29 +99,29 @@ impl Chunk {
     }
 }
 
-/// Which txnums a run covers: `first..end`.
+/// The txnums that a run covers: `first..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TxRange {
-    /// The first one.
+    /// The first txnum.
     pub first: TxNum,
     /// One behind the last.
     pub end: TxNum,
 }
 
 impl TxRange {
-    /// How many.
+    /// The number of txnums.
     pub fn count(self) -> u32 {
         self.end.0.saturating_sub(self.first.0)
     }
 
-    /// Whether it holds `txnum`.
+    /// Whether `txnum` lies in the range.
     pub fn contains(self, txnum: TxNum) -> bool {
         self.first <= txnum && txnum < self.end
     }
 }
 
-/// How many postings there are, and a sum over their content that does not depend on their order:
-/// a merge must come to the sum of what it was made of.
+/// A number of postings, and a sum over their content that does not depend on their order. The run
+/// that a merge makes must have the tally of its sources together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Their number.
@@ -129,14 +131,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one more.
+    /// Counts one more posting.
     #[inline]
     pub fn add(&mut self, posting: Posting) {
         self.postings = self.postings.wrapping_add(1);
         self.sum = self.sum.wrapping_add(mix(posting));
     }
 
-    /// Both together.
+    /// The tally of both together.
     pub fn plus(self, other: Tally) -> Tally {
         Tally {
             postings: self.postings.wrapping_add(other.postings),
@@ -145,7 +147,8 @@ impl Tally {
     }
 }
 
-/// A hash of 64 bits over a posting, cheap: two multiplications (constants of splitmix64).
+/// A hash of 64 bits over a posting. It is cheap: two multiplications, by the constants of
+/// splitmix64.
 #[inline]
 fn mix(posting: Posting) -> u64 {
     let Posting { prefix: ShortPrefix(prefix), txnum: TxNum(txnum) } = posting;

@@ -18,18 +18,19 @@ use crate::store::write::{Change, RowWriters};
 /// Transactions that a batch can number.
 pub const BATCH_TXS_MAX: u32 = POSITIONS;
 
-/// So many postings are sorted by one thread.
+/// Fewer postings than this are sorted by one thread.
 const SORTED_ALONE_MAX: usize = 1 << 16;
-/// Threads that encode a batch at most: more would wait for the one that writes.
+/// Most threads that encode a batch: more would wait for the thread that writes.
 pub const ENCODERS_MAX: usize = 4;
-/// Bytes of a posting.
+/// Bytes of a posting in memory.
 const POSTING_BYTES: usize = 8;
 /// Bytes of the rows of a transaction: its share of a span and a Merkle node, rounded up.
 const TX_BYTES: usize = 3;
 /// Bytes of the rows of a block: header and numbers, position, a span.
 const BLOCK_BYTES: usize = 112;
 
-/// What is collected, counted together with the rows of the same blocks.
+/// The postings of consecutive blocks. Its size counts the rows of these blocks, too, which are
+/// collected beside it.
 #[derive(Debug)]
 pub struct Batch {
     first: TxNum,
@@ -43,7 +44,7 @@ pub struct Batch {
 impl Batch {
     /// An empty batch that begins with transaction `first` and takes `capacity` bytes.
     pub fn new(first: TxNum, capacity: usize) -> Batch {
-        // address space only: pages are taken as they are filled
+        // this takes address space only: memory is taken page by page as the lists are filled
         let postings = capacity / POSTING_BYTES;
         Batch {
             first,
@@ -67,7 +68,7 @@ impl Batch {
         self.txs == 0 || (bytes <= self.capacity && self.txs + txs <= BATCH_TXS_MAX)
     }
 
-    /// Adds the next block, with prefixes as short as the runs will hold them.
+    /// Adds the postings of the next block, with the short prefixes that the runs will hold.
     pub fn push(&mut self, block: &LoadedBlock, bits: PrefixBits) -> Result<()> {
         let rows = &block.rows;
         let (first, before) = (self.first, self.txs);
@@ -85,12 +86,12 @@ impl Batch {
         }
     }
 
-    /// How many postings it holds.
+    /// The number of postings in the batch.
     pub fn postings(&self) -> usize {
         self.scripts.packed.len() + self.txids.packed.len()
     }
 
-    /// Empties it; the next block begins with transaction `first`.
+    /// Empties the batch; its next block begins with transaction `first`.
     pub fn start_at(&mut self, first: TxNum) {
         self.first = first;
         self.txs = 0;
@@ -99,7 +100,7 @@ impl Batch {
         self.txids.clear();
     }
 
-    /// Writes one run of each kind; sorts and encodes with so many threads.
+    /// Writes one run of each kind; sorts and encodes the postings with up to `threads` threads.
     pub fn write_runs(&mut self, change: &Change<'_>, threads: usize) -> Result<()> {
         let range = self.range();
         sort(&mut self.scripts.packed, threads);
@@ -118,9 +119,9 @@ impl Batch {
     }
 }
 
-/// A posting of a batch in one word: a shortened prefix above the number of the transaction in the
-/// batch. The order is that of the prefixes, then that of the numbers, so that a list of these is
-/// sorted as fast as plain numbers.
+/// A posting of a batch in one word: a short prefix above the number of the transaction in the
+/// batch. The order is that of the prefixes, then that of the numbers, so that a list of these
+/// words is sorted as fast as plain numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
 struct BatchPosting(u64);
@@ -141,11 +142,12 @@ impl BatchPosting {
     }
 }
 
-/// Postings of one kind as they come.
+/// The postings of one kind, in the order of the blocks until they are sorted.
 #[derive(Debug)]
 struct Postings {
     packed: Vec<BatchPosting>,
-    /// Counted as they come, before anything is sorted, encoded or stored.
+    /// Counted before anything is sorted, encoded or stored, so that a posting lost on the way is
+    /// noticed.
     tally: Tally,
 }
 
@@ -171,7 +173,7 @@ impl Postings {
     }
 }
 
-/// Sorted postings of a batch, whose first transaction is `first`.
+/// Some of the sorted postings of a batch whose first transaction is `first`.
 struct Part<'a> {
     first: TxNum,
     packed: &'a [BatchPosting],
@@ -187,7 +189,8 @@ impl Sorted for Part<'_> {
     }
 }
 
-/// Sorts with several threads where it is worth it: often reading is over by then, or waits.
+/// Sorts with several threads if there are many postings: cores are often free then, since the
+/// threads that read are done or wait.
 fn sort<T: Ord + Send>(postings: &mut [T], threads: usize) {
     if postings.len() < SORTED_ALONE_MAX || threads < 2 {
         return postings.sort_unstable();
@@ -199,13 +202,14 @@ fn sort<T: Ord + Send>(postings: &mut [T], threads: usize) {
     });
 }
 
-/// Bytes that a block takes while it is collected.
+/// Bytes that a block adds to the size of a batch.
 fn bytes_of(block: &LoadedBlock) -> usize {
     let (txs, scripts) = (block.rows.txids.len(), block.rows.scripts.len());
     (scripts + txs) * POSTING_BYTES + txs * TX_BYTES + BLOCK_BYTES
 }
 
-/// Adds a block's rows behind `state`, and moves `state` on.
+/// Adds a block's rows behind those of the last block of `state`, and moves `state` on to this
+/// block.
 pub fn push_rows(writers: &mut RowWriters, state: &mut State, block: &LoadedBlock) -> Result<()> {
     let rows = &block.rows;
     let first = TxNum(state.txs);

@@ -1,4 +1,5 @@
-//! One block from the files: the copy that holds together, with the undo data that belongs to it.
+//! Loads one block from the files: the first copy that is whole, with the undo data that belongs to
+//! it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,12 +20,12 @@ use crate::limits::{
 use crate::node::rpc::Rpc;
 use crate::parse::tx::{BlockView, header};
 
-/// What came of looking for a block.
+/// The outcome of looking for a block.
 #[derive(Clone, Debug)]
 pub enum Load {
-    /// Found, checked.
+    /// The block was found and checked.
     Block(Box<LoadedBlock>),
-    /// No copy can be used; why, for each.
+    /// No copy can be used; the text says why for each.
     Unusable(String),
 }
 
@@ -38,12 +39,12 @@ impl Load {
     }
 }
 
-/// What came of reading one copy of a block.
+/// The outcome of reading one copy of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordCopy<T> {
-    /// It is whole, and the block that was meant.
+    /// The copy is whole, and it is the block that was looked for.
     Whole(T),
-    /// It cannot be used; the text says why.
+    /// The copy cannot be used; the text says why.
     Unusable(String),
 }
 
@@ -52,9 +53,9 @@ pub enum RecordCopy<T> {
 pub struct BlockLoader {
     dir: Arc<BlockDir>,
     params: ChainParams,
-    /// Who can say what a block spends where the files leave it open.
+    /// bitcoind, which can say what a block spends where the files leave that open.
     node: Option<Rpc>,
-    /// Rev files listed, the oldest first.
+    /// The lists of records of rev files, the list made longest ago first.
     revs: Mutex<VecDeque<(FileNum, Arc<RevFile>)>>,
 }
 
@@ -63,19 +64,19 @@ pub struct BlockLoader {
 pub struct LoadBuffers {
     block: Vec<u8>,
     undo: Vec<u8>,
-    /// The record in its rev file behind the last one found.
+    /// Index, in its rev file, of the record behind the last one found; it is tried first.
     next_undo: usize,
     /// Where the undo record of the block stands, if it was found in one place only.
     undo_at: Option<u32>,
 }
 
 impl BlockLoader {
-    /// For blocks in `dir`.
+    /// A loader of the blocks in `dir`.
     pub fn new(dir: Arc<BlockDir>, params: &ChainParams) -> BlockLoader {
         BlockLoader { dir, params: *params, node: None, revs: Mutex::default() }
     }
 
-    /// A loader that asks bitcoind where the files leave it open what a block spends.
+    /// This loader, which then asks bitcoind what a block spends where the files leave that open.
     pub fn asking(self, node: Option<Rpc>) -> BlockLoader {
         BlockLoader { node, ..self }
     }
@@ -110,7 +111,7 @@ impl BlockLoader {
         Ok(Load::Unusable(faults.join("; ")))
     }
 
-    /// Reads the block at `pos` into `buffer`, and checks that it is the one that is meant.
+    /// Reads the block at `pos` into `buffer`, and checks that it is the one that `key` names.
     pub fn read_block(
         &self,
         key: BlockKey,
@@ -182,8 +183,9 @@ impl BlockLoader {
         format!("no undo data for it in {}", self.dir.file_path(Kind::Undo, file).display())
     }
 
-    /// The undo data that may be that of a block with siblings. The checksum of a record names the
-    /// block before, so the records of all siblings pass it; mostly the inputs leave only one.
+    /// The candidates for the undo data of a block with siblings. The checksum of a record covers
+    /// the hash of the block before, so the records of all siblings pass it. Mostly the inputs
+    /// leave only one.
     fn undo_among_siblings(
         &self,
         file: FileNum,
@@ -199,7 +201,8 @@ impl BlockLoader {
         Ok(bodies)
     }
 
-    /// The one that is the block's: of several bitcoind knows which.
+    /// Picks the undo data of the block; if there are several candidates, bitcoind is asked which
+    /// it is.
     fn one_of(
         &self,
         mut bodies: Vec<Vec<u8>>,
@@ -244,7 +247,7 @@ impl BlockLoader {
 
     /// The records of a rev file, and whether they were listed just now.
     fn rev_file(&self, file: FileNum, listed: Listed) -> Result<(Arc<RevFile>, bool)> {
-        // held while a file is listed: others would list it, too
+        // the lock is held while a file is listed, or other threads would list it, too
         let mut revs = lock(&self.revs);
         let known = revs.iter().position(|(number, _)| *number == file);
         match known {
@@ -253,7 +256,8 @@ impl BlockLoader {
             None => {}
         }
         let rev = Arc::new(RevFile::list(&self.dir, file, self.params.magic)?);
-        // the file before stays, however long: blocks are not quite in order
+        // the list of the file before is kept, however long it is, and soon needed again: blocks
+        // are not quite in order
         while revs.len() >= REV_FILES_LISTED_MAX
             || revs.len() > 1 && rev.count() + records(&revs) > REV_RECORDS_LISTED_MAX
         {
@@ -264,7 +268,7 @@ impl BlockLoader {
     }
 }
 
-/// Whether a list that was made before will do.
+/// Whether a list of records that was made before will do, or the file must be listed anew.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Listed {
     MayBeOld,

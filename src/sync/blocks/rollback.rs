@@ -1,4 +1,5 @@
-//! Taking blocks out of the database again: after a reorg deeper than what lives in memory.
+//! Takes blocks out of the database again, after a reorganisation that is deeper than the blocks in
+//! memory.
 
 use bitcoin::hashes::Hash;
 use log::warn;
@@ -14,7 +15,7 @@ use crate::store::items::stored_block;
 use crate::store::open::Db;
 use crate::store::records::State;
 
-/// How many of the first `blocks` stored blocks are on the chain that `key_at` tells.
+/// How many of the first `blocks` stored blocks are also on the chain whose keys `key_at` gives.
 pub fn common_blocks(
     db: &Db,
     blocks: BlockCount,
@@ -45,7 +46,7 @@ pub fn roll_back(db: &Db, keep: BlockCount) -> Result<State> {
     };
     let state = State { blocks: keep.0, txs, tip, generation: before.generation + 1, ..before };
     let change = db.change()?;
-    // this takes longer the larger the runs are; it is rare, so its length has no deadline
+    // the larger the runs are, the longer this takes; it is rare, so it gets no deadline
     beat::waiting(|| change.cut_runs(TxNum(txs)))?;
     change.cut_rows(&state)?;
     change.set_state(&state)?;
@@ -53,7 +54,7 @@ pub fn roll_back(db: &Db, keep: BlockCount) -> Result<State> {
     Ok(state)
 }
 
-/// The error for a fork that is too deep for hekte to undo without being told to.
+/// The error for a fork that is too deep for hekte to undo unless it is told to.
 pub fn too_deep(depth: u32) -> Error {
     Error::Data(format!(
         "bitcoind's chain leaves ours {depth} blocks below our tip, deeper than any reorganisation \

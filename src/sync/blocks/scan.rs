@@ -38,8 +38,8 @@ pub fn scan_all(loader: &BlockLoader, progress: &Progress) -> Result<BlockTree> 
     Ok(tree)
 }
 
-/// Tells `found_at` of every block in all files, and `scanned` how many files are done. What each
-/// of them holds comes back.
+/// Calls `found_at` for every block in all files, and `scanned` with the number of files that are
+/// done. Returns what each file holds.
 pub fn each_block(
     loader: &BlockLoader,
     mut found_at: impl FnMut(&HeaderBytes, FilePos),

@@ -1,4 +1,5 @@
-//! The first build: blocks to batches, batches to runs in a disposable database, runs to one run.
+//! The build of an index: blocks are collected into batches, each batch becomes a run of each kind
+//! in a database for the build alone, and in the end all runs of a kind are merged into one.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -38,9 +39,9 @@ pub struct Build<'a> {
     pub plan: &'a Plan,
     /// Bytes that the process may use.
     pub memory_bytes: u64,
-    /// Bytes that batches may take, both together.
+    /// Bytes that the two batches may take together.
     pub batch_bytes: usize,
-    /// How it is written.
+    /// How the databases are written.
     pub pace: DiskPace,
     /// Where to report.
     pub progress: &'a Progress,
@@ -53,7 +54,7 @@ pub struct Build<'a> {
 pub enum Outcome {
     /// Everything in the plan is indexed.
     Complete(State),
-    /// Told to stop; the next start goes on here.
+    /// The build was told to stop; the next start goes on here.
     Stopped(State),
     /// A block could not be used; everything before it is indexed.
     Blocked(State, Height, String),
@@ -65,7 +66,7 @@ impl Build<'_> {
     }
 
     /// Brings the database to the end of the plan, whatever state it is in. Blocks that are not on
-    /// the plan's chain are taken out, but a plan that is merely shorter takes nothing out.
+    /// the plan's chain are taken out. A plan that is merely shorter takes nothing out.
     pub fn run(&self) -> Result<Outcome> {
         let main = Db::open(&self.folder.join(INDEX_FILE), self.loader.params(), Mode::Bulk)?;
         let mut state = main.state()?;
@@ -113,7 +114,7 @@ impl Build<'_> {
         }
     }
 
-    /// Says how much disk a build takes, and refuses to begin what cannot end.
+    /// Logs how much disk the build takes, and fails if there is too little for it to end.
     fn check_room(&self) -> Result<()> {
         if self.pace.spare_bytes.is_none() {
             return Ok(());
@@ -133,8 +134,9 @@ impl Build<'_> {
         check_room(self.folder, Step::Build, more, Some(0))
     }
 
-    /// Makes the bulk database say what the main one says: it is written first, so it may be one
-    /// batch ahead; if it is gone, the build begins anew.
+    /// Brings the bulk database to the state of the main one. Each batch goes to the bulk database
+    /// first, so that it may be one batch ahead, which is taken out. If it lacks runs, the build
+    /// begins anew.
     fn match_bulk(&self, main: &Db, bulk: &Db, state: State) -> Result<State> {
         let change = bulk.change()?;
         change.cut_runs(TxNum(state.txs))?;
@@ -199,7 +201,7 @@ impl Build<'_> {
         Ok(state)
     }
 
-    /// The bulk database, if its runs cover all transactions.
+    /// The bulk database, if it is there and its runs cover all transactions.
     fn whole_bulk(&self, state: &State) -> Result<Option<BulkRuns>> {
         if !self.bulk_path().exists() {
             return Ok(None);

@@ -1,4 +1,5 @@
-//! The reading half of a build: blocks collected into batches, one stored while the next is filled.
+//! The reading half of a build: blocks are collected into batches, and one batch is stored while
+//! the next one is filled.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -21,8 +22,8 @@ use super::plan::Plan;
 use super::read::read_blocks;
 use super::writer::{Databases, First, StoreJob, Writer};
 
-/// Bytes of blk and rev files that make a byte in a batch. Measured: 9 on chains of transactions of
-/// 380 bytes; larger ones make fewer.
+/// Bytes of blk and rev files for each byte in a batch. Measured: 9 on chains whose transactions
+/// have 380 bytes; there are more of them where transactions are larger.
 const FILE_BYTES_PER_BATCH_BYTE: u64 = 9;
 
 /// What the reading half of a build needs.
@@ -31,7 +32,7 @@ pub struct Reading<'a> {
     pub loader: &'a BlockLoader,
     /// What to read.
     pub plan: &'a Plan,
-    /// Bytes that batches may take, both together.
+    /// Bytes that the two batches may take together.
     pub batch_bytes: usize,
     /// How batches are written.
     pub pace: DiskPace,
@@ -41,7 +42,7 @@ pub struct Reading<'a> {
     pub stop: &'a StopToken,
 }
 
-/// What reading came to.
+/// The outcome of reading.
 pub struct ReadToEnd {
     /// The main database.
     pub main: Db,
@@ -107,7 +108,7 @@ impl Reading<'_> {
         progress.enter(Stage::Reading);
     }
 
-    /// Whether all that is still to be read may well fit into one batch.
+    /// Whether all blocks that are still to be read will probably fit into one batch.
     fn fits_whole(&self, state: &State) -> Result<bool> {
         let (dir, all) = (self.loader.dir(), u64::from(self.plan.blocks()));
         let bytes = dir.bytes_of(Kind::Block)? + dir.bytes_of(Kind::Undo)?;
@@ -120,13 +121,13 @@ impl Reading<'_> {
 /// Collects blocks until a batch is full, and hands it to the writer.
 struct Collector<'scope> {
     writer: Writer<'scope>,
-    /// How much of a prefix the runs hold.
+    /// How many bits of a prefix the runs hold.
     bits: PrefixBits,
     batch: Batch,
     rows: RowWriters,
-    /// The state once everything collected is stored.
+    /// The state as it will be once all collected blocks are stored.
     state: State,
-    /// Number of the blocks that were handed over.
+    /// Number of blocks that are stored already or were handed to the writer.
     handed_over: u32,
 }
 
@@ -145,12 +146,12 @@ impl Collector<'_> {
         Ok(true)
     }
 
-    /// Hands over what was collected last, if anything was, on the way to `end` blocks.
+    /// Hands over the blocks collected last, if there are any. The plan ends at `end` blocks.
     fn hand_over_rest(&mut self, end: u32) {
         if self.state.blocks <= self.handed_over {
             return;
         }
-        // all in one batch: it is the base run already
+        // one batch holds the whole chain: its runs are the base runs already, and need no merge
         let only = self.handed_over == 0 && self.state.blocks == end;
         if only {
             self.state.phase = BuildState::Ready;
@@ -158,14 +159,15 @@ impl Collector<'_> {
         self.hand_over(only);
     }
 
-    /// Gives the batch to the writer and goes on with an empty one; `false` if the writer has
+    /// Hands the batch to the writer and goes on with an empty one; `false` if the writer has
     /// failed.
     fn hand_over(&mut self, into_main: bool) -> bool {
         self.state.generation += 1;
         let full = std::mem::replace(&mut self.batch, Batch::new(TxNum(0), 0));
         let rows = self.rows.take_rows();
         let job = StoreJob { batch: full, rows, state: self.state, into_main };
-        // waits for the batch before to be stored, for which the writer answers
+        // this waits until the batch before is stored; meanwhile the writer's thread has a beat of
+        // its own
         match beat::waiting(|| self.writer.hand_over(job)) {
             Some(empty) => {
                 self.batch = empty;

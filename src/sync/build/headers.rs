@@ -1,4 +1,4 @@
-//! Headers that are answered while the index is being built.
+//! Answers questions about headers while there is no index to serve yet.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,13 +13,13 @@ use crate::sync::blocks::load::BlockLoader;
 
 use super::plan::Plan;
 
-/// Headers during a build: from the block files, checked against the plan.
+/// Headers during a build: they are read from the block files and checked against the plan.
 pub struct BuildHeaders {
     /// What is being indexed.
     pub plan: Arc<Plan>,
     /// The files.
     pub loader: Arc<BlockLoader>,
-    /// How far it is.
+    /// How far the build is.
     pub progress: Arc<Progress>,
 }
 
@@ -38,7 +38,7 @@ impl HeaderSource for BuildHeaders {
     }
 }
 
-/// Headers of a finished index that is not served yet: bitcoind is still catching up.
+/// Headers of a finished index that is not served yet, because bitcoind is still catching up.
 pub struct StoredHeaders {
     /// What will be served.
     pub snapshot: Snapshot,

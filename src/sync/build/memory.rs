@@ -12,22 +12,24 @@ use crate::sync::blocks::batch::ENCODERS_MAX;
 use super::merge::MERGE_BYTES;
 use super::plan::Plan;
 
-/// The program itself, its threads, SQLite's caches and its list of tables.
+/// Memory of the program itself, its threads, SQLite's caches and its list of tables.
 const PROCESS_BYTES: u64 = 20 << 20;
-/// What a reading thread holds: a block, its undo data, and the rows made of it.
+/// Memory of a reading thread: a block, its undo data, and the rows made of them.
 const THREAD_BYTES: u64 = 3 << 20;
-/// Fewer bytes than this make runs too small to be worth merging.
+/// With fewer bytes than this for batches, runs are too small to be worth merging.
 const BATCH_BYTES_MIN: u64 = 8 << 20;
-/// One run in a merge, beside its pages: postings decoded, places in the heap.
+/// Memory of one run in a merge, beside the rows that were read of it: its postings that are
+/// decoded.
 const STREAM_BYTES: u64 = 4 << 10;
 
-/// What a scan takes at most: the tree of blocks, and 16 bytes more for each to sort them by work.
+/// The most memory that a scan takes: the tree of blocks, and 16 bytes more for each block to sort
+/// them by work.
 pub const fn scan_bytes(blocks: u64) -> u64 {
     PROCESS_BYTES + BlockTree::bytes_of(blocks) + blocks * 16
 }
 
-/// What a build takes beside its batches: the plan, lists of undo records, blocks read ahead,
-/// chunks on their way to the disk.
+/// The most memory that a build takes beside its batches: the plan, lists of undo records, blocks
+/// read ahead, chunks on their way to the disk.
 pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
     let undo_records = REV_RECORDS_LISTED_MAX as u64 * REV_RECORD_BYTES;
     let reading = AHEAD_BYTES_MAX as u64 + threads * THREAD_BYTES;
@@ -36,14 +38,15 @@ pub const fn build_bytes(blocks: u64, threads: u64) -> u64 {
     PROCESS_BYTES + Plan::bytes_of(blocks) + undo_records + reading + storing
 }
 
-/// Bytes that batches may take, both together, so that a build of `blocks` stays within
+/// Bytes that the two batches may take together, so that a build of `blocks` blocks stays within
 /// `memory_bytes`.
 pub fn batch_bytes(memory_bytes: u64, blocks: u32, threads: usize) -> usize {
     let left = memory_bytes.saturating_sub(build_bytes(u64::from(blocks), threads as u64));
     left.max(BATCH_BYTES_MIN) as usize
 }
 
-/// Says so where the chain is too long for the budget: the build goes on, and over it.
+/// Warns if the chain is too long for the memory budget. The build goes on nevertheless, and takes
+/// more than the budget.
 pub fn warn_if_short(memory_bytes: u64, blocks: u32, threads: usize) {
     let (scan, build) = (scan_bytes(blocks.into()), build_bytes(blocks.into(), threads as u64));
     let least = scan.max(build + BATCH_BYTES_MIN);
@@ -57,8 +60,8 @@ pub fn warn_if_short(memory_bytes: u64, blocks: u32, threads: usize) {
     }
 }
 
-/// Pages that each of `runs` may read at once in a merge, so that all together stay within
-/// `memory_bytes`. A page is 4 KiB.
+/// Rows that may be read at once of each of `runs` runs in a merge, so that all of them together
+/// stay within `memory_bytes`. A row takes up to 4 KiB.
 pub fn merge_pages(memory_bytes: u64, blocks: u32, runs: usize) -> usize {
     let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
     let each = memory_bytes.saturating_sub(held) / runs.max(1) as u64;
@@ -66,7 +69,8 @@ pub fn merge_pages(memory_bytes: u64, blocks: u32, runs: usize) -> usize {
     (pages as usize).clamp(MERGE_PAGES_MIN, MERGE_PAGES_MAX)
 }
 
-// the main chain with the smallest budget that is promised to hold it, on a board of four cores
+// a chain of a million blocks, about as long as the main one, fits into the smallest budget that is
+// promised for it, on a board of four cores
 const _: () = assert!(scan_bytes(1_000_000) <= 96 << 20);
 const _: () = assert!(build_bytes(1_000_000, 4) <= 76 << 20);
 
@@ -84,7 +88,7 @@ mod tests {
                     assert!(sum <= memory_bytes, "{memory_bytes} {blocks} {threads}: {sum}");
                     assert!(batches >= 48 << 20, "{batches} make too many runs");
                 }
-                // postings of the main chain, 9 billion, and the runs that they make
+                // the main chain has 9 billion postings; these are the runs that they make
                 let runs = (9_000_000_000 * 8 / (batch_bytes(memory_bytes, blocks, 4) / 2)).max(2);
                 let pages = merge_pages(memory_bytes, blocks, runs) as u64;
                 let streams = runs as u64 * (STREAM_BYTES + pages * 4096);

@@ -1,4 +1,5 @@
-//! Several runs to one, in slices that can be taken up again after any interruption.
+//! Merges several runs into one, in slices, so that after any interruption the merge goes on behind
+//! the last slice.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -15,14 +16,16 @@ use crate::store::stream::RunStream;
 
 use super::pace::DiskPace;
 
-/// Threads that encode: more than two would wait for the one that merges.
+/// Most threads that encode: more would wait for the thread that merges.
 const ENCODERS_MAX: usize = 2;
-/// Memory of a merge beside what its streams hold: postings decoded ahead, sorted, what sorting
-/// takes, and a stripe in the making; a stripe and its chunks with each thread that encodes.
+/// Memory of a merge beside that of its streams. Four stripes' worth of postings: decoded ahead,
+/// sorted, moved while sorting, and the stripe in the making. And for each thread that encodes, a
+/// stripe and its chunks.
 pub const MERGE_BYTES: u64 = 4 * 8 * STRIPE_POSTINGS as u64
     + ENCODERS_MAX as u64 * (8 * STRIPE_POSTINGS as u64 + ENCODER_BYTES);
 
-/// A merge of complete runs that lie side by side in one database, to a run in another one.
+/// A merge of complete runs of one database, whose ranges follow one another, to a run in another
+/// database.
 pub struct RunMerge<'a> {
     /// The database that holds the sources.
     pub from: &'a mut Db,
@@ -32,11 +35,12 @@ pub struct RunMerge<'a> {
     pub kind: RunKind,
     /// The transactions of all sources together.
     pub range: TxRange,
-    /// Pages read of each source at once.
+    /// Rows of up to 4 KiB that are read at once of each source.
     pub pages_at_once: usize,
     /// How the new run is written.
     pub pace: DiskPace,
-    /// Grows by the postings that are done, those of an earlier merge of this range too.
+    /// Is raised by the postings that are done, those of an interrupted merge that goes on here
+    /// included.
     pub merged: &'a AtomicU64,
 }
 
@@ -58,9 +62,10 @@ pub fn sources_of(target: &RunInfo, in_force: &[RunInfo]) -> Option<Vec<RunInfo>
 }
 
 impl RunMerge<'_> {
-    /// Makes the run. A thread of its own reads, decodes and sorts, others encode, this one writes.
-    /// Goes on where an earlier merge of the same range stopped. The new run is complete, but the
-    /// caller decides when it is in force. Before each slice `may_go_on` is asked.
+    /// Makes the run, or goes on where an earlier merge of this range stopped. One thread reads,
+    /// decodes and sorts, others encode, and the calling thread writes. Before each slice
+    /// `may_go_on` is asked. The run that comes back is complete, but the caller decides when it is
+    /// in force.
     pub fn write_into(
         self,
         into: &Db,
@@ -103,12 +108,13 @@ impl RunMerge<'_> {
     }
 }
 
-/// Small slices are made of small stripes.
+/// Postings of a stripe. A slice ends only where a stripe does, so small slices need small stripes.
 fn stripe_postings(slice_bytes: u64) -> usize {
     usize::try_from(slice_bytes / 8).map_or(STRIPE_POSTINGS, |most| most.clamp(1, STRIPE_POSTINGS))
 }
 
-/// Sends what all streams hold, in turn; ends early when nobody takes it.
+/// Merges the streams, and sends the stripes to the encoders in turn; ends early when these are
+/// gone.
 fn send_merged(
     streams: Vec<RunStream<'_>>,
     stripe_postings: usize,

@@ -1,4 +1,4 @@
-//! The build: the chain is read as a whole, or to its end, before anything is served.
+//! The build: reads the whole chain, or the rest that an index lacks, before anything is served.
 
 #[expect(clippy::module_inception, reason = "the folder is named after its main part")]
 pub mod build;

@@ -13,7 +13,7 @@ use crate::sync::context::SyncContext;
 
 use super::plan::ChainSource;
 
-/// How long a cookie that may not be read may be one that is just being made.
+/// How long a cookie that this process may not read can be one that bitcoind is just making.
 const COOKIE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Waits until bitcoind answers, and with `wait_for_download` until its first download is done;
@@ -22,7 +22,7 @@ pub fn wait_for_node(context: &SyncContext, wait_for_download: bool) -> Result<b
     let Some(node) = &context.node else { return Ok(true) };
     context.progress.enter(Stage::Waiting);
     let mut said = false;
-    // the right node before anything is built from what it says
+    // first of all it must be the right node, since the build goes by what it says
     if ask_until_answered(context, || (context.check_node)(node))?.is_none() {
         return Ok(false);
     }
@@ -46,9 +46,9 @@ pub fn wait_for_node(context: &SyncContext, wait_for_download: bool) -> Result<b
     Ok(false)
 }
 
-/// Waits a little where a block of the active chain cannot be read. Near bitcoind's tip it may
-/// still be coming; further down it may have moved since the scan, if bitcoind was killed and
-/// started meanwhile, so it is an error only if it cannot be read `again`.
+/// Waits a little where a block of the active chain cannot be read. Near bitcoind's tip the block
+/// may still be coming. Further down it may have moved since the scan, if bitcoind was killed and
+/// started meanwhile; so it is an error only if the last try failed at this block, too (`again`).
 pub fn wait_for_block(
     context: &SyncContext,
     state: &State,
@@ -78,8 +78,8 @@ pub fn wait_for_block(
     Ok(())
 }
 
-/// Calls bitcoind until it answers; `None` if told to stop meanwhile. What will not pass by itself
-/// is an error.
+/// Calls `ask` until bitcoind answers; `None` if told to stop meanwhile. An error that will not
+/// pass by itself comes back at once.
 fn ask_until_answered<T>(
     context: &SyncContext,
     mut ask: impl FnMut() -> Result<T>,
@@ -88,7 +88,7 @@ fn ask_until_answered<T>(
     let begun = Instant::now();
     while !context.stop.is_requested() {
         match ask() {
-            // bitcoind makes its cookie first and gives it away after that
+            // bitcoind first makes its cookie and then lets others read it
             Err(Error::NoPermission(_)) if begun.elapsed() < COOKIE_PATIENCE => {
                 context.pause(Duration::from_millis(200));
             }

@@ -15,15 +15,15 @@ use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 #[derive(Debug, Default)]
 pub struct Plan {
     blocks: Vec<(BlockKey, FilePos)>,
-    /// What each file holds, for how much there is to read.
+    /// What each file holds, to estimate how many bytes there are to read.
     files: Vec<FileScan>,
     /// Heights of blocks that have siblings, ascending.
     contested: Vec<Height>,
-    /// Further places of blocks, by height.
+    /// Further copies of blocks, by height.
     copies: Vec<(Height, FilePos)>,
 }
 
-/// Who says which chain is the active one.
+/// A component that says which chain is the active one, as bitcoind does.
 pub trait ChainSource {
     /// Height of the best block that is fully checked.
     fn tip_height(&self) -> Result<Height>;
@@ -36,7 +36,7 @@ impl Plan {
     /// The chain that bitcoind calls active, up to the first block that the files lack.
     pub fn by_node(tree: BlockTree, source: &dyn ChainSource, batch: u32) -> Result<Plan> {
         let tip = source.tip_height()?;
-        // no more than there are, whatever the node says
+        // there are no more blocks than the files hold, whatever the node says
         let most = tree.len().min(tip.0 as usize + 1);
         let mut chain: Vec<BlockId> = Vec::with_capacity(most);
         'heights: while chain.len() <= tip.0 as usize {
@@ -46,7 +46,8 @@ impl Plan {
             }
             for hash in hashes {
                 match tree.find(&hash) {
-                    // bitcoind changed to another branch between two batches: for the next plan
+                    // bitcoind changed to another branch between two batches: the next plan follows
+                    // it
                     Some(id) if chain.last().copied() != tree.parent(id) => break 'heights,
                     Some(id) => chain.push(id),
                     None => {
@@ -59,7 +60,8 @@ impl Plan {
         Ok(Plan::along(tree, &chain))
     }
 
-    /// Without bitcoind: the most work among blocks that have undo data.
+    /// The plan without bitcoind: of the blocks that can be read with their undo data, the one with
+    /// the most work is the tip.
     pub fn by_files(tree: BlockTree, loader: &BlockLoader) -> Result<Plan> {
         let genesis = &loader.params().genesis;
         let mut buffers = LoadBuffers::default();
@@ -87,7 +89,7 @@ impl Plan {
         Ok(Plan::along(tree, &chain))
     }
 
-    /// The plan of that chain. The tree is used up: beside the plan there would be no room for it.
+    /// The plan of `chain`. The tree is used up, since there is no memory for both.
     pub fn along(tree: BlockTree, chain: &[BlockId]) -> Plan {
         let mut tree = tree.without_table();
         let files = std::mem::take(&mut tree.files);
@@ -103,7 +105,7 @@ impl Plan {
         plan
     }
 
-    /// Keeps the first `blocks`.
+    /// Keeps the first `blocks` blocks.
     pub fn truncate(&mut self, blocks: u32) {
         self.blocks.truncate(blocks as usize);
         self.contested.retain(|height| height.0 < blocks);
@@ -115,7 +117,7 @@ impl Plan {
         self.blocks.len() as u32
     }
 
-    /// About how many bytes the first `blocks` have: each counts as the average of its file.
+    /// About how many bytes the first `blocks` blocks have: each counts as the average of its file.
     pub fn bytes_of_first(&self, blocks: u32) -> u64 {
         let average = |pos: &FilePos| {
             let file = self.files.get(pos.file.0 as usize).copied().unwrap_or_default();
@@ -124,7 +126,7 @@ impl Plan {
         self.blocks.iter().take(blocks as usize).map(|(_, pos)| average(pos)).sum::<f64>() as u64
     }
 
-    /// What the block at a height is known by.
+    /// The key of the block at a height.
     pub fn key(&self, height: Height) -> Option<BlockKey> {
         self.blocks.get(height.0 as usize).map(|(key, _)| *key)
     }
@@ -139,7 +141,7 @@ impl Plan {
         Some(Copies { key, contested, first, others })
     }
 
-    /// Bytes that it takes for so many blocks.
+    /// Memory that a plan of `blocks` blocks takes.
     pub const fn bytes_of(blocks: u64) -> u64 {
         blocks * size_of::<(BlockKey, FilePos)>() as u64
     }

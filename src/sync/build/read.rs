@@ -1,4 +1,4 @@
-//! Blocks read, checked and extracted by several threads, handed on in chain order.
+//! Reads, checks and extracts blocks with several threads, and hands them on in chain order.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -9,15 +9,15 @@ use std::thread;
 use crate::error::Result;
 use crate::host::lock::lock;
 use crate::ids::Height;
-use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_SPAN};
+use crate::limits::{AHEAD_BYTES_MAX, BLOCKS_AHEAD_MAX, BLOCKS_PER_TURN};
 use crate::sync::blocks::load::{BlockLoader, Load, LoadBuffers};
 
 use super::plan::Plan;
 
-/// What a worker sends: a span's blocks, or its first error.
-type Span = (u32, Result<Vec<Load>>);
+/// What a worker sends of a turn: the height of its first block, and its blocks or the first error.
+type Turn = (u32, Result<Vec<Load>>);
 
-/// Spans to be read, and how far ahead of the collector workers may be.
+/// Which blocks are still to be read, and how far workers are ahead of the collector.
 struct Work<'a> {
     loader: &'a BlockLoader,
     plan: &'a Plan,
@@ -59,28 +59,30 @@ pub fn read_blocks(
         drop(sender);
         let outcome = work.collect(from, &receiver, &mut sink);
         {
-            // under the lock: a worker between its look at the flag and its wait would sleep on
+            // the flag is set under the lock: a worker that has just looked at it, and is about to
+            // wait, would otherwise miss the call to wake up and wait for ever
             let _held = lock(&work.collected);
             work.stop.store(true, Ordering::Relaxed);
         }
         work.moved.notify_all();
-        // unread results are dropped with the receiver, so no worker waits for ever
+        // workers that still send fail once the receiver is dropped, and end
         drop(receiver);
         outcome
     })
 }
 
 impl Work<'_> {
-    fn run(&self, sender: Sender<Span>) {
+    fn run(&self, sender: Sender<Turn>) {
         let mut buffers = LoadBuffers::default();
         loop {
-            let start = self.next.fetch_add(BLOCKS_PER_SPAN, Ordering::Relaxed);
+            let start = self.next.fetch_add(BLOCKS_PER_TURN, Ordering::Relaxed);
             if start >= self.end || !self.wait_for_turn(start) {
                 return;
             }
-            let end = self.end.min(start + BLOCKS_PER_SPAN);
+            let end = self.end.min(start + BLOCKS_PER_TURN);
             let load = |height| {
-                // between blocks, too: a span of large ones is more than there is room for
+                // waits between blocks, too: the large blocks of one turn may need more room than
+                // there is
                 if height > start && !self.wait_for_turn(start) {
                     return Ok(Load::Unusable("reading was stopped".into()));
                 }
@@ -93,12 +95,14 @@ impl Work<'_> {
         }
     }
 
-    /// Waits until the collector is near; `false` when it has stopped.
+    /// Waits until the turn that begins at `start` may go on: the collector is near, and there is
+    /// memory for more blocks. `false` when reading was stopped.
     fn wait_for_turn(&self, start: u32) -> bool {
         let collected = lock(&self.collected);
         let waited = self.moved.wait_while(collected, |collected| {
             let full = self.ahead.load(Ordering::Relaxed) > AHEAD_BYTES_MAX;
-            // what is collected next is let in always, else all would wait for one another
+            // the turn that is collected next always goes on, or all threads would wait for one
+            // another
             let far = start >= *collected + BLOCKS_AHEAD_MAX || full && start > *collected;
             far && !self.stop.load(Ordering::Relaxed)
         });
@@ -118,20 +122,20 @@ impl Work<'_> {
     fn collect(
         &self,
         from: u32,
-        receiver: &Receiver<Span>,
+        receiver: &Receiver<Turn>,
         sink: &mut impl FnMut(Height, Load) -> Result<bool>,
     ) -> Result<()> {
         let mut early: BTreeMap<u32, Result<Vec<Load>>> = BTreeMap::new();
         let mut next = from;
         while next < self.end {
-            let Some(span) = early.remove(&next) else {
+            let Some(turn) = early.remove(&next) else {
                 match receiver.recv() {
-                    Ok((start, span)) => early.insert(start, span),
+                    Ok((start, turn)) => early.insert(start, turn),
                     Err(_) => return Ok(()),
                 };
                 continue;
             };
-            for load in span? {
+            for load in turn? {
                 self.ahead.fetch_sub(load.held_bytes(), Ordering::Relaxed);
                 if !sink(Height(next), load)? {
                     return Ok(());

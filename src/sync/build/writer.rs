@@ -22,9 +22,9 @@ pub struct StoreJob {
     pub batch: Batch,
     /// Rows of the same blocks.
     pub rows: NewRows,
-    /// The state when they are stored.
+    /// The state once both are stored.
     pub state: State,
-    /// Where the runs go: the main database instead of the bulk one.
+    /// Whether the runs go to the main database instead of the bulk one.
     pub into_main: bool,
 }
 
@@ -36,16 +36,17 @@ pub struct Databases {
     pub bulk: Option<Db>,
 }
 
-/// How large the first batch is.
+/// The size of the first batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum First {
-    /// All the memory for batches: what fits is written once, and never merged.
+    /// It takes all the memory for batches: a chain that fits into it is written once, and never
+    /// merged.
     Whole,
-    /// As large as all that follow.
+    /// It is as large as all that follow.
     Half,
 }
 
-/// The collector's end: gives batches away and gets empty ones back.
+/// The collector's handle on the thread that stores: takes full batches and gives empty ones back.
 pub struct Writer<'scope> {
     jobs: SyncSender<StoreJob>,
     empty: Receiver<Batch>,
@@ -53,9 +54,9 @@ pub struct Writer<'scope> {
 }
 
 impl<'scope> Writer<'scope> {
-    /// Starts the thread. It owns the databases until [`Writer::finish`]. There are two batches of
-    /// `half_bytes`, one being stored while the other is filled. But where the `first` one takes
-    /// all the memory there is for batches, it is stored before reading goes on.
+    /// Starts the thread, which owns the databases until [`Writer::finish`]. Two batches of
+    /// `half_bytes` take turns: one is stored while the other is filled. But if the `first` batch
+    /// takes all the memory for batches, it is stored before reading goes on.
     pub fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         databases: Databases,
@@ -65,7 +66,7 @@ impl<'scope> Writer<'scope> {
     ) -> Writer<'scope> {
         let (jobs, inbox) = sync_channel::<StoreJob>(0);
         let (give_back, empty) = sync_channel(2);
-        // the channel has room for both batches
+        // this cannot block: the channel has room for both batches
         if first == First::Half {
             let _ = give_back.send(Batch::new(TxNum(0), half_bytes));
         }
@@ -74,7 +75,7 @@ impl<'scope> Writer<'scope> {
             let mut whole = first == First::Whole;
             while let Ok(job) = beat::waiting(|| inbox.recv()) {
                 let postings = job.batch.postings() as u64;
-                // a stored posting takes about half of what it takes in memory
+                // 8 bytes for each posting are about twice what it takes on the disk
                 check_room(&databases.main.path, Step::Batch, postings * 8, pace.spare_bytes)?;
                 let mut batch = store(&databases, job, pace.threads)?;
                 if std::mem::take(&mut whole) {
@@ -91,8 +92,9 @@ impl<'scope> Writer<'scope> {
         Writer { jobs, empty, thread }
     }
 
-    /// Hands a batch over, waiting for the one before to be stored; an empty batch that begins
-    /// behind it comes back. `None`: the thread has failed, [`Writer::finish`] says why.
+    /// Hands a batch over. Waits until the one before is stored, and returns an empty batch that
+    /// begins behind the one handed over. `None` if the thread has failed: [`Writer::finish`] says
+    /// why.
     pub fn hand_over(&self, job: StoreJob) -> Option<Batch> {
         let next = job.batch.range().end;
         self.jobs.send(job).ok()?;
@@ -101,7 +103,7 @@ impl<'scope> Writer<'scope> {
         Some(batch)
     }
 
-    /// Waits until everything is stored; the databases come back.
+    /// Waits until everything is stored, and returns the databases.
     pub fn finish(self) -> Result<Databases> {
         drop(self.jobs);
         let joined = self.thread.join();

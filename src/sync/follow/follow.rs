@@ -1,4 +1,4 @@
-//! Following bitcoind's tip: new blocks, reorgs, a node that lost its last hour, a reindex.
+//! Follows bitcoind's tip: new blocks, reorganisations, a node that lost its last hour, a reindex.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,7 +22,7 @@ use super::new_blocks::NewBlocks;
 use super::node_chain::rejected_login_as_away;
 use super::node_watch::{Look, NodeState, NodeWatch};
 
-/// How long one long poll may take; whether to stop is looked at in between.
+/// How long one long poll may take: the stop token is looked at between two of them.
 const WAIT: Duration = Duration::from_secs(5);
 /// A tip younger than this is served although bitcoind cannot be asked for a newer one.
 const FRESH_SECONDS: u64 = 3 * 3600;
@@ -30,7 +30,7 @@ const FRESH_SECONDS: u64 = 3 * 3600;
 /// Why following ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FollowEnd {
-    /// Somebody asked to stop.
+    /// A stop was requested.
     Stopped,
     /// bitcoind is so far ahead that a build is quicker.
     FarBehind,
@@ -48,9 +48,9 @@ enum Next {
 /// How far the blocks up to bitcoind's tip could be connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Connected {
-    /// All of them, or up to a block where bitcoind changed to another branch meanwhile.
+    /// All blocks, or those up to the one at which bitcoind changed to another branch meanwhile.
     All,
-    /// Up to one that is not readable yet, or for which there is no room.
+    /// The blocks up to one that is not readable yet, or for which there is no room.
     Part,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Follow<'a> {
             match self.step(index) {
                 Ok(Next::Build) => return Ok(FollowEnd::FarBehind),
                 Ok(Next::Look) => self.node_is_reachable(),
-                // a folder that has gone comes back with bitcoind
+                // a folder of block files that is missing comes back with bitcoind
                 Err(Error::Away(why) | Error::Unavailable(why) | Error::NoInput(why)) => {
                     self.node_is_unreachable(index, &why)?;
                 }
@@ -161,7 +161,7 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    /// Connects the blocks up to bitcoind's tip, and serves what that came to.
+    /// Connects the blocks up to bitcoind's tip, and serves the index as it then is.
     fn catch_up(&mut self, index: &mut ServedIndex, look: &Look) -> Result<Connected> {
         let before = index.blocks();
         let connected = self.connect_up_to(index, look.tip)?;
@@ -180,7 +180,7 @@ impl<'a> Follow<'a> {
         Ok(connected)
     }
 
-    /// Connects blocks until `tip`.
+    /// Connects the blocks up to `tip`.
     fn connect_up_to(&mut self, index: &mut ServedIndex, tip: Height) -> Result<Connected> {
         while index.blocks() < BlockCount::up_to(tip) && !self.context.stop.is_requested() {
             if index.is_full() {
@@ -201,7 +201,8 @@ impl<'a> Follow<'a> {
             }
             index.connect(block, hash);
             if index.flush_is_due() {
-                // what is written must be what is served, if anything is
+                // once the index is served, blocks are published before they are written; see
+                // `has_news`
                 if self.context.served.serving() {
                     (self.context.on_tip)(index.publish());
                 }
@@ -225,8 +226,9 @@ impl<'a> Follow<'a> {
         Ok(())
     }
 
-    /// bitcoind works from a UTXO snapshot, and what it has checked below it is in the index. It
-    /// says when its tip changes, but not when it has checked one more block below.
+    /// bitcoind works from a UTXO snapshot, and all blocks that it has checked below the snapshot
+    /// are in the index. bitcoind reports a new tip, but not that it has checked one more block
+    /// below.
     fn wait_for_blocks_below_snapshot(&self, look: &Look) {
         let context = self.context;
         if !context.served.serving() && context.progress.stage() != Stage::Waiting {
@@ -240,8 +242,9 @@ impl<'a> Follow<'a> {
         context.pause(Duration::from_secs(1));
     }
 
-    /// bitcoind cannot be asked: what is confirmed is still true, so it goes on being served. An
-    /// index that has not been served yet must be fresh: bitcoind may be weeks ahead of an old one.
+    /// bitcoind cannot be asked. What is confirmed is still true, so an index that is served
+    /// already goes on being served. One that was not served yet must be fresh: bitcoind may be
+    /// weeks ahead of it.
     fn node_is_unreachable(&mut self, index: &mut ServedIndex, why: &str) -> Result<()> {
         let fresh = is_fresh(index, self.context.loader.params().network);
         if self.unreachable.as_deref() != Some(why) {
@@ -277,7 +280,7 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// Whether a build is quicker than following. Where the disk is full none can begin.
+/// Whether a build is quicker than following. While the disk is full, no build can begin.
 fn is_far_behind(index: &ServedIndex, tip: Height) -> bool {
     BlockCount::up_to(tip).above(index.blocks()) > CATCH_UP_BLOCKS && !index.is_full()
 }

@@ -1,4 +1,4 @@
-//! Where blocks stand now: remembered positions checked, and found again when they are wrong.
+//! Checks the remembered positions of blocks, and finds the blocks again where positions are wrong.
 
 use std::time::{Duration, Instant};
 
@@ -22,16 +22,16 @@ use crate::sync::served::index::ServedIndex;
 /// The shortest pause between two looks through all files.
 const RESCAN_PAUSE_MIN: Duration = Duration::from_secs(1);
 
-/// Which few files new blocks appear in.
+/// How the few files are chosen in which new blocks appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newest {
-    /// The last ones.
+    /// The files with the highest numbers.
     ByNumber,
-    /// Those that were written to last.
+    /// The files that were written to last.
     ByTime,
 }
 
-/// The blocks of the newest files only: where new ones appear.
+/// The blocks in the newest files, where new blocks appear.
 pub fn scan_newest(loader: &BlockLoader, by: Newest) -> Result<BlockTree> {
     let mut tree = BlockTree::default();
     let files: Vec<FileNum> = match by {
@@ -49,14 +49,14 @@ pub fn scan_newest(loader: &BlockLoader, by: Newest) -> Result<BlockTree> {
 /// Where all blocks stand; `expected` is about how many there are.
 pub fn list_all(loader: &BlockLoader, expected: BlockCount) -> Result<BlockList> {
     let expected = expected.0 as usize;
-    // and a few that are not on the chain
+    // a few more blocks than those of the chain
     let mut list = BlockList::with_capacity(expected + expected / 50 + 1000);
     each_block(loader, |header, pos| list.add(header, pos), |_| ())?;
     list.sort();
     Ok(list)
 }
 
-/// Whether the newest blocks stand where they did, without looking further.
+/// Whether the newest blocks stand where they did; only their positions are read.
 pub fn newest_are_in_place(index: &ServedIndex, loader: &BlockLoader) -> Result<bool> {
     let table = &index.snapshot().table;
     let blocks = table.blocks().0;
@@ -101,15 +101,15 @@ pub fn find_all_again(index: &mut ServedIndex, loader: &BlockLoader) -> Result<(
     Ok(())
 }
 
-/// Looks through the files again when questions have met wrong positions: at once, but not all the
-/// time where a block is gone for good.
+/// Looks through the files again when questions have met wrong positions. It does so at once, but
+/// for a tenth of the time at most, since a block may be gone for good.
 #[derive(Debug, Default)]
 pub struct Rescans {
     not_before: Option<Instant>,
 }
 
 impl Rescans {
-    /// Looks again if it was asked for and the last time is long enough ago.
+    /// Looks again if it was asked for and the last look is long enough ago.
     pub fn serve(
         &mut self,
         index: &mut ServedIndex,
@@ -121,7 +121,7 @@ impl Rescans {
             return Ok(());
         }
         look_again(index, loader)?;
-        // nine tenths of the time are for other things
+        // this leaves nine tenths of the time for other things
         self.not_before = Some(Instant::now() + (begun.elapsed() * 9).max(RESCAN_PAUSE_MIN));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Following bitcoind's tip: what it says, how that stands to ours, and the blocks that are new.
+//! Follows bitcoind's tip: what its chain is, where that stands to ours, and which blocks are new.
 
 #[expect(clippy::module_inception, reason = "the folder is named after its main part")]
 pub mod follow;

@@ -1,4 +1,5 @@
-//! A new block in the files: where bitcoind appends first, and if it is not there, everywhere.
+//! Finds a new block in the files: first where bitcoind appends, and if it is not there,
+//! everywhere.
 
 use std::time::{Duration, Instant};
 
@@ -15,21 +16,21 @@ use crate::sync::served::index::ServedIndex;
 
 use super::locate::{Newest, list_all, look_again, newest_are_in_place, scan_newest};
 
-/// Not more often are all files looked through for one missing block.
+/// The shortest time between two looks through all files for a missing block.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(600);
 
-/// What the newest files held when they were last looked at.
+/// What the newest files held when they were last read.
 #[derive(Default)]
 pub struct NewBlocks {
     newest: BlockTree,
-    /// Where all blocks stand, when one was not in the newest files.
+    /// Where all blocks stand; empty until a block is not in the newest files.
     all: BlockList,
     buffers: LoadBuffers,
     last_full_scan: Option<Instant>,
 }
 
 impl NewBlocks {
-    /// All that was looked for has been found.
+    /// Frees the list of all blocks, because every block that was looked for is found.
     pub fn forget(&mut self) {
         self.all = BlockList::default();
     }
@@ -43,7 +44,7 @@ impl NewBlocks {
         hash: &BlockHash,
     ) -> Result<Option<LoadedBlock>> {
         let loader = &context.loader;
-        // what was found the last time, then the files as they are now
+        // first what was found the last time, then the files as they are now
         for fresh in [None, Some(Newest::ByNumber), Some(Newest::ByTime)] {
             if let Some(by) = fresh {
                 if let Err(error) = loader.dir().reopen() {

@@ -1,4 +1,4 @@
-//! bitcoind's chain: which it is, and how it stands to ours.
+//! bitcoind's chain: which blocks it has, and how it stands to ours.
 
 use crate::chain::fork::shared_blocks;
 use crate::error::{Error, Result};
@@ -8,11 +8,12 @@ use crate::node::rpc::Rpc;
 use crate::sync::build::plan::ChainSource;
 use crate::sync::served::index::ServedIndex;
 
-/// bitcoind as the judge of which chain is active.
+/// bitcoind says which chain is active.
 impl ChainSource for Rpc {
     fn tip_height(&self) -> Result<Height> {
         let info = self.blockchain_info()?;
-        // below an assumeutxo snapshot only what was validated from genesis on is in the files
+        // while bitcoind works from an assumeutxo snapshot, only the blocks that it has validated
+        // from genesis on are all in its files
         match self.background_height(&info)? {
             Some(height) => Ok(height),
             None => Ok(Height(info.blocks)),
@@ -36,7 +37,7 @@ pub enum Relation {
     Forked(BlockCount),
 }
 
-/// Compares the two chains; few questions, however deep a fork is.
+/// Compares the two chains. It takes few questions, however deep a fork is.
 pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation> {
     let both = index.blocks().min(BlockCount::up_to(tip));
     let agrees = |height: u32| -> Result<bool> {
@@ -44,7 +45,7 @@ pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation
         let ours = index.hash(Height(height))?;
         match theirs {
             Some(theirs) => Ok(theirs == ours),
-            // it went back while we asked: that is for the next look
+            // bitcoind went back while it was asked: the next look deals with that
             None => Err(Error::Away("its chain has just become shorter".into())),
         }
     };
@@ -56,8 +57,8 @@ pub fn relation(node: &Rpc, index: &ServedIndex, tip: Height) -> Result<Relation
     })
 }
 
-/// bitcoind's answer, in which a login that it rejects counts as being unreachable: the login may
-/// be that of its last start, and mended while we serve, so it is no reason to stop.
+/// bitcoind's answer, in which a rejected login counts as being unreachable. The login may be that
+/// of bitcoind's last start, and may be corrected while we serve, so it is no reason to stop.
 pub fn rejected_login_as_away<T>(answer: std::result::Result<T, RpcError>) -> Result<T> {
     answer.map_err(|error| match error {
         RpcError::Auth(why) => Error::Away(why),

@@ -56,7 +56,7 @@ impl Look {
     pub fn is_present(&self, blocks: BlockCount, network: Network) -> bool {
         let up_to = |height| blocks >= BlockCount::up_to(Height(height));
         let complete = up_to(self.info.blocks.max(self.info.headers));
-        // nobody else has blocks of a regtest chain, so its node's doubts do not count
+        // no other node has blocks of a regtest chain, so this node's doubts do not count
         let doubts = self.info.initial_block_download && network != Network::Regtest;
         complete || !doubts && up_to(self.info.blocks)
     }
@@ -76,13 +76,13 @@ pub struct NodeWatch<'a> {
 }
 
 impl<'a> NodeWatch<'a> {
-    /// Asks nothing yet.
+    /// A watch that has asked nothing yet.
     pub fn new(context: &'a SyncContext, rpc: Rpc) -> NodeWatch<'a> {
         let wait = TipWait::new(&rpc, LONGEST_WAIT);
         NodeWatch { context, rpc, wait, verified: false, breaks: 0, snapshot: None }
     }
 
-    /// For further questions.
+    /// The connection, for further questions.
     pub fn rpc(&self) -> &Rpc {
         &self.rpc
     }
@@ -115,7 +115,7 @@ impl<'a> NodeWatch<'a> {
         let tip = self.checked_tip(index, &info)?;
         let state = match relation(&self.rpc, index, tip)? {
             Relation::Ahead => NodeState::OnOurChain,
-            // while it works its way up again, stale blocks may be its tip for a moment
+            // while bitcoind works its way up again, a stale block may be its tip for a moment
             Relation::Behind | Relation::Forked(_) if is_far_below(index, tip, &info) => {
                 NodeState::FarBelow
             }
@@ -133,7 +133,7 @@ impl<'a> NodeWatch<'a> {
     /// Checks that this bitcoind is the configured one. One that was killed restarts from its last
     /// flush and may overwrite newer blocks in its files, so the newest positions are checked too.
     fn verify(&mut self, index: &mut ServedIndex) -> Result<()> {
-        // a password that is not accepted any more may be mended while we serve
+        // a password that is no longer accepted may be corrected while we serve
         (self.context.check_node)(&self.rpc).map_err(|error| match error {
             Error::NoPermission(why) => Error::Away(why),
             other => other,
@@ -154,8 +154,9 @@ impl<'a> NodeWatch<'a> {
         self.rpc.breaks() + self.wait.breaks()
     }
 
-    /// The height up to which there are blocks. A snapshot is asked about after each start of
-    /// bitcoind, while there is one, and when the tip runs ahead, as when one is loaded.
+    /// The height up to which bitcoind has checked all blocks. bitcoind is asked about a snapshot
+    /// after each start, as long as it works from one, and when its tip runs far ahead, as happens
+    /// when one is loaded.
     fn checked_tip(&mut self, index: &ServedIndex, info: &BlockchainInfo) -> Result<Height> {
         let tip = Height(info.blocks);
         let ahead = BlockCount::up_to(tip).above(index.blocks());
@@ -168,8 +169,8 @@ impl<'a> NodeWatch<'a> {
     }
 }
 
-/// Whether bitcoind is reindexing or starting up: it does so from nothing, and going down with it
-/// would throw the index away.
+/// Whether bitcoind is so far below our tip that it must be reindexing or starting up. A reindex
+/// begins at genesis, and following bitcoind down there would throw the index away.
 fn is_far_below(index: &ServedIndex, tip: Height, info: &BlockchainInfo) -> bool {
     let depth = index.blocks().above(BlockCount::up_to(tip));
     depth > FOLLOW_DOWN_BLOCKS_MAX || depth > 0 && info.initial_block_download

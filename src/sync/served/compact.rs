@@ -1,5 +1,5 @@
-//! Merging small runs into larger ones while serving: size-tiered, in small steps that each leave
-//! the index whole, and that go on where an interrupted one stopped.
+//! Merges small runs into larger ones while the index is served. Runs are chosen by size. Each step
+//! is small, leaves the index whole, and goes on where an interrupted one stopped.
 
 use log::{debug, info};
 
@@ -16,10 +16,11 @@ use crate::store::space::{Step, check_room};
 use crate::store::stream::STREAM_ROWS;
 use crate::sync::build::merge::sources_of;
 
-/// The newest neighbouring runs of one kind that are worth merging, as few as possible: at least
-/// `MERGE_FAN_IN`, and the largest no larger than the others together. So a posting that is written
-/// again always lands in a run at least twice as large. Runs above `MERGED_RUN_BYTES_MAX`, the base
-/// run above all, are left alone.
+/// The newest neighbouring runs of one kind that are worth merging, as few as possible. There must
+/// be at least `MERGE_FAN_IN`, and the largest must have no more transactions than the others
+/// together. So a posting that is written again always lands in a run of at least twice as many
+/// transactions. Runs above `MERGED_RUN_BYTES_MAX` bytes, as the base run mostly is, are left
+/// alone.
 fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     let of_kind = runs.iter().filter(|run| run.kind == kind);
     let of_kind: Vec<RunInfo> = of_kind.copied().collect();
@@ -40,14 +41,16 @@ fn worth_merging(runs: &[RunInfo], kind: RunKind) -> Option<Vec<RunInfo>> {
     None
 }
 
-/// Replaced runs are removed together up to this size, since removing one touches all its pages.
+/// Most bytes of replaced runs that are removed in one step, since removing a run touches all its
+/// pages.
 const DROPPED_BYTES_MAX: u64 = 64 << 20;
 
 /// What is to be done next.
 enum Work {
-    /// These runs are dropped: a finished one replaces them, or their sources are gone.
+    /// These runs are dropped: a complete run replaces them, or the sources of an unfinished one
+    /// are gone.
     Drop(Vec<RunInfo>),
-    /// These runs are merged to that one.
+    /// These runs are merged into the target.
     Merge(Target, Vec<RunInfo>),
 }
 
@@ -87,9 +90,10 @@ fn next_work(runs: &[RunInfo]) -> Option<Work> {
     RunKind::ALL.into_iter().find_map(merge)
 }
 
-/// Does the next small piece of work, if there is any: about `slice_bytes` of a merge in one
-/// transaction, or the removal of runs that are not needed any more. The state after it comes
-/// back. It fails if the merge would leave less than `spare_bytes` free on the disk.
+/// Does the next small piece of work, and returns the state after it; `None` if there is nothing to
+/// do. A piece is about `slice_bytes` of a merge in one transaction, or the removal of runs that
+/// are not needed any more. It fails if the merge would leave less than `spare_bytes` free on the
+/// disk.
 pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Option<State>> {
     let Some(work) = next_work(&db.runs()?) else { return Ok(None) };
     let (target, sources) = match work {
@@ -110,7 +114,7 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
     };
     let all: u64 = sources.iter().map(|run| run.bytes).sum();
     let left = all.saturating_sub(written);
-    // a merge stands beside what it replaces, and each slice is in the write-ahead log first
+    // the merged run stands beside its sources, and each slice is in the write-ahead log first
     let needed = left.saturating_sub(db.unused_bytes()?).saturating_add(2 * slice_bytes.min(left));
     check_room(&db.path, Step::Merge, needed, spare_bytes)?;
     let mut state = db.state()?;
@@ -124,7 +128,7 @@ pub fn step(db: &Db, slice_bytes: u64, spare_bytes: Option<u64>) -> Result<Optio
     let mut merged = Merge::new(streams)?.peekable();
     let filled = fill_slice(&change, target, &mut merged, slice_bytes)?;
     if filled.complete {
-        // from now on it is the one that counts
+        // from now on this run counts instead of its sources
         state.generation += 1;
         change.set_state(&state)?;
     }

@@ -1,4 +1,5 @@
-//! The index beside a running node: newest blocks in memory, older ones in runs, one published.
+//! The index beside a running node: the newest blocks are in memory, older ones in runs, and both
+//! are published together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -37,11 +38,11 @@ pub struct ServedIndex {
     pub(super) settings: UpkeepSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
     pub(super) log_bytes: u64,
-    /// No runs are worth merging.
+    /// Whether it is known that no runs are worth merging.
     pub(super) tidy: bool,
-    /// What was touched since the last publication.
+    /// The scripts and transactions touched since the last publication.
     touched: TouchedList,
-    /// Blocks connected since then.
+    /// The blocks connected since the last publication.
     fresh: Vec<Arc<RecentBlock>>,
 }
 
@@ -76,7 +77,7 @@ impl ServedIndex {
         Ok(index)
     }
 
-    /// What would be published.
+    /// The snapshot that the next publication makes the one that is served.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snap
     }
@@ -106,8 +107,8 @@ impl ServedIndex {
         self.snap.recent.push(block);
     }
 
-    /// Takes blocks out again until `keep` are left: mostly from memory; deeper, from the database,
-    /// which changes what readers see, so the outcome is published at once.
+    /// Takes blocks out again until `keep` are left. Mostly they are in memory only. If a deeper
+    /// one must go, the database changes under its readers, so the outcome is published at once.
     pub fn disconnect_to(&mut self, keep: BlockCount) -> Result<Option<TipChange>> {
         while self.blocks() > keep && !self.snap.recent.is_empty() {
             if let Some(block) = self.snap.recent.pop() {
@@ -144,7 +145,8 @@ impl ServedIndex {
         TipChange { tip: self.snap.newest(), touched: touched.finish() }
     }
 
-    /// Corrects positions that `find` knows better; returns how many were wrong.
+    /// Corrects the positions, from height `from` on, of blocks that `find` finds elsewhere;
+    /// returns how many were wrong.
     pub fn correct_positions(
         &mut self,
         from: Height,
@@ -167,7 +169,7 @@ impl ServedIndex {
         Ok(corrected.len() as u32)
     }
 
-    /// Corrects the moment that is served, which may be an older one than ours.
+    /// Corrects the positions in the moment that is served, which may be an older one than ours.
     fn correct_served(&self, corrected: &[(Height, FilePos, HeaderTag)]) {
         if !self.served.serving() {
             return;

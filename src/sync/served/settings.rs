@@ -21,8 +21,8 @@ pub struct UpkeepSettings {
     pub flush_at: usize,
     /// With this many blocks that cannot be written, no more are taken.
     pub most: usize,
-    /// With more bytes of blocks than this in memory, the oldest are written sooner; with half as
-    /// many again, no more are taken.
+    /// With more bytes of blocks than this in memory, the oldest are written sooner; with one and a
+    /// half times these bytes, no more are taken.
     pub recent_bytes: usize,
     /// Bytes that a merge writes in one transaction.
     pub slice_bytes: u64,
@@ -47,8 +47,9 @@ impl Default for UpkeepSettings {
 }
 
 impl UpkeepSettings {
-    /// How many of the oldest blocks in memory should be written: those of a day, or, where they
-    /// take too much, as many as bring them to half of what they may.
+    /// How many of the oldest blocks in memory should be written. With `flush_at` blocks it is all
+    /// but the newest `kept`; with fewer that take too many bytes, as many as bring them down to
+    /// half of these.
     pub fn flush_count(&self, recent: &[Arc<RecentBlock>]) -> usize {
         if recent.len() >= self.flush_at {
             return recent.len() - self.kept;

@@ -1,4 +1,4 @@
-//! The table of the chain as the database has it, read into memory at the start.
+//! Reads the table of the chain from the database into memory, at the start.
 
 use crate::error::Result;
 use crate::index::items::{BlockItem, PositionItem};
@@ -7,7 +7,7 @@ use crate::store::error::damaged;
 use crate::store::open::Db;
 use crate::store::records::{ItemTable, State};
 
-/// Reads it; beside the table only the positions are held meanwhile.
+/// Reads the table. To save memory, only the positions are held beside it meanwhile.
 pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
     let mut positions = Vec::with_capacity(state.blocks as usize);
     db.each_row(ItemTable::Positions, |_, row| {
@@ -15,7 +15,7 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
         positions.extend(items.iter().map(|item| PositionItem::decode(item).block));
         Ok(())
     })?;
-    // straight into the table, each block when the next one tells where it ends
+    // each block goes into the table as soon as the next one tells where its transactions end
     let (count, mut table) = (state.blocks as usize, ChainTable::default());
     let mut before: Option<(u32, HeaderTag)> = None;
     let mut add = |first: u32, tag: Option<HeaderTag>| {

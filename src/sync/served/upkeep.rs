@@ -1,5 +1,6 @@
-//! What a served index needs now and then: blocks in memory go to runs, small runs to larger ones,
-//! the write-ahead log into the database; and patience while the disk is full.
+//! The upkeep that a served index needs now and then: blocks in memory are written to runs, small
+//! runs are merged into larger ones, the write-ahead log is copied into the database. It waits
+//! while the disk is full.
 
 use std::time::Instant;
 
@@ -45,7 +46,8 @@ impl ServedIndex {
             return Ok(());
         }
         let bytes = bytes_of(&self.snap.recent[..count]);
-        // blocks take less on the disk than in memory, but all goes through the write-ahead log
+        // blocks take less on the disk than in memory, but are written twice: the write-ahead log
+        // comes first
         let needed = bytes as u64 * 2;
         check_room(&self.db.path, Step::NewestBlocks, needed, self.settings.spare_bytes)?;
         let mut state = self.db.state()?;
@@ -71,7 +73,8 @@ impl ServedIndex {
         self.checkpoint()
     }
 
-    /// One bounded step of merging small runs, if there is anything to merge; whether there was.
+    /// Takes one bounded step of merging small runs; `false` if there is nothing to merge, or the
+    /// write-ahead log is too long.
     pub fn merge_step(&mut self) -> Result<bool> {
         if self.log_bytes > 0 {
             self.checkpoint()?;
@@ -94,7 +97,7 @@ impl ServedIndex {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        // if it fails, it is tried again
+        // if the checkpoint fails, this makes the next step try again
         self.log_bytes = 1;
         self.log_bytes = self.db.checkpoint()?;
         Ok(())
@@ -108,12 +111,12 @@ pub struct Upkeep<'a> {
 }
 
 impl<'a> Upkeep<'a> {
-    /// Says in `progress` what is in the way.
+    /// Upkeep that says in `progress` what is in its way.
     pub fn new(progress: &'a Progress) -> Upkeep<'a> {
         Upkeep { progress, not_before: None }
     }
 
-    /// One step: whether there may be more to do at once.
+    /// Takes one step of upkeep; `true` if there may be more to do at once.
     pub fn step(&mut self, index: &mut ServedIndex) -> Result<bool> {
         let waits = self.not_before.is_some_and(|then| Instant::now() < then);
         if waits || index.has_news() {
