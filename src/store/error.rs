@@ -36,8 +36,8 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
                  file and its folder"
             ))
         }
-        // a table is missing, or a value has another type: our statements are right, so it is
-        // damage
+        // a table is missing, or a value has another type: our statements are right, so the file is
+        // damaged
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
             Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
         }

@@ -89,7 +89,8 @@ fn at(path: &Path, error: &io::Error) -> Error {
 /// short time ago. Returns the error to end with in both cases.
 pub fn mark_damaged(folder: &Path, why: &str) -> Error {
     let rebuilt = fs::metadata(folder.join(REBUILT_FILE)).and_then(|meta| meta.modified());
-    // a time in the future counts as recent, too: boards without a clock of their own set it back
+    // a time in the future counts as recent, too: on a board without a clock the time may be set
+    // back
     let age = rebuilt.map(|then| SystemTime::now().duration_since(then).unwrap_or_default());
     if age.is_ok_and(|age| age < REBUILD_PAUSE) {
         return Error::Data(format!(

@@ -183,7 +183,7 @@ impl ServedIndex {
         let _ = self.served.publish(moment, &[]);
     }
 
-    /// Publishes the same blocks again after the database has changed under them.
+    /// Publishes the present blocks once more, after the database has changed under them.
     pub(super) fn republish(&self) {
         if self.served.serving() {
             let _ = self.served.publish(self.snap.clone(), &[]);

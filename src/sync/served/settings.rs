@@ -48,8 +48,8 @@ impl Default for UpkeepSettings {
 
 impl UpkeepSettings {
     /// How many of the oldest blocks in memory should be written. With `flush_at` blocks it is all
-    /// but the newest `kept`; with fewer that take too many bytes, as many as bring them down to
-    /// half of these.
+    /// but the newest `kept`; with fewer that take more than `recent_bytes`, as many as bring them
+    /// down to half of that.
     pub fn flush_count(&self, recent: &[Arc<RecentBlock>]) -> usize {
         if recent.len() >= self.flush_at {
             return recent.len() - self.kept;
