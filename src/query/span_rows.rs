@@ -3,10 +3,11 @@
 //! the disk for each entry.
 
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
+use crate::host::lock::lock;
 use crate::limits::CHUNK_BYTES_MAX;
 
 /// Bytes that a cached row takes: the largest row, and its entry in the cache.
@@ -32,7 +33,7 @@ impl SpanRows {
 
     /// The row `key` as it is in that generation, if it is cached.
     pub fn get(&self, generation: i64, key: i64) -> Option<Arc<[u8]>> {
-        let mut held = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.rows);
         if held.number != generation {
             return None;
         }
@@ -41,7 +42,7 @@ impl SpanRows {
 
     /// Keeps a row that was read in that generation, unless rows of a newer one are cached.
     pub fn put(&self, generation: i64, key: i64, row: Arc<[u8]>) {
-        let mut held = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = lock(&self.rows);
         if held.number > generation {
             return;
         }

@@ -123,18 +123,23 @@ impl<'a> TxReader<'a> {
 
     /// The bytes that are read for a transaction; their checksum, if they have one, fits.
     fn span(&mut self, place: &TxPlace) -> Answer<&[u8]> {
-        let TxPlace { height, block, start, end, crc, .. } = *place;
+        let TxPlace { height, start, end, .. } = *place;
         if self.held == Some((height, start, end)) {
             return Ok(&self.buffer);
         }
         self.held = None;
-        let fits = self.fill(block, start, end)?
-            && crc.is_none_or(|crc| crc32c::crc32c(&self.buffer) == crc);
-        if !fits {
+        // read twice before the file or the index is blamed: a disk may err once
+        if !self.fill_and_check(place)? && !self.fill_and_check(place)? {
             return Err(misread(self.view, height, "bytes of its transactions have changed"));
         }
         self.held = Some((height, start, end));
         Ok(&self.buffer)
+    }
+
+    /// Fills `buffer` with the bytes of a place; whether they are there and fit its checksum.
+    fn fill_and_check(&mut self, place: &TxPlace) -> Answer<bool> {
+        let there = self.fill(place.block, place.start, place.end)?;
+        Ok(there && place.crc.is_none_or(|crc| crc32c::crc32c(&self.buffer) == crc))
     }
 
     /// Fills `buffer` with the bytes `start` to `end` of a block; `false` if the file ends before
