@@ -46,8 +46,8 @@ use self::running::{Running, STOP_WAIT};
 use self::serving::Sources;
 use self::wiring::{announcer, costs, node_check, shares, start_mempool, waits_for_node};
 
-/// By how much systemd is asked to extend the start, each time that bitcoind is asked for a signet's
-/// magic.
+/// By how much systemd is asked to extend the start each time that bitcoind is asked for the magic
+/// of a signet.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long bitcoind may take to send an unconfirmed transaction.
