@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
+use crate::host::access::may_write;
 use crate::host::disk;
 
 /// With less room than this on the disk, an error of writing is one of a full disk.
@@ -19,29 +20,40 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
         let free = path.parent().map(disk::free_bytes);
         matches!(free, Some(Ok(free)) if free < FULL_BELOW_BYTES)
     };
-    let path = path.display();
+    let shown = path.display();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
-        }
         // a journal that cannot be made, a shared memory file that cannot grow
-        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(path),
-        Some(ErrorCode::DiskFull) => no_space(path),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::TryAgain(format!("{path}: in use by another process; is hekte running already?"))
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(shown),
+        Some(ErrorCode::DiskFull) => no_space(shown),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::TryAgain(format!(
+            "{shown}: in use by another process; is hekte running already?"
+        )),
+        // SQLite calls a file read-only, too, whose own header says so
+        Some(ErrorCode::ReadOnly) if may_be_written(path) => {
+            Error::Damaged(format!("{shown}: damaged ({error}). {MEND}"))
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             Error::NoPermission(format!(
-                "{path}: cannot be opened for writing ({error}); look at owner and mode of the \
+                "{shown}: cannot be opened for writing ({error}); look at owner and mode of the \
                  file and its folder"
             ))
         }
-        // a table that is not there, a value of another type: our own statements are not wrong
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
-            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
-        }
-        _ => Error::Io(format!("{path}: {error}")),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport,
+        ) => Error::Io(format!("{shown}: {error}")),
+        // our own statements are not wrong: a table that is not there, a value of another type, a
+        // key that is there already are signs of damage as much as a page that makes no sense
+        _ => Error::Damaged(format!("{shown}: damaged ({error}). {MEND}")),
     }
+}
+
+fn may_be_written(path: &Path) -> bool {
+    may_write(path) && path.parent().is_some_and(may_write)
 }
 
 fn no_space(path: impl std::fmt::Display) -> Error {
