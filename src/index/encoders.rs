@@ -4,10 +4,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{PrefixBits, ShortPrefix};
 
-use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
+use super::chunk::{Chunk, ChunkEncoder, OutOfOrder, Posting, Tally, TxRange};
 
 /// Postings of a stripe: what one thread encodes before it is the next one's turn. Each stripe ends
 /// with a chunk that is not full, half a page on average, so that stripes must be large.
@@ -33,6 +33,8 @@ pub enum Encoded {
     Chunk(Chunk),
     /// The end of a stripe: its postings counted, and the prefix that follows; see [`Sorted::next`].
     End(Tally, Option<ShortPrefix>),
+    /// A posting that does not follow the one before, which only a damaged source can lead to.
+    OutOfOrder,
 }
 
 /// The run that is encoded.
@@ -119,8 +121,7 @@ fn encode(shape: RunShape, stripe: &impl Sorted, to: &SyncSender<Result<Encoded>
         match encoder.push(posting) {
             Ok(None) => {}
             Ok(Some(chunk)) => to.send(Ok(Encoded::Chunk(chunk))).ok()?,
-            // only a damaged source can lead to this
-            Err(error) => return to.send(Err(Error::Damaged(error.to_string()))).ok(),
+            Err(OutOfOrder) => return to.send(Ok(Encoded::OutOfOrder)).ok(),
         }
     }
     for chunk in encoder.finish() {
