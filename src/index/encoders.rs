@@ -31,7 +31,8 @@ pub trait Sorted {
 pub enum Encoded {
     /// A chunk.
     Chunk(Chunk),
-    /// The end of a stripe: its postings counted, and the prefix that follows; see [`Sorted::next`].
+    /// The end of a stripe: its postings counted, and the prefix that follows, see
+    /// [`Sorted::next`].
     End(Tally, Option<ShortPrefix>),
     /// A posting that does not follow the one before, which only a damaged source can lead to.
     OutOfOrder,
@@ -74,8 +75,9 @@ impl Iterator for InTurn {
     }
 }
 
-/// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the first
-/// of them, the second from the second, and so on in turn. What comes out goes to `consume`; the threads end when it does.
+/// Encodes the stripes of a run, one thread for each of `inputs`: the first stripe is from the
+/// first of them, the second from the second, and so on in turn. What comes out goes to `consume`;
+/// the threads end when it does.
 pub fn encode_in_turn<B, I, R>(
     shape: RunShape,
     inputs: Vec<I>,

@@ -1,5 +1,5 @@
-//! Going on at the end of the tables of items: what the last rows must hold is known from the blocks,
-//! so that a row that was lost is not taken for one that never was.
+//! Going on at the end of the tables of items. What the last rows must hold is known from the
+//! blocks, so that a row that was lost is not taken for one that never was.
 
 use crate::error::Result;
 use crate::ids::{Height, TxNum};
