@@ -92,9 +92,10 @@ impl Prefix {
     }
 }
 
-/// How many bits of a prefix the runs of an index hold. It depends on the network alone, so that two
-/// indexes of one chain are equal. A few bits more than the number of postings has are enough: a
-/// stranger who shares them costs one read, and no answer, since scripts are compared whole.
+/// How many bits of a prefix the runs of an index hold. The number depends on the network alone, so
+/// that two indexes of one chain are equal. A few bits more than it takes to count the postings are
+/// enough: another script that shares them costs a read, but no answer, since whole scripts are
+/// compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrefixBits(u8);
 

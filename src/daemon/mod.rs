@@ -34,7 +34,7 @@ use crate::query::view::Views;
 use crate::server;
 use crate::server::electrum::tips::TipChannel;
 use crate::store::folder::{INDEX_FILE, condemn, lock, remove_condemned, remove_index};
-use crate::store::tables::State;
+use crate::store::records::State;
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::context::SyncContext;
 use crate::sync::driver::{Driver, SyncSettings};

@@ -1,9 +1,10 @@
 //! What systemd is told: ready, status, watchdog, stopping; silence where nobody listens.
 //!
-//! The notify socket has a short queue (`net.unix.max_dgram_qlen`: 10 messages, unless a booted
-//! systemd has raised it to 512), and whoever reads it may be busy. So no message is sent by a call
-//! that waits: a status or a sign of life that does not fit is dropped, since the next one follows in
-//! a second. What is said only once, such as "ready", goes to a thread that may wait for room.
+//! The notify socket has a short queue: 10 messages (`net.unix.max_dgram_qlen`), unless a booted
+//! systemd has raised that to 512; and systemd may be too busy to read it. So no message is sent by
+//! a call that waits: a status or a sign of life that does not fit is dropped, since the next one
+//! follows within a second. What is said only once, such as "ready", goes to a thread that may wait
+//! for room.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

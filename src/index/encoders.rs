@@ -31,7 +31,7 @@ pub trait Sorted {
 pub enum Encoded {
     /// A chunk.
     Chunk(Chunk),
-    /// The end of a stripe: its postings counted, and the prefix that follows, see
+    /// The end of a stripe: the tally of its postings, and the prefix that follows it; see
     /// [`Sorted::next`].
     End(Tally, Option<ShortPrefix>),
     /// A posting that does not follow the one before, which only a damaged source can lead to.

@@ -1,4 +1,5 @@
-//! What the index holds: postings of scripts and txids, spans of transactions, Merkle nodes, as rows.
+//! What the index holds, as rows: postings of scripts and txids, spans of transactions, Merkle
+//! nodes.
 
 pub mod belongs;
 pub mod bits;

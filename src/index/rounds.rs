@@ -249,7 +249,10 @@ mod tests {
             ),
             size in 1..400usize,
         ) {
-            let posting = |(p, n): &(u64, u32)| Posting { prefix: ShortPrefix(*p), txnum: TxNum(*n) };
+            let posting = |(prefix, txnum): &(u64, u32)| Posting {
+                prefix: ShortPrefix(*prefix),
+                txnum: TxNum(*txnum),
+            };
             let postings: Vec<Posting> = pairs.iter().map(posting).collect();
             let one = stripes(split(&postings, 1), size);
             let all: Vec<Posting> = one.iter().flat_map(Stripe::postings).collect();

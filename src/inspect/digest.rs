@@ -16,9 +16,9 @@ use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::records::{ItemTable, RunKind};
 use crate::store::runs::in_force;
 use crate::store::stream::STREAM_ROWS;
-use crate::store::tables::{ItemTable, RunKind};
 
 /// What a digest is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()>
     whole(db, left, "blocks")
 }
 
-/// Hashes what is stored of the spans of all blocks up to `height`: of each block its spans, then its
-/// Merkle nodes.
+/// Hashes what is stored of the spans of all blocks up to `height`: of each block its spans, then
+/// its Merkle nodes.
 pub(super) fn hash_spans(
     db: &Db,
     height: Height,

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::store::folder::{BULK_FILE, INDEX_FILE};
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{BuildState, RunKind};
+use crate::store::records::{BuildState, RunKind};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -15,9 +15,9 @@ use crate::parse::tx::header;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
 use crate::store::open::{Db, Mode};
+use crate::store::records::{BuildState, ItemTable, RunInfo, RunKind, State};
 use crate::store::runs::{in_force, tiles};
 use crate::store::stream::STREAM_ROWS;
-use crate::store::tables::{BuildState, ItemTable, RunInfo, RunKind, State};
 
 use super::digest::hash_spans;
 

@@ -8,7 +8,7 @@ use crate::ids::{HeaderBytes, Height, Txid};
 use crate::limits::IDLE_READERS_MAX;
 use crate::mempool::pool::Mempool;
 use crate::store::open::Db;
-use crate::store::tables::RunInfo;
+use crate::store::records::RunInfo;
 
 use super::recent::RecentBlock;
 use super::table::ChainTable;

@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::ids::{OutPoint, ScriptHash, TxNum};
-use crate::store::tables::RunKind;
+use crate::store::records::RunKind;
 
 use super::answers::{Answer, QueryError};
 use super::helper_threads::HelperThreads;

@@ -8,7 +8,7 @@ use crate::index::items::NODE_BYTES;
 use crate::index::pages::{item_of, row_of};
 use crate::index::spans::{SPAN_LEVEL, SPAN_TXS, first_span_of, nodes_of};
 use crate::parse::tx::header;
-use crate::store::tables::ItemTable;
+use crate::store::records::ItemTable;
 
 use super::answers::{Answer, QueryError, TxProof};
 use super::blame::misread;

@@ -4,7 +4,7 @@ use crate::ids::{OutPoint, ScriptHash, TxNum};
 use crate::mempool::pool::{MemTx, Mempool};
 use crate::mempool::script_tag::ScriptTag;
 use crate::parse::tx::is_unspendable;
-use crate::store::tables::RunKind;
+use crate::store::records::RunKind;
 
 use super::answers::{Answer, Confirmation, OutpointStatus, QueryError};
 use super::search_limit::SearchLimit;

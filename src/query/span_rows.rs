@@ -1,5 +1,6 @@
-//! Rows of spans that were read last, for all threads that answer: each tells where 9000 transactions
-//! stand, so a few MB of them spare most histories a read an entry.
+//! The rows of spans that were read last, shared by all threads that answer questions. Each row
+//! tells where some 9000 transactions stand, so a few MB of rows save most histories one read an
+//! entry.
 
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use crate::limits::BLOCK_BYTES_MAX;
 use crate::live::table::BlockInfo;
 use crate::parse::bytes::Cursor;
 use crate::parse::tx::TxView;
-use crate::store::tables::RunKind;
+use crate::store::records::RunKind;
 
 use super::answers::Answer;
 use super::blame::misread;

@@ -23,7 +23,7 @@ use crate::live::served::{Served, Snapshot};
 use crate::live::table::BlockInfo;
 use crate::store::error::damaged;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{ItemTable, RunKind};
+use crate::store::records::{ItemTable, RunKind};
 
 use super::answers::{Answer, QueryError};
 use super::span_rows::SpanRows;

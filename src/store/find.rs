@@ -7,7 +7,7 @@ use crate::index::rows::RowTable;
 
 use super::error::damaged;
 use super::open::Db;
-use super::tables::RunInfo;
+use super::records::RunInfo;
 
 impl Db {
     /// Adds to `txnums` every transaction of a run, from number `from` on, that is filed under

@@ -7,7 +7,7 @@ use crate::index::pages::{item_of, row_of};
 
 use super::error::damaged;
 use super::open::Db;
-use super::tables::ItemTable;
+use super::records::ItemTable;
 
 /// What is stored of a block.
 pub fn stored_block(db: &Db, height: Height) -> Result<BlockItem> {

@@ -6,6 +6,7 @@ pub mod folder;
 pub mod items;
 pub mod moment;
 pub mod open;
+pub mod records;
 pub mod resume;
 pub mod run;
 pub mod runs;

@@ -15,7 +15,7 @@ use crate::index::rows::RowTable;
 use crate::limits::PAGE_BYTES;
 
 use super::error::{damaged, sql_error};
-use super::tables::State;
+use super::records::State;
 
 /// "hekt": marks the file as ours (SQLite's application id).
 const APPLICATION_ID: i64 = 0x6865_6b74;

@@ -10,7 +10,7 @@ use crate::index::spans::{SpanItem, first_span_of, nodes_of, spans_of};
 use super::error::damaged;
 use super::items::stored_block;
 use super::open::Db;
-use super::tables::{ItemTable, State};
+use super::records::{ItemTable, State};
 use super::write::RowWriters;
 
 impl Db {

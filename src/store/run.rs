@@ -10,8 +10,8 @@ use crate::index::rows::RowTable;
 
 use super::error::damaged;
 use super::open::Db;
+use super::records::RunInfo;
 use super::stream::STREAM_ROWS;
-use super::tables::RunInfo;
 use super::write::Change;
 
 /// Fills a run with chunks within one transaction.

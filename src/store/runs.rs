@@ -1,6 +1,6 @@
 //! Which runs count: those that no other one replaces, and whether they cover every transaction.
 
-use super::tables::{RunInfo, RunKind};
+use super::records::{RunInfo, RunKind};
 
 /// The complete runs that no other one replaces: after an interrupted merge both the small ones
 /// and the one that they were merged to are there.

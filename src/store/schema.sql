@@ -27,7 +27,7 @@ CREATE TABLE runs (
     first    INTEGER NOT NULL,           -- txnums first <= n < end
     "end"    INTEGER NOT NULL,
     complete INTEGER NOT NULL,           -- 0 while a merge fills it
-    cut      INTEGER NOT NULL,           -- 1: it holds postings at or above end, of blocks that were
+    cut      INTEGER NOT NULL,           -- 1: it holds postings at or above end, whose blocks were
                                          --   disconnected; they do not count
     resume   INTEGER NOT NULL,           -- a merge goes on at this prefix
     last     INTEGER NOT NULL,           -- key of its last chunk; -1 while there is none

@@ -9,7 +9,7 @@ use crate::index::rows::RowTable;
 
 use super::find::follows;
 use super::open::Db;
-use super::tables::RunInfo;
+use super::records::RunInfo;
 
 /// Rows that are read at once where memory is no concern: 64 KiB, so that a disk is not sought
 /// for every page.

@@ -14,7 +14,7 @@ use crate::index::spans::{SpanItem, first_span_of};
 
 use super::error::{damaged, sql_error};
 use super::open::Db;
-use super::tables::{ItemTable, RunInfo, RunKind, State};
+use super::records::{ItemTable, RunInfo, RunKind, State};
 
 /// One transaction; what is not committed is undone when it is dropped.
 pub struct Change<'a> {

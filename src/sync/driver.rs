@@ -17,7 +17,7 @@ use crate::limits::{
 use crate::live::progress::Stage;
 use crate::store::folder::INDEX_FILE;
 use crate::store::open::{Db, Mode};
-use crate::store::tables::{BuildState, State};
+use crate::store::records::{BuildState, State};
 
 use super::blocks::scan::scan_all;
 use super::build::build::{Build, Outcome};

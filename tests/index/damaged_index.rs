@@ -4,7 +4,7 @@ use std::fs;
 
 use bitcoin::Network;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::RunKind;
+use hekte::store::records::RunKind;
 use hekte::sync::build::build::Outcome;
 use hekte_testkit::model::Model;
 use hekte_testkit::rng::Rng;

@@ -6,8 +6,8 @@ use hekte::ids::{PrefixBits, ShortPrefix, TxNum};
 use hekte::index::chunk::{Posting, Tally, TxRange};
 use hekte::index::encoders::{Encoded, RunShape, Sorted, encode_in_turn};
 use hekte::store::open::{Db, Mode};
+use hekte::store::records::RunKind;
 use hekte::store::run::fill;
-use hekte::store::tables::RunKind;
 use hekte_testkit::scratch::Scratch;
 
 use crate::common::Index;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bitcoin::Network;
 use hekte::error::Error;
 use hekte::live::progress::Progress;
-use hekte::store::tables::BuildState;
+use hekte::store::records::BuildState;
 use hekte::sync::build::build::{Build, Outcome};
 use hekte::sync::build::pace::DiskPace;
 use hekte::sync::build::plan::Plan;

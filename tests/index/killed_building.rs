@@ -10,7 +10,7 @@ use hekte::inspect::digest::IndexDigest;
 use hekte::live::progress::Progress;
 use hekte::store::folder::{BULK_FILE, INDEX_FILE};
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::{BuildState, State};
+use hekte::store::records::{BuildState, State};
 use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::build::{Build, Outcome};
 use hekte::sync::build::pace::DiskPace;

@@ -11,7 +11,7 @@ use hekte::limits::MERGE_FAN_IN;
 use hekte::live::progress::Progress;
 use hekte::store::folder::INDEX_FILE;
 use hekte::store::open::{Db, Mode};
-use hekte::store::tables::{BuildState, RunInfo};
+use hekte::store::records::{BuildState, RunInfo};
 use hekte::sync::build::build::Outcome;
 use hekte::sync::served::upkeep::Upkeep;
 use hekte_testkit::chain::{ChainSpec, generate};

@@ -10,7 +10,7 @@ use hekte::limits::{RECENT_BLOCKS_KEPT, RECENT_BLOCKS_MIN};
 use hekte::live::progress::Progress;
 use hekte::live::touched::Touched;
 use hekte::store::open::Mode;
-use hekte::store::tables::RunKind;
+use hekte::store::records::RunKind;
 use hekte::sync::blocks::scan::scan_all;
 use hekte::sync::build::merge::RunMerge;
 use hekte::sync::build::pace::DiskPace;

@@ -143,14 +143,6 @@ impl Tally {
             sum: self.sum.wrapping_add(other.sum),
         }
     }
-
-    /// What is left without `other`.
-    pub fn minus(self, other: Tally) -> Tally {
-        Tally {
-            postings: self.postings.wrapping_sub(other.postings),
-            sum: self.sum.wrapping_sub(other.sum),
-        }
-    }
 }
 
 /// A hash of 64 bits over a posting, cheap: two multiplications (constants of splitmix64).

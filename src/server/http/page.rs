@@ -12,7 +12,7 @@ use crate::mempool::pool::Mempool;
 use crate::metrics;
 use crate::metrics::page::Page;
 use crate::session::hub::SessionHub;
-use crate::store::tables::RunKind;
+use crate::store::records::RunKind;
 
 /// Fee bands of the mempool's series: 0 to 1 satoshi per virtual byte, 1 to 2, 2 to 4 and so on;
 /// the last one takes all above.

@@ -11,8 +11,8 @@ use crate::index::items::{BlockItem, PositionItem};
 use crate::index::packed::POSITIONS;
 use crate::index::spans::first_span_of;
 use crate::parse::tx::header;
+use crate::store::records::{RunKind, State};
 use crate::store::run::fill;
-use crate::store::tables::{RunKind, State};
 use crate::store::write::{Change, RowWriters};
 
 /// Transactions that a batch can number.

@@ -12,7 +12,7 @@ use crate::limits::REORG_BLOCKS_MAX;
 use crate::parse::tx::header;
 use crate::store::items::stored_block;
 use crate::store::open::Db;
-use crate::store::tables::State;
+use crate::store::records::State;
 
 /// How many of the first `blocks` stored blocks are on the chain that `key_at` tells.
 pub fn common_blocks(

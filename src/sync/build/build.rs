@@ -15,9 +15,9 @@ use crate::limits::REORG_BLOCKS_MAX;
 use crate::live::progress::{Progress, Stage};
 use crate::store::folder::{BULK_FILE, INDEX_FILE, remove_bulk};
 use crate::store::open::{Db, Mode};
+use crate::store::records::{BuildState, RunInfo, RunKind, State};
 use crate::store::runs::tiles;
 use crate::store::space::{DiskNeed, Step, check_room, disk_need};
-use crate::store::tables::{BuildState, RunInfo, RunKind, State};
 use crate::sync::blocks::load::BlockLoader;
 use crate::sync::blocks::rollback::{common_blocks, roll_back, too_deep};
 

@@ -11,7 +11,7 @@ use crate::ids::{Height, PrefixBits, TxNum};
 use crate::index::extract::LoadedBlock;
 use crate::live::progress::{Progress, Stage};
 use crate::store::open::Db;
-use crate::store::tables::{BuildState, State};
+use crate::store::records::{BuildState, State};
 use crate::store::write::RowWriters;
 use crate::sync::blocks::batch::{Batch, push_rows};
 use crate::sync::blocks::load::{BlockLoader, Load};

@@ -9,9 +9,9 @@ use crate::index::chunk::TxRange;
 use crate::index::encoders::{ENCODER_BYTES, Encoded, RunShape, STRIPE_POSTINGS, encode_in_turn};
 use crate::index::rounds::{Rounds, Stripe};
 use crate::store::open::Db;
+use crate::store::records::{RunInfo, RunKind};
 use crate::store::run::fill_in_slices;
 use crate::store::stream::RunStream;
-use crate::store::tables::{RunInfo, RunKind};
 
 use super::pace::DiskPace;
 

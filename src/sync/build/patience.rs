@@ -8,7 +8,7 @@ use log::{info, warn};
 use crate::error::{Error, Result};
 use crate::ids::Height;
 use crate::live::progress::Stage;
-use crate::store::tables::State;
+use crate::store::records::State;
 use crate::sync::context::SyncContext;
 
 use super::plan::ChainSource;

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::host::beat::{self, Beat};
 use crate::ids::TxNum;
 use crate::store::open::Db;
+use crate::store::records::State;
 use crate::store::space::{Step, check_room};
-use crate::store::tables::State;
 use crate::store::write::NewRows;
 use crate::sync::blocks::batch::Batch;
 

@@ -9,11 +9,11 @@ use crate::index::chunk::TxRange;
 use crate::index::merge::Merge;
 use crate::limits::{MERGE_FAN_IN, MERGED_RUN_BYTES_MAX};
 use crate::store::open::Db;
+use crate::store::records::{RunInfo, RunKind, State};
 use crate::store::run::fill_slice;
 use crate::store::runs::in_force;
 use crate::store::space::{Step, check_room};
 use crate::store::stream::STREAM_ROWS;
-use crate::store::tables::{RunInfo, RunKind, State};
 use crate::sync::build::merge::sources_of;
 
 /// The newest neighbouring runs of one kind that are worth merging, as few as possible: at least

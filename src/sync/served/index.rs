@@ -21,8 +21,8 @@ use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::{stored_block, stored_position};
 use crate::store::open::{Db, Mode};
+use crate::store::records::{BuildState, ItemTable, RunKind, State};
 use crate::store::runs::{in_force, tiles};
-use crate::store::tables::{BuildState, ItemTable, RunKind, State};
 use crate::sync::blocks::rollback::roll_back;
 
 use super::settings::UpkeepSettings;

@@ -5,7 +5,7 @@ use crate::index::items::{BlockItem, PositionItem};
 use crate::live::table::{ChainTable, HeaderTag};
 use crate::store::error::damaged;
 use crate::store::open::Db;
-use crate::store::tables::{ItemTable, State};
+use crate::store::records::{ItemTable, State};
 
 /// Reads it; beside the table only the positions are held meanwhile.
 pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {

@@ -7,7 +7,7 @@ use bitcoin::Network;
 use hekte::inspect::digest::IndexDigest;
 use hekte::store::folder::{BULK_FILE, condemn, remove_condemned};
 use hekte::store::open::Mode;
-use hekte::store::tables::{BuildState, State};
+use hekte::store::records::{BuildState, State};
 use hekte::sync::build::build::Outcome;
 use hekte::sync::build::plan::Plan;
 use hekte_testkit::chain::{ChainSpec, Shape, generate};

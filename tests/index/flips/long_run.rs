@@ -7,8 +7,8 @@ use bitcoin::Network;
 use hekte::ids::{Prefix, ShortPrefix, TxNum};
 use hekte::index::chunk::{Posting, Tally, TxRange};
 use hekte::store::open::{Db, Mode};
+use hekte::store::records::{RunInfo, RunKind};
 use hekte::store::stream::STREAM_ROWS;
-use hekte::store::tables::{RunInfo, RunKind};
 use hekte_testkit::rng::Rng;
 use hekte_testkit::scratch::Scratch;
 
