@@ -5,8 +5,8 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo systemd-test bench bench-peers compare cross static same-bytes \
-    deb deb-test image image-parts image-test install clean
+.PHONY: help build check test faults demo systemd-test bench bench-peers compare cross static \
+    same-bytes deb deb-test image image-parts image-test install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ check: ## format, lints, scripts and the house rules, in a minute or two
 test: ## everything: fetches what the tests need, then runs them all
 	tests/prepare.sh
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+faults: ## thousands of flipped bits, each asked, stored and merged on; HEKTE_FLIPS=N; half an hour
+	HEKTE_FLIPS=$${HEKTE_FLIPS:-3000} CARGO_PROFILE_DEV_OPT_LEVEL=3 \
+	    $(CARGO) test --locked --test index flips -- --nocapture
 
 demo: ## makes a small chain, indexes it, serves it, asks it what the README asks
 	demo/run.sh

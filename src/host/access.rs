@@ -86,6 +86,11 @@ pub fn our_user() -> String {
     user_name(Uid::effective().as_raw())
 }
 
+/// Whether we may write to `path`, a file or folder that is there.
+pub fn may_write(path: &Path) -> bool {
+    eaccess(path, AccessFlags::W_OK).is_ok()
+}
+
 /// True if we run as root.
 pub fn we_are_root() -> bool {
     Uid::effective().is_root()

@@ -4,10 +4,10 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{PrefixBits, ShortPrefix};
 
-use super::chunk::{Chunk, ChunkEncoder, Posting, Tally, TxRange};
+use super::chunk::{Chunk, ChunkEncoder, OutOfOrder, Posting, Tally, TxRange};
 
 /// Postings of a stripe: one thread encodes them before it is the next one's turn. The last chunk
 /// of each stripe is not full: half a row is left empty on average, so stripes must be large.
@@ -35,6 +35,8 @@ pub enum Encoded {
     /// The end of a stripe: the tally of its postings, and the prefix that follows it; see
     /// [`Sorted::next`].
     End(Tally, Option<ShortPrefix>),
+    /// A posting that does not follow the one before, which only a damaged source can lead to.
+    OutOfOrder,
 }
 
 /// What an encoder must know of the run that it makes chunks for.
@@ -123,8 +125,7 @@ fn encode(shape: RunShape, stripe: &impl Sorted, to: &SyncSender<Result<Encoded>
         match encoder.push(posting) {
             Ok(None) => {}
             Ok(Some(chunk)) => to.send(Ok(Encoded::Chunk(chunk))).ok()?,
-            // postings come sorted, so only a damaged source can lead to this
-            Err(error) => return to.send(Err(Error::Damaged(error.to_string()))).ok(),
+            Err(OutOfOrder) => return to.send(Ok(Encoded::OutOfOrder)).ok(),
         }
     }
     for chunk in encoder.finish() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::error::Error;
+use crate::host::access::may_write;
 use crate::host::disk;
 
 /// With less free space than this on the disk, an error while writing is taken for a full disk.
@@ -19,30 +20,40 @@ pub fn sql_error(path: &Path, error: &rusqlite::Error) -> Error {
         let free = path.parent().map(disk::free_bytes);
         matches!(free, Some(Ok(free)) if free < FULL_BELOW_BYTES)
     };
-    let path = path.display();
+    let shown = path.display();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
-        }
         // on a full disk a journal cannot be made, and a shared memory file cannot grow
-        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(path),
-        Some(ErrorCode::DiskFull) => no_space(path),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::TryAgain(format!("{path}: in use by another process; is hekte running already?"))
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if full() => no_space(shown),
+        Some(ErrorCode::DiskFull) => no_space(shown),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::TryAgain(format!(
+            "{shown}: in use by another process; is hekte running already?"
+        )),
+        // SQLite also calls a file read-only if a damaged header of the file says so
+        Some(ErrorCode::ReadOnly) if may_be_written(path) => {
+            Error::Damaged(format!("{shown}: damaged ({error}). {MEND}"))
         }
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             Error::NoPermission(format!(
-                "{path}: cannot be opened for writing ({error}); look at owner and mode of the \
+                "{shown}: cannot be opened for writing ({error}); look at owner and mode of the \
                  file and its folder"
             ))
         }
-        // a table is missing, or a value has another type: our statements are right, so the file is
-        // damaged
-        Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) | None => {
-            Error::Damaged(format!("{path}: damaged ({error}). {MEND}"))
-        }
-        _ => Error::Io(format!("{path}: {error}")),
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::NoLargeFileSupport,
+        ) => Error::Io(format!("{shown}: {error}")),
+        // our statements are right, so a table that is missing, a value of another type or a key
+        // that exists already is a sign of damage, as much as a page that makes no sense
+        _ => Error::Damaged(format!("{shown}: damaged ({error}). {MEND}")),
     }
+}
+
+fn may_be_written(path: &Path) -> bool {
+    may_write(path) && path.parent().is_some_and(may_write)
 }
 
 fn no_space(path: impl std::fmt::Display) -> Error {

@@ -7,6 +7,7 @@ pub mod items;
 pub mod moment;
 pub mod open;
 pub mod records;
+pub mod resume;
 pub mod run;
 pub mod runs;
 pub mod space;

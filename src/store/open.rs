@@ -12,9 +12,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
 use crate::ids::PrefixBits;
+use crate::index::rows::RowTable;
 use crate::limits::PAGE_BYTES;
 
-use super::error::sql_error;
+use super::error::{damaged, sql_error};
 use super::records::State;
 
 /// "hekt": marks the file as ours (SQLite's application id).
@@ -54,6 +55,14 @@ pub struct Db {
     pub path: PathBuf,
     /// How many bits of a prefix its runs hold.
     pub(super) prefix_bits: PrefixBits,
+}
+
+/// The table of the network, as a number under the checksum of its row.
+const NETWORK: RowTable = RowTable::fixed(7);
+
+/// The checksum of the network's row, which says for which format version it was written, too.
+fn network_crc(genesis: &[u8], magic: &[u8]) -> u32 {
+    NETWORK.crc(FORMAT_VERSION, &[genesis, magic].concat())
 }
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -142,6 +151,8 @@ impl Db {
         }
     }
 
+    /// Refuses a file that is not ours, of another version or for another network. Such a file is
+    /// not to be touched, so it must be told from one of ours with a flipped bit.
     fn identify(&self, params: &ChainParams, mode: Mode) -> Result<()> {
         let id = self.pragma("application_id")?;
         let tables: i64 = self
@@ -151,25 +162,30 @@ impl Db {
         if id == 0 && tables == 0 && mode != Mode::Read {
             return self.create(params);
         }
+        let version = self.pragma("user_version")?;
+        let stored = self.stored_network();
+        let flipped = |found: i64, right: i64| (found as u32 ^ right as u32).count_ones() <= 1;
+        let ours = matches!(stored, Ok(Some(_)))
+            && flipped(id, APPLICATION_ID)
+            && flipped(version, FORMAT_VERSION);
         let path = self.path.display();
-        if id != APPLICATION_ID {
+        if id != APPLICATION_ID && !ours {
             return Err(Error::Data(format!(
                 "{path}: not an index of hekte; choose another --data-dir or move the file away"
             )));
         }
-        let version = self.pragma("user_version")?;
-        if version != FORMAT_VERSION {
+        if version != FORMAT_VERSION && !ours {
             return Err(Error::Data(format!(
                 "{path}: made by another version of hekte (format {version}, this one reads \
                  {FORMAT_VERSION}); use that version, or start with --rebuild to make it anew"
             )));
         }
-        let (genesis, magic): (Vec<u8>, Vec<u8>) = self
-            .conn
-            .query_row("SELECT genesis, magic FROM network", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .map_err(|error| self.error(error))?;
+        let Some((genesis, magic)) = stored.map_err(|error| self.error(error))? else {
+            return Err(damaged(&self.path, "table network"));
+        };
+        if id != APPLICATION_ID || version != FORMAT_VERSION {
+            return Err(damaged(&self.path, "the header of the file"));
+        }
         // a process that only reads may not know the magic of a custom signet
         let other = genesis != params.genesis.as_byte_array()
             || (mode != Mode::Read && magic != params.magic);
@@ -182,8 +198,19 @@ impl Db {
         Ok(())
     }
 
+    /// Genesis and magic of the network that the file was made for; `None` if the checksum over
+    /// them and the format version does not fit.
+    fn stored_network(&self) -> rusqlite::Result<Option<(Vec<u8>, Vec<u8>)>> {
+        self.conn.query_row("SELECT genesis, magic, crc FROM network", [], |row| {
+            let (genesis, magic): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let crc: u32 = row.get(2)?;
+            Ok((crc == network_crc(&genesis, &magic)).then_some((genesis, magic)))
+        })
+    }
+
     fn create(&self, params: &ChainParams) -> Result<()> {
         let empty = State::empty();
+        let (genesis, magic) = (&params.genesis[..], &params.magic[..]);
         let make = || -> rusqlite::Result<()> {
             let tx = self.conn.unchecked_transaction()?;
             tx.execute_batch(SCHEMA)?;
@@ -192,8 +219,8 @@ impl Db {
                 (empty.phase.number(), 0, 0, &empty.tip[..], empty.generation, empty.crc()),
             )?;
             tx.execute(
-                "INSERT INTO network(id, genesis, magic) VALUES (0, ?1, ?2)",
-                (&params.genesis[..], &params.magic[..]),
+                "INSERT INTO network(id, genesis, magic, crc) VALUES (0, ?1, ?2, ?3)",
+                (genesis, magic, network_crc(genesis, magic)),
             )?;
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", FORMAT_VERSION)?;

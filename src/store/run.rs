@@ -5,7 +5,7 @@ use std::iter::Peekable;
 
 use crate::error::Result;
 use crate::ids::ShortPrefix;
-use crate::index::chunk::{Chunk, ChunkEncoder, Posting, Tally};
+use crate::index::chunk::{Chunk, ChunkEncoder, OutOfOrder, Posting, Tally};
 use crate::index::encoders::{Encoded, RunShape};
 use crate::index::rows::RowTable;
 
@@ -141,6 +141,7 @@ fn put_slice(
     for piece in encoded {
         match piece? {
             Encoded::Chunk(chunk) => writer.put(chunk)?,
+            Encoded::OutOfOrder => return Err(writer.does_not_fit(&OutOfOrder.to_string())),
             Encoded::End(tally, next) => {
                 writer.run.written = writer.run.written.plus(tally);
                 if next.is_some() && writer.run.bytes >= slice_end {

@@ -4,7 +4,8 @@
 CREATE TABLE network (
     id      INTEGER PRIMARY KEY CHECK (id = 0),
     genesis BLOB NOT NULL,               -- hash of the first block, internal byte order
-    magic   BLOB NOT NULL                -- bytes in front of each record in its block files
+    magic   BLOB NOT NULL,               -- bytes in front of each record in its block files
+    crc     INTEGER NOT NULL             -- CRC32C over format version, genesis and magic
 ) STRICT;
 
 -- how far the index is; one row, written in the transaction that stores the blocks it counts

@@ -9,7 +9,7 @@ use crate::host::beat;
 use crate::ids::{Height, PrefixBits, TxNum};
 use crate::index::chunk::{ChunkKey, Tally, TxRange};
 use crate::index::items::{BlockItem, NODE_BYTES, PositionItem};
-use crate::index::pages::{PageWriter, Row, items_per_row, row_of};
+use crate::index::pages::{PageWriter, Row, row_of};
 use crate::index::spans::{SpanItem, first_span_of};
 
 use super::error::{damaged, sql_error};
@@ -27,34 +27,6 @@ impl Db {
     pub fn change(&self) -> Result<Change<'_>> {
         let tx = self.conn.unchecked_transaction().map_err(|error| self.error(error))?;
         Ok(Change { tx, db: self })
-    }
-
-    /// Writers that go on behind the last block of `state`.
-    pub fn row_writers(&self, state: &State) -> Result<RowWriters> {
-        let next_block = u64::from(state.blocks);
-        let next_span = first_span_of(Height(state.blocks), TxNum(state.txs));
-        Ok(RowWriters {
-            blocks: self.page_writer(ItemTable::Blocks, next_block)?,
-            positions: self.page_writer(ItemTable::Positions, next_block)?,
-            nodes: self.page_writer(ItemTable::Nodes, next_span)?,
-            spans: self.page_writer(ItemTable::Spans, next_span)?,
-        })
-    }
-
-    fn page_writer<const N: usize>(&self, table: ItemTable, next: u64) -> Result<PageWriter<N>> {
-        let row = self.row(table, row_of(N, next))?.unwrap_or_default();
-        match PageWriter::resume(table.rows(), next, &row) {
-            Some(writer) => Ok(writer),
-            // the last items may be unused and so not stored: a block of one span has no nodes, and
-            // between two blocks an item may stay free
-            None if matches!(table, ItemTable::Nodes | ItemTable::Spans) => {
-                let mut row = row;
-                row.resize(row.len() + N * items_per_row(N) as usize, 0);
-                PageWriter::resume(table.rows(), next, &row)
-                    .ok_or_else(|| damaged(&self.path, format_args!("the end of {}", table.name())))
-            }
-            None => Err(damaged(&self.path, format_args!("the end of {}", table.name()))),
-        }
     }
 }
 
@@ -100,6 +72,11 @@ impl Change<'_> {
 
     fn err(&self, error: rusqlite::Error) -> crate::error::Error {
         self.db.error(error)
+    }
+
+    /// A row that is to be changed must be there, else the change is lost and nobody notices.
+    fn one_row(&self, rows: usize, table: &str) -> Result<()> {
+        if rows == 1 { Ok(()) } else { Err(damaged(&self.db.path, table)) }
     }
 
     /// The database's file.
@@ -172,8 +149,8 @@ impl Change<'_> {
                     run.crc(),
                 ])
             })
-            .map_err(|error| self.err(error))?;
-        Ok(())
+            .map_err(|error| self.err(error))
+            .and_then(|rows| self.one_row(rows, "table runs"))
     }
 
     /// Removes a run and its postings.
@@ -211,8 +188,8 @@ impl Change<'_> {
                  crc = ?6",
                 params![phase.number(), blocks, txs, &tip[..], generation, state.crc()],
             )
-            .map_err(|error| self.err(error))?;
-        Ok(())
+            .map_err(|error| self.err(error))
+            .and_then(|rows| self.one_row(rows, "table state"))
     }
 
     /// Takes out all postings at and above a txnum. Runs above it are dropped, and so are

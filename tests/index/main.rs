@@ -11,6 +11,7 @@ mod by_hand;
 mod damage;
 mod damaged_index;
 mod encoders;
+mod flips;
 mod full_disk_index;
 mod growth;
 mod healed;

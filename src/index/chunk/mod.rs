@@ -7,5 +7,5 @@ mod format;
 mod tests;
 
 pub use self::decode::{ChunkDecoder, DamagedChunk, Paused};
-pub use self::encode::ChunkEncoder;
+pub use self::encode::{ChunkEncoder, OutOfOrder};
 pub use self::format::{Chunk, ChunkKey, Posting, Tally, TxRange};
