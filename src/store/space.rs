@@ -11,7 +11,8 @@ use super::folder::{BULK_FILE, INDEX_FILE};
 
 /// Bytes of blk and rev files that make one byte of index: the index takes 6.25 per cent of them,
 /// with some to spare. Measured: 5.2 and 5.6 per cent on chains whose transactions have 380 bytes.
-/// Those of the main net are larger: there 36 to 40 GB are expected for 802 GB of files, 5 per cent.
+/// Those of the main net are larger: 36 to 40 GB are expected there for 802 GB of files, 5 per
+/// cent.
 const FILE_BYTES_PER_BYTE: u64 = 16;
 /// Bytes of index that each block takes, however many transactions it has.
 const BLOCK_BYTES: u64 = 96;
