@@ -29,7 +29,8 @@ pub enum QueryError {
     /// bitcoind refused or cannot be asked.
     #[error("{0}")]
     Node(String),
-    /// The question did not get its memory in time, or the tip moved each time that it was tried.
+    /// The history did not get memory for its summary in time, or another moment was published, by
+    /// a block or by upkeep, each of the ten times that the answer was made.
     #[error("server busy - try again")]
     Busy,
     /// A stored position was wrong, or a row or a block is damaged. The log has the details.
