@@ -22,8 +22,8 @@ pub enum QueryError {
     /// The history has more transactions than the server answers.
     #[error("{0}")]
     TooLong(String),
-    /// The search was not done within the time for one question. What was read of a history is
-    /// kept, so that asking again goes on from there.
+    /// The history was not read within `query_time`. What was read of it is kept, so that asking
+    /// again goes on from there.
     #[error("{0}")]
     TooSlow(String),
     /// bitcoind refused or cannot be asked.
