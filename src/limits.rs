@@ -1,4 +1,6 @@
-//! Every bound in one place, with its unit in its name; compile-time checks relate them.
+//! Every bound on what others may cost: clients, bitcoind, block files, the index on the disk. Each
+//! has its unit in its name; compile-time checks relate them. Constants that only tune speed stand
+//! where they are used.
 
 use std::time::Duration;
 
@@ -132,7 +134,7 @@ pub const PAGE_BYTES: usize = 16 << 10;
 /// Largest row of data, checksum included: four of them fill a page. Beside the data a row has its
 /// place in the page (2 bytes), its length (2), its key (up to 9) and SQLite's record header (4);
 /// a leaf has 8 bytes of its own.
-pub const CHUNK_BYTES_MAX: usize = (PAGE_BYTES - 8) / 4 - (2 + 2 + 9 + 4) - 1;
+pub const ROW_BYTES_MAX: usize = (PAGE_BYTES - 8) / 4 - (2 + 2 + 9 + 4) - 1;
 /// Most postings that one encoded list holds; longer lists continue in a further list.
 pub const LIST_POSTINGS_MAX: usize = 128;
 /// Most rev files whose list of records is kept in memory.
@@ -152,10 +154,10 @@ pub const BLOCKS_PER_TURN: u32 = 8;
 pub const MERGE_SLICE_BYTES: u64 = 64 << 20;
 /// A build stops when writing its next piece would leave less free space than this on the disk.
 pub const FREE_BYTES_MIN: u64 = 64 << 20;
-/// Fewest pages that a merge reads at once from each of its runs, which sets its memory.
-pub const MERGE_PAGES_MIN: usize = 4;
-/// Most pages that a merge reads at once from each of its runs; more would not make reads faster.
-pub const MERGE_PAGES_MAX: usize = 64;
+/// Fewest rows that a merge reads at once from each of its runs, which sets its memory.
+pub const MERGE_ROWS_MIN: usize = 4;
+/// Most rows that a merge reads at once from each of its runs; more would not make reads faster.
+pub const MERGE_ROWS_MAX: usize = 64;
 /// Block hashes that one batch asks bitcoind for.
 pub const HASHES_PER_BATCH: u32 = 2000;
 /// Longest step of the sync thread, its writer or the mempool thread: one slice written to the
@@ -187,7 +189,7 @@ pub const RECENT_BLOCKS_MAX: usize = RECENT_BLOCKS_FLUSH + 144;
 pub const UPKEEP_SLICE_BYTES: u64 = 16 << 20;
 /// Merges wait while the write-ahead log is larger than this, which happens when readers keep it
 /// from being reset.
-pub const LOG_BYTES_MAX: u64 = 64 << 20;
+pub const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Number of runs of one size class that are merged into one.
 pub const MERGE_FAN_IN: usize = 8;
 /// Runs above this size are never merged while serving.
@@ -208,7 +210,7 @@ pub const NEWEST_FILES: usize = 3;
 
 const _: () = assert!(BEAT_EVERY.as_secs() * 4 < SERVER_SILENCE_MAX.as_secs());
 const _: () =
-    assert!(UPKEEP_SLICE_BYTES <= MERGE_SLICE_BYTES && UPKEEP_SLICE_BYTES < LOG_BYTES_MAX);
+    assert!(UPKEEP_SLICE_BYTES <= MERGE_SLICE_BYTES && UPKEEP_SLICE_BYTES < WAL_BYTES_MAX);
 const _: () = assert!(MAX_BATCH_REQUESTS * 16 <= MAX_JSON_VALUES_PER_LINE);
 const _: () = assert!(RUNNING_PER_CLIENT < INDEX_WORKERS && RUNNING_PER_CLIENT < NODE_WORKERS);
 const _: () = assert!(MAX_REPLY_BYTES <= MAX_QUEUED_BYTES_PER_CLIENT);

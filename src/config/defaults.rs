@@ -29,7 +29,8 @@ pub const LOG_LEVEL: LevelFilter = LevelFilter::Info;
 /// A text, since the value that it stands for depends on where the log goes.
 pub const LOG_TIMESTAMPS: &str = "auto";
 
-/// The default of a setting as an operator would write it; `None` if it depends on the machine.
+/// The default of a setting as an operator would write it; `None` if the default depends on the
+/// machine or on other settings, or if the setting is empty or off until it is set.
 pub fn of(setting: &str) -> Option<String> {
     Some(match setting {
         "network" => NETWORK.name().into(),

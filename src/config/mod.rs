@@ -63,7 +63,7 @@ pub struct Config {
     pub index_during_ibd: DuringIbd,
     /// Most entries that an answered history may have.
     pub max_history: u32,
-    /// Longest time for one question.
+    /// Longest time to read the history of one script.
     pub query_time: Duration,
     /// Most clients at once.
     pub max_clients: u32,

@@ -75,7 +75,7 @@ settings! {
     /// Most entries that a history may have
     #[arg(value_name = "N", help_heading = "Serving")]
     max_history,
-    /// Longest time one question may take, as 20s or 2m
+    /// Longest time to read the history of one script, as 20s or 2m
     #[arg(value_name = "TIME", help_heading = "Serving")]
     query_time,
     /// Most clients at once

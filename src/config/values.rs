@@ -127,7 +127,7 @@ fn default_memory(ram: Option<u64>, limit: Option<u64>) -> u64 {
     wanted.min(limit.map_or(u64::MAX, |limit| limit / 4 * 3)).max(MIN_MEMORY_BYTES)
 }
 
-/// The longest time for one question.
+/// The longest time to read the history of one script.
 pub fn query_time(text: &str) -> std::result::Result<Duration, String> {
     match units::time(text)? {
         time if time.is_zero() => Err("0 leaves no time for any answer -> at least 1s".into()),

@@ -20,9 +20,9 @@ pub struct BlockItem {
     pub header: HeaderBytes,
     /// Number of its first transaction.
     pub first: TxNum,
-    /// Its length, bytes.
+    /// Its length, bytes. Stored for the REST interface to come; no answer reads it yet.
     pub bytes: u32,
-    /// Its weight (BIP 141).
+    /// Its weight (BIP 141). Stored for the REST interface to come; no answer reads it yet.
     pub weight: u32,
 }
 
@@ -60,7 +60,8 @@ impl BlockItem {
 pub struct PositionItem {
     /// Position of the block's header.
     pub block: FilePos,
-    /// Offset of the undo record in its file; `None` for genesis, and where it is not known.
+    /// Offset of the undo record in its file; `None` for genesis, and where it is not known. Stored
+    /// for the REST interface to come; no answer reads it yet.
     pub undo: Option<u32>,
 }
 

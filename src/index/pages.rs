@@ -1,13 +1,13 @@
 //! Rows that each hold as many equal-sized items as fit into a quarter of a page, filed by the
 //! numbers of the items.
 
-use crate::limits::CHUNK_BYTES_MAX;
+use crate::limits::ROW_BYTES_MAX;
 
 use super::rows::{CRC_BYTES, RowTable};
 
 /// How many items of `size` bytes share a row.
 pub const fn items_per_row(size: usize) -> u64 {
-    ((CHUNK_BYTES_MAX - CRC_BYTES) / size) as u64
+    ((ROW_BYTES_MAX - CRC_BYTES) / size) as u64
 }
 
 /// Key of the row that holds an item; all items are `size` bytes long.
@@ -110,7 +110,7 @@ mod tests {
             writer.push(&item(n));
             if n % 37 == 0 {
                 for row in writer.take_rows() {
-                    assert!(row.bytes.len() <= CHUNK_BYTES_MAX);
+                    assert!(row.bytes.len() <= ROW_BYTES_MAX);
                     stored.insert(row.key, row.bytes);
                 }
                 let empty = Vec::new();

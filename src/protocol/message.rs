@@ -23,7 +23,8 @@ pub const BAD_REQUEST: i64 = 1;
 pub const NODE_ERROR: i64 = 2;
 /// A limit on subscriptions. The protocol defines no code; this is Fulcrum's.
 pub const LIMIT: i64 = 4;
-/// The server has too much work at the moment.
+/// The question got no answer because others hold the memory for summaries or for replies, or
+/// because another moment was published each of the ten times that the answer was made.
 pub const BUSY: i64 = -102;
 /// The history is too long (protocol 1.7, and ElectrumX at any version).
 pub const HISTORY_TOO_LONG: i64 = 10001;

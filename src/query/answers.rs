@@ -22,14 +22,15 @@ pub enum QueryError {
     /// The history has more transactions than the server answers.
     #[error("{0}")]
     TooLong(String),
-    /// The search was not done within the time for one question. What was read of a history is
-    /// kept, so that asking again goes on from there.
+    /// The history was not read within `query_time`. What was read of it is kept, so that asking
+    /// again goes on from there.
     #[error("{0}")]
     TooSlow(String),
     /// bitcoind refused or cannot be asked.
     #[error("{0}")]
     Node(String),
-    /// The question did not get its memory in time, or the tip moved each time that it was tried.
+    /// The history did not get memory for its summary in time, or another moment was published, by
+    /// a block or by upkeep, each of the ten times that the answer was made.
     #[error("server busy - try again")]
     Busy,
     /// A stored position was wrong, or a row or a block is damaged. The log has the details.

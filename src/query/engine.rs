@@ -20,7 +20,7 @@ use super::search_limit::SearchLimit;
 use super::summary::{Summaries, Summary};
 use super::view::Views;
 
-/// How often a question is tried when the tip moves while it is being answered.
+/// How often a question is tried when another moment is published while it is being answered.
 pub(super) const MOMENT_TRIES: u32 = 10;
 
 /// What one question may cost, and how much is kept for later ones.
@@ -28,7 +28,8 @@ pub(super) const MOMENT_TRIES: u32 = 10;
 pub struct Costs {
     /// Most transactions in one history.
     pub max_history: u32,
-    /// Longest time for one question.
+    /// Longest time to read the history of one script, or to find what spends an output. The wait
+    /// for another question about the same script is not counted.
     pub query_time: Duration,
     /// Most bytes of summaries that are kept.
     pub summary_bytes: usize,

@@ -34,7 +34,7 @@ pub fn update(
     if summary.through.0 == view.snap.table.txs() {
         return Ok(());
     }
-    let allowed = (limit.postings as usize).saturating_sub(summary.entries.len());
+    let allowed = (limit.max_transactions as usize).saturating_sub(summary.entries.len());
     let txnums = view.find(RunKind::Script, script.prefix(), summary.through, allowed)?;
     limit.check_count(summary.entries.len() + txnums.len())?;
     let making = summaries.make_room(txnums.len(), limit.deadline);

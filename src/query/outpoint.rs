@@ -29,7 +29,7 @@ pub fn confirmed(view: &View<'_>, out: &OutPoint, limit: &SearchLimit) -> Answer
     }
     let prefix = ScriptHash::of(&script).prefix();
     status.script = Some(prefix);
-    let max = limit.postings as usize;
+    let max = limit.max_transactions as usize;
     let later = view.find(RunKind::Script, prefix, TxNum(funder.0 + 1), max)?;
     for (i, txnum) in later.iter().enumerate() {
         limit.check_time()?;

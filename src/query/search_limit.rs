@@ -8,7 +8,7 @@ use super::answers::{Answer, QueryError};
 #[derive(Clone, Copy, Debug)]
 pub struct SearchLimit {
     /// Most transactions in one history.
-    pub postings: u32,
+    pub max_transactions: u32,
     /// When the answer must be there.
     pub deadline: Instant,
     /// The time from the beginning to the deadline, for the message.
@@ -17,8 +17,8 @@ pub struct SearchLimit {
 
 impl SearchLimit {
     /// The limit of a search that begins now.
-    pub fn from_now(postings: u32, time: Duration) -> SearchLimit {
-        SearchLimit { postings, deadline: Instant::now() + time, seconds: time.as_secs() }
+    pub fn from_now(max_transactions: u32, time: Duration) -> SearchLimit {
+        SearchLimit { max_transactions, deadline: Instant::now() + time, seconds: time.as_secs() }
     }
 
     /// An error once the time is over.
@@ -35,13 +35,13 @@ impl SearchLimit {
 
     /// An error if a history has more than the transactions allowed.
     pub fn check_count(&self, count: usize) -> Answer<()> {
-        if count <= self.postings as usize {
+        if count <= self.max_transactions as usize {
             return Ok(());
         }
         Err(QueryError::TooLong(format!(
             "history too large: more than the {} transactions this server answers; raise \
              max_history on the server",
-            self.postings
+            self.max_transactions
         )))
     }
 }

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use lru::LruCache;
 
 use crate::host::lock::lock;
-use crate::limits::CHUNK_BYTES_MAX;
+use crate::limits::ROW_BYTES_MAX;
 
 /// Bytes that a cached row takes: the largest row, and its entry in the cache.
-const ROW_BYTES: usize = CHUNK_BYTES_MAX + 100;
+const ROW_BYTES: usize = ROW_BYTES_MAX + 100;
 
 /// A cache of rows, of one generation of the database.
 pub struct SpanRows {

@@ -15,7 +15,7 @@ use crate::protocol::method::{Method, Naming, ScriptQuestion};
 use crate::protocol::version::Version;
 use crate::protocol::{reply, verbose};
 use crate::query::answers::{Coin, HistoryEntry};
-use crate::session::faults::{crowded, wire_error};
+use crate::session::faults::{no_reply_memory, wire_error};
 use crate::session::features::features;
 use crate::session::hub::SessionHub;
 use crate::session::job::{GrowReply, Job};
@@ -142,7 +142,8 @@ impl Dispatch<'_> {
         grow: GrowReply<'_>,
     ) -> ReplyBody {
         let answers = &self.hub.answers;
-        let mut list = Err(crowded());
+        // `list` stays this error if `grow` finds no memory for the list
+        let mut list = Err(no_reply_memory());
         match question {
             ScriptQuestion::Balance => {
                 let balance = answers.balance(script).map_err(wire_error)?;

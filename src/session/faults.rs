@@ -17,8 +17,9 @@ pub fn wire_error(error: QueryError) -> ErrorObject {
     ErrorObject::new(code, error.to_string())
 }
 
-/// The error for a reply refused because queued replies already use all reply memory.
-pub fn crowded() -> ErrorObject {
+/// The error for a reply that gets no memory, because replies that are being made or wait to be
+/// read hold all of it, or all of the client's own share.
+pub fn no_reply_memory() -> ErrorObject {
     ErrorObject::new(BUSY, "server busy: too many large replies are waiting")
 }
 

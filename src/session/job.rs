@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::protocol::message::{self, ReplyBody};
 use crate::protocol::method::{Method, ScriptQuestion};
 use crate::protocol::version::Version;
-use crate::session::faults::crowded;
+use crate::session::faults::no_reply_memory;
 
 /// Where a question runs, so that questions of one kind cannot hold up the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Accepted {
     /// The reply line that tells the client, for each request, that there is no memory for the
     /// reply.
     pub fn busy_line(&self) -> String {
-        let error = crowded();
+        let error = no_reply_memory();
         let refuse = |step: &Step| message::reply(step.id(), Err(error.clone()));
         let lines: Vec<String> = self.steps.iter().map(refuse).collect();
         match self.batch {

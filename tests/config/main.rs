@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod defaults;
+mod items_per_row;
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};

@@ -240,7 +240,7 @@ fn what_an_interrupted_merge_leaves_counts_once() {
             sources,
             kind,
             range,
-            pages_at_once: 4,
+            rows_at_once: 4,
             pace: PACE,
             merged: &AtomicU64::new(0),
         };

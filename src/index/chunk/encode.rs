@@ -2,7 +2,7 @@
 
 use crate::ids::{PrefixBits, ShortPrefix, TxNum};
 use crate::index::bits::{BitWriter, gamma_cost, rice_cost};
-use crate::limits::{CHUNK_BYTES_MAX, LIST_POSTINGS_MAX};
+use crate::limits::{LIST_POSTINGS_MAX, ROW_BYTES_MAX};
 
 use super::format::{
     CRC_BYTES, Chunk, FIRST_BYTES, HEADER_BYTES, K_BITS, LINK_BYTES, PREFIX_BITS, Posting,
@@ -81,7 +81,7 @@ impl ChunkEncoder {
         let cost = gamma_cost(count) + self.width + gaps_cost;
         let bits = self.writer.len_bits() + (rice_cost(gap, self.k, PREFIX_BITS) + cost) as usize;
         let mut full = None;
-        if self.count == 0 || bits > (CHUNK_BYTES_MAX - CRC_BYTES) * 8 {
+        if self.count == 0 || bits > (ROW_BYTES_MAX - CRC_BYTES) * 8 {
             full = self.close();
             self.open();
             gap = 0;
@@ -104,7 +104,7 @@ impl ChunkEncoder {
 
     fn open(&mut self) {
         self.first_prefix = self.prefix;
-        let mut header = Vec::with_capacity(CHUNK_BYTES_MAX);
+        let mut header = Vec::with_capacity(ROW_BYTES_MAX);
         // the link is filled in when the chunk is stored; see `Chunk::seal`
         header.extend([0; LINK_BYTES]);
         header.extend(&self.prefix.0.to_le_bytes()[..FIRST_BYTES]);
@@ -119,7 +119,7 @@ impl ChunkEncoder {
         let mut bytes = std::mem::take(&mut self.writer).finish();
         let at = LINK_BYTES + FIRST_BYTES;
         bytes[at..at + 2].copy_from_slice(&self.count.to_le_bytes());
-        debug_assert!((HEADER_BYTES..=CHUNK_BYTES_MAX - CRC_BYTES).contains(&bytes.len()));
+        debug_assert!((HEADER_BYTES..=ROW_BYTES_MAX - CRC_BYTES).contains(&bytes.len()));
         if self.lists > 1 {
             self.k = rice_k((self.last_prefix.0 - self.first_prefix.0) / (self.lists - 1));
         }

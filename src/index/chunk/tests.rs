@@ -34,7 +34,7 @@ fn round_trip(postings: &[Posting], range: TxRange) -> Vec<Stored> {
     let mut last = ChunkKey::NONE;
     let store = |chunk: Chunk| {
         let (key, bytes) = chunk.seal(TABLE, last).unwrap();
-        assert!(key > last && bytes.len() <= crate::limits::CHUNK_BYTES_MAX);
+        assert!(key > last && bytes.len() <= crate::limits::ROW_BYTES_MAX);
         last = key;
         Stored { key, bytes }
     };

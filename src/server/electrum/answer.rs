@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::protocol::message::{ErrorObject, INTERNAL, reply};
 use crate::server::electrum::outbox::ReplyMemory;
 use crate::server::net::workers::Workers;
-use crate::session::batch::BatchReply;
 use crate::session::job::{Accepted, GrowReply, Job, Runs, Step};
+use crate::session::request_batch::BatchReply;
 use crate::session::subscription::Watched;
 use crate::session::talk::Session;
 

@@ -23,7 +23,7 @@ use crate::sync::blocks::load::BlockLoader;
 use crate::sync::blocks::rollback::{common_blocks, roll_back, too_deep};
 
 use super::collect::{ReadToEnd, Reading};
-use super::memory::merge_pages;
+use super::memory::merge_rows;
 use super::merge::RunMerge;
 use super::pace::DiskPace;
 use super::plan::Plan;
@@ -232,7 +232,7 @@ impl Build<'_> {
             sources: &sources,
             kind,
             range: TxRange { first: TxNum(0), end: TxNum(txs) },
-            pages_at_once: merge_pages(self.memory_bytes, self.plan.blocks(), sources.len()),
+            rows_at_once: merge_rows(self.memory_bytes, self.plan.blocks(), sources.len()),
             pace: self.pace,
             merged: &self.progress.merged,
         };

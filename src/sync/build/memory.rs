@@ -5,7 +5,7 @@ use log::warn;
 use crate::chain::tree::BlockTree;
 use crate::index::encoders::ENCODER_BYTES;
 use crate::limits::{
-    AHEAD_BYTES_MAX, MERGE_PAGES_MAX, MERGE_PAGES_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
+    AHEAD_BYTES_MAX, MERGE_ROWS_MAX, MERGE_ROWS_MIN, REV_RECORD_BYTES, REV_RECORDS_LISTED_MAX,
 };
 use crate::sync::blocks::batch::ENCODERS_MAX;
 
@@ -62,11 +62,11 @@ pub fn warn_if_short(memory_bytes: u64, blocks: u32, threads: usize) {
 
 /// Rows that may be read at once of each of `runs` runs in a merge, so that all of them together
 /// stay within `memory_bytes`. A row takes up to 4 KiB.
-pub fn merge_pages(memory_bytes: u64, blocks: u32, runs: usize) -> usize {
+pub fn merge_rows(memory_bytes: u64, blocks: u32, runs: usize) -> usize {
     let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
     let each = memory_bytes.saturating_sub(held) / runs.max(1) as u64;
-    let pages = each.saturating_sub(STREAM_BYTES) / (4 << 10);
-    (pages as usize).clamp(MERGE_PAGES_MIN, MERGE_PAGES_MAX)
+    let rows = each.saturating_sub(STREAM_BYTES) / (4 << 10);
+    (rows as usize).clamp(MERGE_ROWS_MIN, MERGE_ROWS_MAX)
 }
 
 // a chain of a million blocks, about as long as the main one, fits into the smallest budget that is
@@ -90,12 +90,12 @@ mod tests {
                 }
                 // the main chain has 9 billion postings; these are the runs that they make
                 let runs = (9_000_000_000 * 8 / (batch_bytes(memory_bytes, blocks, 4) / 2)).max(2);
-                let pages = merge_pages(memory_bytes, blocks, runs) as u64;
-                let streams = runs as u64 * (STREAM_BYTES + pages * 4096);
+                let rows = merge_rows(memory_bytes, blocks, runs) as u64;
+                let streams = runs as u64 * (STREAM_BYTES + rows * 4096);
                 let held = PROCESS_BYTES + Plan::bytes_of(u64::from(blocks)) + MERGE_BYTES;
                 assert!(
                     streams + held <= memory_bytes,
-                    "{runs} runs of {pages} pages in {memory_bytes}"
+                    "{runs} runs of {rows} rows in {memory_bytes}"
                 );
             }
         }

@@ -36,7 +36,7 @@ pub struct RunMerge<'a> {
     /// The transactions of all sources together.
     pub range: TxRange,
     /// Rows of up to 4 KiB that are read at once of each source.
-    pub pages_at_once: usize,
+    pub rows_at_once: usize,
     /// How the new run is written.
     pub pace: DiskPace,
     /// Is raised by the postings that are done, those of an interrupted merge that goes on here
@@ -71,7 +71,7 @@ impl RunMerge<'_> {
         into: &Db,
         mut may_go_on: impl FnMut() -> Result<()>,
     ) -> Result<RunInfo> {
-        let RunMerge { from, sources, kind, range, pages_at_once, pace, merged } = self;
+        let RunMerge { from, sources, kind, range, rows_at_once, pace, merged } = self;
         let begun = into.runs()?.into_iter().find(|run| run.kind == kind && run.range == range);
         merged.fetch_add(begun.map_or(0, |run| run.written.postings), Ordering::Relaxed);
         let target = match begun {
@@ -93,7 +93,7 @@ impl RunMerge<'_> {
             let (senders, inputs): (Vec<_>, Vec<_>) =
                 (0..pace.threads.clamp(1, ENCODERS_MAX)).map(|_| sync_channel(0)).unzip();
             scope.spawn(move || {
-                let runs = sources.iter().map(|run| from.stream(*run, start, pages_at_once));
+                let runs = sources.iter().map(|run| from.stream(*run, start, rows_at_once));
                 send_merged(runs.collect(), stripe_postings, &senders);
             });
             encode_in_turn(shape, inputs, |encoded| {

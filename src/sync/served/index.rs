@@ -37,7 +37,7 @@ pub struct ServedIndex {
     pub(super) snap: Snapshot,
     pub(super) settings: UpkeepSettings,
     /// Bytes of the write-ahead log after the last checkpoint.
-    pub(super) log_bytes: u64,
+    pub(super) wal_bytes: u64,
     /// Whether it is known that no runs are worth merging.
     pub(super) tidy: bool,
     /// The scripts and transactions touched since the last publication.
@@ -68,7 +68,7 @@ impl ServedIndex {
             served,
             snap: Snapshot::default(),
             settings,
-            log_bytes: 0,
+            wal_bytes: 0,
             tidy: false,
             touched: TouchedList::any(),
             fresh: Vec::new(),

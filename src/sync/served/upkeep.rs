@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use crate::error::{Error, Result};
 use crate::ids::{Height, TxNum};
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::WAL_BYTES_MAX;
 use crate::live::progress::Progress;
 use crate::store::space::{Step, check_room};
 use crate::sync::blocks::batch::{Batch, push_rows};
@@ -76,10 +76,10 @@ impl ServedIndex {
     /// Takes one bounded step of merging small runs; `false` if there is nothing to merge, or the
     /// write-ahead log is too long.
     pub fn merge_step(&mut self) -> Result<bool> {
-        if self.log_bytes > 0 {
+        if self.wal_bytes > 0 {
             self.checkpoint()?;
         }
-        if self.tidy || self.log_bytes > LOG_BYTES_MAX {
+        if self.tidy || self.wal_bytes > WAL_BYTES_MAX {
             return Ok(false);
         }
         let before = self.snap.generation;
@@ -98,8 +98,8 @@ impl ServedIndex {
 
     fn checkpoint(&mut self) -> Result<()> {
         // if the checkpoint fails, this makes the next step try again
-        self.log_bytes = 1;
-        self.log_bytes = self.db.checkpoint()?;
+        self.wal_bytes = 1;
+        self.wal_bytes = self.db.checkpoint()?;
         Ok(())
     }
 }
