@@ -6,12 +6,13 @@ use std::fmt;
 use crate::chain::params::ChainParams;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::hash::Sha256Stream;
+use crate::hash::{Sha256Stream, merkle_root};
 use crate::ids::{Height, ShortPrefix, TxNum};
 use crate::index::items::{BlockItem, NODE_BYTES};
 use crate::index::merge::Merge;
 use crate::index::pages::{item_of, row_of};
-use crate::index::spans::{SpanItem, first_span_of, nodes_of, spans_of};
+use crate::index::spans::{SpanItem, first_span_of, first_tx_offset, nodes_of, spans_of};
+use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::folder::INDEX_FILE;
 use crate::store::items::stored_block;
@@ -89,7 +90,8 @@ fn hash_blocks(db: &Db, height: Height, hasher: &mut Sha256Stream) -> Result<()>
 }
 
 /// Hashes what is stored of the spans of all blocks up to `height`: for each block its spans, then
-/// its Merkle nodes.
+/// its Merkle nodes. Spans must end one behind the other, the last one with the block, and the
+/// nodes must lead to the root in its header.
 pub(super) fn hash_spans(
     db: &Db,
     height: Height,
@@ -98,19 +100,35 @@ pub(super) fn hash_spans(
 ) -> Result<()> {
     let mut spans = Items::<{ SpanItem::BYTES }>::of(db, ItemTable::Spans);
     let mut nodes = Items::<NODE_BYTES>::of(db, ItemTable::Nodes);
-    let mut first = TxNum(0);
+    let mut block = stored_block(db, Height(0))?;
     for h in 0..=height.0 {
-        let end = if h == height.0 { txs } else { stored_block(db, Height(h + 1))?.first };
-        let count = end.0.checked_sub(first.0);
-        let count = count.ok_or_else(|| damaged(&db.path, format_args!("block {h}")))?;
-        let span = first_span_of(Height(h), first);
+        let next = (h < height.0).then(|| stored_block(db, Height(h + 1))).transpose()?;
+        let end = next.as_ref().map_or(txs, |next| next.first);
+        let broken = || damaged(&db.path, format_args!("what is stored of block {h}"));
+        let count = end.0.checked_sub(block.first.0).ok_or_else(broken)?;
+        let span = first_span_of(Height(h), block.first);
+        let mut covered = first_tx_offset(count);
         for item in span..span + u64::from(spans_of(count)) {
-            hasher.update(spans.get(item)?);
+            let bytes = spans.get(item)?;
+            let end = SpanItem::decode(bytes).end;
+            if end <= covered {
+                return Err(broken());
+            }
+            covered = end;
+            hasher.update(bytes);
         }
+        let mut level = Vec::new();
         for item in span..span + u64::from(nodes_of(count)) {
-            hasher.update(nodes.get(item)?);
+            let node = nodes.get(item)?;
+            level.push(*node);
+            hasher.update(node);
         }
-        first = end;
+        let root = merkle_root(level);
+        let fits = root.is_none_or(|root| root == header::merkle_root(&block.header));
+        if covered != block.bytes || !fits {
+            return Err(broken());
+        }
+        block = next.unwrap_or(block);
     }
     Ok(())
 }

@@ -24,6 +24,10 @@ pub fn misread(view: &View<'_>, height: Height, why: &str) -> QueryError {
         Err(error) => error,
         Ok(Found::Elsewhere) => view.wrong_position(height, "another record stands there"),
         Ok(Found::Damaged) => view.damaged_block(height, why),
+        // of a block in memory nothing is stored in the index that could be wrong
+        Ok(Found::Whole) if view.snap.recent_at(height).is_some() => QueryError::Internal(format!(
+            "block {height} could not be read rightly just now; try again"
+        )),
         Ok(Found::Whole) => view.lost(format_args!(
             "what is stored of block {height} ({why}, but the block in bitcoind's file is whole)"
         )),

@@ -7,8 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use lru::LruCache;
 
+use crate::error::Result;
 use crate::host::lock::lock;
+use crate::index::pages::{item_of, row_of};
+use crate::index::spans::SpanItem;
 use crate::limits::ROW_BYTES_MAX;
+use crate::store::open::Db;
+use crate::store::records::ItemTable;
 
 /// Bytes that a cached row takes: the largest row, and its entry in the cache.
 const ROW_BYTES: usize = ROW_BYTES_MAX + 100;
@@ -31,8 +36,23 @@ impl SpanRows {
         SpanRows { rows: Mutex::new(Generation { number: 0, rows: LruCache::new(rows) }) }
     }
 
+    /// An item of table `spans` as it is in that generation, which is the one that `db` sees; `None`
+    /// if it is not there.
+    pub fn item(&self, db: &Db, generation: i64, item: u64) -> Result<Option<SpanItem>> {
+        let key = row_of(SpanItem::BYTES, item);
+        let row = match self.get(generation, key) {
+            Some(row) => row,
+            None => {
+                let row: Arc<[u8]> = db.row(ItemTable::Spans, key)?.unwrap_or_default().into();
+                self.put(generation, key, row.clone());
+                row
+            }
+        };
+        Ok(item_of(&row, item).map(SpanItem::decode))
+    }
+
     /// The row `key` as it is in that generation, if it is cached.
-    pub fn get(&self, generation: i64, key: i64) -> Option<Arc<[u8]>> {
+    fn get(&self, generation: i64, key: i64) -> Option<Arc<[u8]>> {
         let mut held = lock(&self.rows);
         if held.number != generation {
             return None;
@@ -41,7 +61,7 @@ impl SpanRows {
     }
 
     /// Keeps a row that was read in that generation, unless rows of a newer one are cached.
-    pub fn put(&self, generation: i64, key: i64, row: Arc<[u8]>) {
+    fn put(&self, generation: i64, key: i64, row: Arc<[u8]>) {
         let mut held = lock(&self.rows);
         if held.number > generation {
             return;

@@ -157,12 +157,17 @@ impl<'a> TxReader<'a> {
     pub fn find(&mut self, txid: &Txid) -> Answer<Vec<(TxNum, TxPlace)>> {
         let candidates =
             self.view.find(RunKind::Txid, Prefix::of_txid(txid), TxNum(0), usize::MAX)?;
+        let bits = self.view.prefix_bits();
+        let short = |txid: &Txid| bits.shorten(Prefix::of_txid(txid));
         let mut found = Vec::new();
         for txnum in candidates {
             let place = self.place(txnum)?;
-            // another txid may begin with the same prefix
-            if self.tx(&place)?.1 == *txid {
+            let other = self.tx(&place)?.1;
+            if other == *txid {
                 found.push((txnum, place));
+            } else if short(&other) != short(txid) {
+                // another txid may begin with the same bits; one that does not stands elsewhere
+                return Err(misread(self.view, place.height, "another transaction stands there"));
             }
         }
         Ok(found)

@@ -14,7 +14,7 @@ use crate::blockfile::dir::{BlockDir, Kind};
 use crate::blockfile::frames::Magic;
 use crate::chain::params::ChainParams;
 use crate::error::{Error, Result};
-use crate::ids::{HeaderBytes, Height, Prefix, TxNum};
+use crate::ids::{HeaderBytes, Height, Prefix, PrefixBits, TxNum};
 use crate::index::items::BlockItem;
 use crate::index::pages::{item_of, row_of};
 use crate::index::spans::SpanItem;
@@ -91,6 +91,10 @@ impl Views {
             let state = db.state().map_err(|error| self.failed(error))?;
             if state.generation == snap.generation {
                 return Ok(self.view(snap, db));
+            }
+            // a snapshot is published after its commit, so an older row is one that was left behind
+            if state.generation < snap.generation {
+                return Err(self.failed(damaged(&self.path, "table state")));
             }
             // the writer has committed, and publishes its snapshot within microseconds
             db.end_read().map_err(|error| self.failed(error))?;
@@ -178,6 +182,11 @@ impl<'a> View<'a> {
         self.views.params.magic
     }
 
+    /// How much of a prefix the runs hold.
+    pub fn prefix_bits(&self) -> PrefixBits {
+        self.views.params.prefix_bits()
+    }
+
     /// Makes the sync thread look for a block that has moved; returns the error until it is found.
     pub fn wrong_position(&self, height: Height, why: &str) -> QueryError {
         error!("block {height} is not where it was ({why}); looking through the block files again");
@@ -200,19 +209,10 @@ impl<'a> View<'a> {
         QueryError::Internal(format!("block {height} is damaged in bitcoind's files"))
     }
 
-    /// What is stored of a span.
+    /// What the index holds of a span.
     pub fn span(&self, item: u64) -> Answer<SpanItem> {
-        let key = row_of(SpanItem::BYTES, item);
-        let row = match self.views.span_rows.get(self.snap.generation, key) {
-            Some(row) => row,
-            None => {
-                let row = self.db()?.row(ItemTable::Spans, key).map_err(|e| self.failed(e))?;
-                let row: Arc<[u8]> = row.unwrap_or_default().into();
-                self.views.span_rows.put(self.snap.generation, key, row.clone());
-                row
-            }
-        };
-        let found = item_of(&row, item).map(SpanItem::decode);
+        let found = self.views.span_rows.item(self.db()?, self.snap.generation, item);
+        let found = found.map_err(|error| self.failed(error))?;
         found.ok_or_else(|| self.lost(format_args!("span {item}")))
     }
 

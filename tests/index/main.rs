@@ -20,3 +20,4 @@ mod killed_serving;
 mod live;
 mod random_chains;
 mod realdata;
+mod short_prefixes;

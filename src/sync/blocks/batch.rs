@@ -1,5 +1,6 @@
 //! Postings and rows of consecutive blocks, collected in memory until the budget is used up.
 
+use std::borrow::Cow;
 use std::thread;
 
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::index::chunk::{Posting, Tally, TxRange};
 use crate::index::encoders::{STRIPE_POSTINGS, Sorted, encode_in_turn};
 use crate::index::extract::LoadedBlock;
 use crate::index::items::{BlockItem, PositionItem};
-use crate::index::packed::POSITIONS;
+use crate::index::packed::{POSITIONS, PackedPosting};
 use crate::index::spans::first_span_of;
 use crate::parse::tx::header;
 use crate::store::records::{RunKind, State};
@@ -72,7 +73,7 @@ impl Batch {
     pub fn push(&mut self, block: &LoadedBlock, bits: PrefixBits) -> Result<()> {
         let rows = &block.rows;
         let (first, before) = (self.first, self.txs);
-        for script in &rows.scripts {
+        for script in by_transaction(&rows.scripts).iter() {
             self.scripts.push(bits.shorten(script.prefix()), first, before + script.pos());
         }
         for (txid, n) in rows.txids.iter().zip(before..) {
@@ -117,6 +118,19 @@ impl Batch {
         }
         Ok(())
     }
+}
+
+/// The postings of a block transaction by transaction, and by prefix within each. Two scripts of
+/// one transaction that share a short prefix then come one behind the other. A block that was in
+/// memory has its postings in order of prefixes.
+fn by_transaction(scripts: &[PackedPosting]) -> Cow<'_, [PackedPosting]> {
+    let key = |script: &PackedPosting| (script.pos(), script.prefix());
+    if scripts.is_sorted_by_key(key) {
+        return Cow::Borrowed(scripts);
+    }
+    let mut sorted = scripts.to_vec();
+    sorted.sort_unstable_by_key(key);
+    Cow::Owned(sorted)
 }
 
 /// A posting of a batch in one word: a short prefix above the number of the transaction in the

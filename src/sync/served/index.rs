@@ -119,6 +119,7 @@ impl ServedIndex {
         }
         let deep = self.blocks() > keep;
         if deep {
+            self.stored_state()?;
             let state = roll_back(&self.db, keep)?;
             self.touched.add_any();
             self.snap.table.truncate(keep);
@@ -210,12 +211,27 @@ impl ServedIndex {
         change.commit()
     }
 
+    /// The state in the database, which must be the one that this index wrote last: an older row
+    /// that a lost write has left behind has a good checksum, too.
+    pub(super) fn stored_state(&self) -> Result<State> {
+        let (state, snap) = (self.db.state()?, &self.snap);
+        let ours = (BuildState::Ready, snap.generation, snap.disk_blocks, snap.disk_txs);
+        if (state.phase, state.generation, state.blocks, state.txs) != ours {
+            return Err(damaged(&self.db.path, "table state"));
+        }
+        Ok(state)
+    }
+
     pub(super) fn adopt(&mut self, state: &State) -> Result<()> {
+        let runs = in_force(&self.db.runs()?);
+        if !RunKind::ALL.iter().all(|kind| tiles(&runs, *kind, state.txs)) {
+            return Err(damaged(&self.db.path, "the list of runs"));
+        }
         self.tidy = false;
         self.snap.generation = state.generation;
         self.snap.disk_blocks = state.blocks;
         self.snap.disk_txs = state.txs;
-        self.snap.runs = Arc::new(in_force(&self.db.runs()?));
+        self.snap.runs = Arc::new(runs);
         Ok(())
     }
 

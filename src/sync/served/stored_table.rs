@@ -1,8 +1,12 @@
 //! Reads the table of the chain from the database into memory, at the start.
 
+use bitcoin::hashes::Hash;
+
 use crate::error::Result;
+use crate::ids::BlockHash;
 use crate::index::items::{BlockItem, PositionItem};
 use crate::live::table::{ChainTable, HeaderTag};
+use crate::parse::tx::header;
 use crate::store::error::damaged;
 use crate::store::open::Db;
 use crate::store::records::{ItemTable, State};
@@ -30,15 +34,23 @@ pub fn read_table(db: &Db, state: &State) -> Result<ChainTable> {
         before = tag.map(|tag| (first, tag));
         Ok(())
     };
-    let mut read = 0;
+    let (mut read, mut last) = (0, BlockHash::all_zeros());
     db.each_row(ItemTable::Blocks, |_, row| {
         for item in row.as_chunks().0.iter().take(count - read) {
             let BlockItem { header, first, .. } = BlockItem::decode(item);
-            add(first.0, Some(HeaderTag::of(&header)))?;
+            // an older row that a lost write has left behind does not fit into the chain
+            if header::previous(&header) != last || read == 0 && first.0 != 0 {
+                return Err(damaged(&db.path, format_args!("block {read}")));
+            }
+            last = header::hash(&header);
+            add(first.0, Some(HeaderTag::of_hash(&last)))?;
             read += 1;
         }
         Ok(())
     })?;
+    if last != state.tip {
+        return Err(damaged(&db.path, "the last block"));
+    }
     add(state.txs, None)?;
     if table.blocks().0 as usize != count {
         return Err(damaged(&db.path, "the list of blocks"));

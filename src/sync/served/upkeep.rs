@@ -50,7 +50,7 @@ impl ServedIndex {
         // comes first
         let needed = bytes as u64 * 2;
         check_room(&self.db.path, Step::NewestBlocks, needed, self.settings.spare_bytes)?;
-        let mut state = self.db.state()?;
+        let mut state = self.stored_state()?;
         let mut writers = self.db.row_writers(&state)?;
         let mut batch = Batch::new(TxNum(state.txs), bytes);
         for (block, height) in self.snap.recent[..count].iter().zip(state.blocks..) {
@@ -82,7 +82,7 @@ impl ServedIndex {
         if self.tidy || self.wal_bytes > WAL_BYTES_MAX {
             return Ok(false);
         }
-        let before = self.snap.generation;
+        let before = self.stored_state()?.generation;
         let (slice, spare) = (self.settings.slice_bytes, self.settings.spare_bytes);
         let Some(state) = compact::step(&self.db, slice, spare)? else {
             self.tidy = true;
