@@ -36,8 +36,8 @@ impl SpanRows {
         SpanRows { rows: Mutex::new(Generation { number: 0, rows: LruCache::new(rows) }) }
     }
 
-    /// An item of table `spans` as it is in that generation, which is the one that `db` sees; `None`
-    /// if it is not there.
+    /// An item of table `spans` as it is in that generation, which is the one that `db` sees;
+    /// `None` if it is not there.
     pub fn item(&self, db: &Db, generation: i64, item: u64) -> Result<Option<SpanItem>> {
         let key = row_of(SpanItem::BYTES, item);
         let row = match self.get(generation, key) {
