@@ -16,6 +16,9 @@ use super::view::View;
 
 /// Most transactions that one thread reads before the next ones are handed out.
 const STRETCH_MAX: usize = 1024;
+/// The first stretches are shorter: where transactions have many inputs, longer ones would end
+/// early, and what other threads have read behind them would be read again.
+const STRETCH_FIRST: usize = 256;
 /// Fewer transactions than this are not worth another thread.
 const STRETCH_MIN: usize = 32;
 
@@ -64,8 +67,10 @@ impl HistorySearch<'_> {
     fn read(&mut self, threads: &mut HelperThreads<'_>, txnums: &[TxNum]) -> Answer<()> {
         let mut left = txnums;
         let mut slow = true;
+        let mut most = STRETCH_FIRST;
         while !left.is_empty() {
-            let per = left.len().div_ceil(threads.count()).clamp(STRETCH_MIN, STRETCH_MAX);
+            let per = left.len().div_ceil(threads.count()).clamp(STRETCH_MIN, most);
+            let mut next = most.saturating_mul(2).min(STRETCH_MAX);
             let known = self.summary.script.clone();
             let known = known.as_deref();
             let (script, limit) = (self.script, self.limit);
@@ -79,11 +84,12 @@ impl HistorySearch<'_> {
                 }
                 if !whole {
                     // this stretch ended early, so that the next one does not follow on it: read
-                    // that again
+                    // that again, and hand out no more at once than one stretch can hold
+                    next = read.clamp(STRETCH_MIN, STRETCH_MAX);
                     break;
                 }
             }
-            slow = search.slow.into_inner();
+            (slow, most) = (search.slow.into_inner(), next);
             if !left.is_empty() {
                 self.limit.check_time()?;
             }
