@@ -93,8 +93,8 @@ fn a_change_of_a_row_that_is_lost_is_not_taken_for_done() {
     }
 }
 
-/// A merge that met a chunk where it was about to write one ended with an error of input and output,
-/// at each start.
+/// A merge that met a chunk where it was about to write one ended with an error of the disk, and so
+/// did each start.
 #[test]
 fn a_chunk_that_is_there_already_is_damage() {
     let world = world();
