@@ -59,7 +59,11 @@ impl Ends {
             Ok(End::Right) => self.right += 1,
             Ok(End::Refused) => self.refused += 1,
             Ok(End::Rebuilt) => self.rebuilt += 1,
-            Err(why) => self.wrong.push(format!("{bit}: {why}")),
+            Err(why) => {
+                // at once, since the next flip may end the process
+                println!("wrong: {bit}: {why}");
+                self.wrong.push(format!("{bit}: {why}"));
+            }
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Flips that once led to harm, and others of their kind: each test is named after the harm.
 
 use hekte::error::Error;
+use hekte::ids::ShortPrefix;
+use hekte::index::chunk::Posting;
 use hekte::store::open::{Db, Mode};
+use hekte::store::run::RunWriter;
+use hekte::store::stream::STREAM_ROWS;
 use rusqlite::Connection;
 
 use super::btree::Bit;
@@ -89,16 +93,25 @@ fn a_change_of_a_row_that_is_lost_is_not_taken_for_done() {
     }
 }
 
-/// A run whose number was given away again could not be made, and each start ended with that.
+/// A merge that met a chunk where it was about to write one ended with an error of the disk, and so
+/// did each start.
 #[test]
-fn a_number_of_a_run_that_is_taken_is_damage() {
+fn a_chunk_that_is_there_already_is_damage() {
     let world = world();
     let index = world.copy();
+    let db = index.db(Mode::Bulk);
+    let run = db.runs().unwrap()[0];
+    let postings: Vec<Posting> =
+        db.stream(run, ShortPrefix(0), STREAM_ROWS).collect::<Result<_, _>>().unwrap();
+    let change = db.change().unwrap();
+    let begun = change.create_run(run.kind, run.range, run.written).unwrap();
+    change.commit().unwrap();
     let conn = Connection::open(index.path()).unwrap();
-    let next: i64 =
-        conn.query_row("SELECT seq + 1 FROM sqlite_sequence", [], |row| row.get(0)).unwrap();
-    conn.execute(&format!("CREATE TABLE run_{next} (key INTEGER PRIMARY KEY)"), []).unwrap();
+    let sql = format!("INSERT INTO run_{} SELECT * FROM run_{}", begun.id, run.id);
+    assert!(conn.execute(&sql, []).unwrap() > 0);
     drop(conn);
-    let error = upkeep(&mut world.serve(&index).unwrap()).unwrap_err();
-    assert_eq!(failed(&error), Ok(End::Rebuilt));
+    let change = db.change().unwrap();
+    let mut writer = RunWriter::new(&change, begun);
+    let outcome = postings.into_iter().try_for_each(|posting| writer.push(posting));
+    assert_eq!(failed(&outcome.unwrap_err()), Ok(End::Rebuilt));
 }
